@@ -1,0 +1,2 @@
+export { type CatalogueEntry, catalogue, type ErrorCode } from './catalogue.ts';
+export { isWeirError, WeirError, type WeirErrorOptions } from './weir-error.ts';

@@ -1,0 +1,10 @@
+/**
+ * Masks one cell without allocating: reads `source[start, end)` and writes the masked value at `target[offset…]`.
+ * The caller guarantees maxLength(end - start) free bytes at offset.
+ */
+export interface CellMask {
+  /** Upper bound of the masked length for an input of `length` bytes. */
+  maxLength(length: number): number;
+  /** @returns bytes written, or -1 when the masked value is SQL NULL. */
+  write(source: Buffer, start: number, end: number, target: Buffer, offset: number): number;
+}

@@ -1,0 +1,3 @@
+export * from './principal.ts';
+export * from './statement.ts';
+export * from './verdict.ts';

@@ -1,0 +1,107 @@
+/** A base column of the target, by catalog names (never as the client spelled it). */
+export interface ColumnRef {
+  readonly schema: string;
+  readonly table: string;
+  readonly column: string;
+}
+
+/** What a statement does to a relation. `read` includes rows seen only by WHERE, JOIN or a sub-select. */
+export type TableEffectKind = 'read' | 'insert' | 'update' | 'delete' | 'truncate' | 'ddl' | 'lock';
+
+/** The effects of a statement on one relation (view effects are listed for the view and for its base tables). */
+export interface TableEffect {
+  readonly schema: string;
+  readonly table: string;
+  readonly effects: readonly TableEffectKind[];
+}
+
+/** The closed list of statement kinds that rules can name. `ddl` is CREATE/ALTER/DROP/COMMENT/REINDEX… of any object; `dcl` GRANT/REVOKE and roles. */
+export const statementKinds = [
+  'select',
+  'insert',
+  'update',
+  'delete',
+  'merge',
+  'truncate',
+  'copy-from',
+  'copy-to',
+  'ddl',
+  'dcl',
+  'transaction',
+  'set',
+  'show',
+  'explain',
+  'prepare',
+  'execute',
+  'deallocate',
+  'declare-cursor',
+  'fetch',
+  'close-cursor',
+  'call',
+  'do',
+  'listen',
+  'notify',
+  'lock',
+  'maintenance',
+  'empty',
+  'unknown',
+] as const;
+export type StatementKind = (typeof statementKinds)[number];
+
+/** State of the row filter of an UPDATE, DELETE or SELECT: `always-true` = a WHERE that filters nothing (1=1, id=id, true OR …). */
+export type WhereState = 'none' | 'always-true' | 'effective' | 'not-applicable';
+
+/** One output column of a statement: where its value comes from. */
+export interface OutputColumn {
+  readonly name: string;
+  /** Base columns whose values can be in this output (empty = none). */
+  readonly origins: readonly ColumnRef[];
+  /** True when the value is one origin's value unchanged (a plain column reference, through views, CTEs and sub-selects). */
+  readonly direct: boolean;
+  /** True when the origins could not be followed: mask as the strictest rule says. */
+  readonly opaque: boolean;
+  /** pg_type OID when the analysis knows it (direct columns), else null. */
+  readonly typeOid: number | null;
+}
+
+/** Facts about one SQL statement: what the target's own grammar says that it does. Written by packages/sql, read by policy. */
+export interface StatementFacts {
+  readonly kind: StatementKind;
+  /** Command as the server names it, e.g. `DROP DATABASE`, `SELECT`, `ALTER TABLE`. */
+  readonly command: string;
+  /** Kinds of all data-modifying parts inside, CTEs and EXPLAIN ANALYZE and COPY (query) included; holds `kind` too. */
+  readonly kinds: readonly StatementKind[];
+  readonly tables: readonly TableEffect[];
+  /** Functions called, by resolved schema and name. */
+  readonly functions: readonly { readonly schema: string; readonly name: string }[];
+  /** Filter of each UPDATE/DELETE/SELECT target found anywhere in the statement. */
+  readonly filters: readonly {
+    readonly kind: 'select' | 'update' | 'delete';
+    readonly schema: string;
+    readonly table: string;
+    readonly where: WhereState;
+    readonly limit: number | null;
+  }[];
+  /** Columns read in predicates, joins, grouping or ordering: not delivered, but they shape the answer. */
+  readonly influence: readonly ColumnRef[];
+  /** Output columns in order; null when the statement returns no rows. */
+  readonly outputs: readonly OutputColumn[] | null;
+  /** Base columns whose values would be stored in a place without protection (CTAS, INSERT..SELECT, UPDATE a=b). */
+  readonly copies: readonly { readonly from: ColumnRef; readonly to: ColumnRef | null }[];
+  /** Why the statement cannot be understood, one sentence each; empty = understood. */
+  readonly opaque: readonly string[];
+  /** Settings that the statement changes (`search_path`, `role`, …). */
+  readonly settings: readonly { readonly name: string; readonly value: string | null }[];
+}
+
+/** What one statement is judged with. Its `facts` are per statement; a simple Query with several is judged one by one and all must pass. */
+export interface Statement {
+  readonly text: string;
+  /** Parameter values in text form where the client sent text; null = SQL NULL; undefined = not known yet (Parse). */
+  readonly parameters: readonly (string | null)[] | undefined;
+  readonly database: string;
+  readonly role: string;
+  /** Effective schemas in search order, pg_temp and pg_catalog included, as current_schemas(true) reports. */
+  readonly searchPath: readonly string[];
+  readonly facts: StatementFacts;
+}

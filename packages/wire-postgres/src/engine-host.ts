@@ -1,0 +1,130 @@
+/** A cell mask as packages/masking makes it (the same shape; wire packages import no other package). */
+export interface CellMask {
+  maxLength(length: number): number;
+  /** @returns bytes written at `target[offset]`, or -1 for SQL NULL. */
+  write(source: Buffer, start: number, end: number, target: Buffer, offset: number): number;
+}
+
+/** One field of a RowDescription (protocol 3.0, "RowDescription"). */
+export interface FieldDescription {
+  readonly name: string;
+  readonly tableOid: number;
+  readonly attributeNumber: number;
+  readonly typeOid: number;
+  readonly typeSize: number;
+  readonly typeModifier: number;
+  /** 0 = text, 1 = binary. */
+  readonly format: number;
+}
+
+/** Fields of an ErrorResponse or NoticeResponse by their one-letter codes (S, V, C, M, D, H, P, p, q, W, s, t, c, d, n, F, L, R). */
+export type ErrorFields = Readonly<Record<string, string>>;
+
+/** Transaction status of ReadyForQuery: idle, in a transaction, failed. */
+export type TransactionStatus = 'I' | 'T' | 'E';
+
+/** What the engine asks its host before a statement may go on. */
+export interface JudgeRequest {
+  /** `query` = a simple Query (text may hold several statements); `parse` = text without parameters, nothing runs yet; `execute` = a bound portal. */
+  readonly phase: 'query' | 'parse' | 'execute';
+  readonly text: string;
+  /** execute: the ticket that the host gave for this statement's parse. */
+  readonly prepared: unknown;
+  /** execute: Bind's parameters (slices of the message; copy to keep), their formats (0 text, 1 binary) and type OIDs where known (0 = unknown). */
+  readonly parameters: readonly (Buffer | null)[];
+  readonly parameterFormats: readonly number[];
+  readonly parameterTypes: readonly number[];
+  /** Last known transaction status; `pipelined` = statements before this one in the same implicit transaction have not ended yet. */
+  readonly status: TransactionStatus;
+  readonly pipelined: boolean;
+}
+
+/** The host's answer. */
+export type Decision =
+  | {
+      readonly action: 'forward';
+      /** Comes back in describe, copyOut, row sample and finished calls. */
+      readonly ticket: unknown;
+      /** parse: ask the server for the statement's RowDescription even if the client does not (the answer is swallowed). */
+      readonly describe: boolean;
+    }
+  | {
+      readonly action: 'deny';
+      readonly error: ErrorFields /** End the connection after the error (FATAL). */;
+      readonly fatal?: boolean;
+    };
+
+/** What happened to a forwarded statement. For a simple Query it is called once per statement inside (`index`), in order. */
+export interface Outcome {
+  readonly index: number;
+  /** CommandComplete's tag (`SELECT 3`), `PortalSuspended`, `EmptyQueryResponse`, or null after an error. */
+  readonly tag: string | null;
+  readonly rows: number;
+  /** Bytes of DataRow / CopyData delivered. */
+  readonly bytes: number;
+  /** The server's error as delivered (redacted), or null. */
+  readonly error: ErrorFields | null;
+}
+
+/** The masks of one result set: one entry per column, null = clear. */
+export type RowMasks = readonly (CellMask | null)[];
+
+/**
+ * The world of an engine. Engines are pure: they call these and never wait; only `judge` may answer later.
+ * While a judgement is open the engine buffers client bytes and `paused` is true.
+ */
+export interface EngineHost {
+  toServer(bytes: Buffer): void;
+  /** Bytes for the client, in order. Everything that the host recorded before this call precedes it. */
+  toClient(bytes: Buffer): void;
+  judge(request: JudgeRequest): Decision | Promise<Decision>;
+  /** A result set begins. `index` = statement inside a simple Query. The formats are the real ones of this execution. null = all clear, relay without walking rows.
+   * @throws never; a host that cannot tell returns masks for all columns. */
+  describe(ticket: unknown, index: number, fields: readonly FieldDescription[]): RowMasks | null;
+  /** A COPY … TO STDOUT begins. `format` 0 text/CSV, 1 binary. `'refuse'` = the host cannot mask it: the engine ends the statement with an error. */
+  copyOut(
+    ticket: unknown,
+    index: number,
+    columns: number,
+    format: number,
+  ): { readonly masks: RowMasks | null; readonly csv: CsvOptions | null } | 'refuse';
+  /** Number of masked rows of the current result that the host wants to see for the record; 0 = none. Asked when a result set begins. */
+  sampleRows(ticket: unknown, index: number): number;
+  /** One masked DataRow (cells as delivered; slices, copy to keep) while fewer than sampleRows have been given. */
+  sample(ticket: unknown, index: number, cells: readonly (Buffer | null)[], formats: readonly number[]): void;
+  finished(ticket: unknown, outcome: Outcome): void;
+  /** Rewrites an ErrorResponse or NoticeResponse of the server before it is delivered; `ticket` of the running statement or null. */
+  redact(ticket: unknown, kind: 'error' | 'notice', fields: ErrorFields): ErrorFields;
+  /** NotificationResponse: payload to deliver, or null to drop it with a recorded reason. */
+  notification(channel: string, payload: string): string | null;
+  parameterStatus(name: string, value: string): void;
+  /** Transaction status changed (ReadyForQuery). */
+  ready(status: TransactionStatus): void;
+  /** The client said Terminate, or the stream cannot be trusted any more: `error` was sent to the client already when there is one. */
+  end(error: ErrorFields | null): void;
+}
+
+/** Options of COPY in CSV format that change how cells are cut (COPY, section "CSV Format"); single bytes as characters. */
+export interface CsvOptions {
+  readonly delimiter: string;
+  readonly quote: string;
+  readonly escape: string;
+  readonly nullText: string;
+  readonly header: boolean;
+}
+
+/** A running engine: between a client that has signed in and a server that is ready. */
+export interface PostgresEngine {
+  fromClient(chunk: Buffer): void;
+  fromServer(chunk: Buffer): void;
+  /** A judgement is open: stop reading the client when its buffer grows (the engine refuses more than its bound). */
+  readonly paused: boolean;
+  readonly status: TransactionStatus;
+  /** Sends a NoticeResponse to the client now (allowed at any time by the protocol). */
+  notice(fields: ErrorFields): void;
+  /** Runs a query of our own on this connection between the client's, invisible to the client; only while a judgement is open. Rows in text form.
+   * @throws when the transaction is failed or the server refuses. */
+  query(sql: string): Promise<readonly (readonly (string | null)[])[]>;
+  /** Ends with a FATAL error to the client (killed, lost target…). */
+  fail(error: ErrorFields): void;
+}
