@@ -1,0 +1,68 @@
+import type { ColumnRef, TraceStep } from '@weir/policy';
+
+/** What the agent sends up in RECORD frames: one JSON object each. Times are milliseconds since the epoch by the agent's clock. */
+export type ChannelEvent = ChannelOpened | StatementJudged | StatementFinished | ChannelNote | ChannelClosed;
+
+interface EventBase {
+  readonly atMs: number;
+}
+export interface ChannelOpened extends EventBase {
+  readonly event: 'channel-opened';
+  readonly applicationName: string;
+  readonly serverVersion: string;
+}
+/** Written before the target sees the statement's text run. `statement` counts from 1 in the channel. */
+export interface StatementJudged extends EventBase {
+  readonly event: 'statement';
+  readonly statement: number;
+  readonly phase: 'query' | 'parse' | 'execute' | 'copy';
+  readonly text: string;
+  readonly parameters: readonly (string | null)[];
+  readonly action: 'allow' | 'deny' | 'require-approval';
+  readonly rule: string;
+  readonly reason: string;
+  readonly trace: readonly TraceStep[];
+  readonly kind: string;
+  readonly tables: readonly string[];
+  readonly maskedColumns: readonly ColumnRef[];
+  readonly approval: { readonly requestId: string; readonly state: string; readonly by: string | null } | null;
+}
+export interface StatementFinished extends EventBase {
+  readonly event: 'result';
+  readonly statement: number;
+  readonly index: number;
+  readonly tag: string | null;
+  readonly rows: number;
+  readonly bytes: number;
+  readonly durationMs: number;
+  readonly error: { readonly sqlstate: string; readonly message: string } | null;
+  /** Names of result columns, and the first rows as the client saw them (text; binary cells as \\x hex), within the channel's limits. */
+  readonly columns: readonly string[];
+  readonly sample: readonly (readonly (string | null)[])[];
+  readonly truncated: boolean;
+}
+/** Anything else worth keeping: cancel, withdrawn approval, catalog disagreement, redacted notice, protocol violation. */
+export interface ChannelNote extends EventBase {
+  readonly event: 'note';
+  readonly code: string;
+  readonly message: string;
+  readonly statement: number | null;
+}
+export interface ChannelClosed extends EventBase {
+  readonly event: 'channel-closed';
+  readonly reason: string;
+}
+
+/** What the gateway itself adds to a recording. */
+export type SessionEvent =
+  | { readonly event: 'session-opened'; readonly atMs: number; readonly principal: string; readonly connection: string; readonly agent: string; readonly clientAddress: string; readonly via: 'native' | 'connect' }
+  | { readonly event: 'session-closed'; readonly atMs: number; readonly reason: string };
+
+/** One entry of a journal or recording. `channel` 0 = the session itself; `sequence` counts from 1 in each channel without gaps. */
+export interface RecordEntry {
+  readonly session: string;
+  readonly channel: number;
+  readonly sequence: number;
+  readonly receivedAtMs: number;
+  readonly event: ChannelEvent | SessionEvent;
+}

@@ -1,0 +1,45 @@
+import type { OutputColumn, StatementFacts } from '@weir/policy';
+
+/** Prepared statements and cursors that SQL of this channel made (PREPARE, DECLARE), by name. */
+export interface SessionObjects {
+  readonly prepared: Readonly<Record<string, { readonly facts: StatementFacts }>>;
+  readonly cursors: Readonly<Record<string, { readonly outputs: readonly OutputColumn[] }>>;
+}
+
+/** What a statement does to the session's objects once it has succeeded; the caller applies it in order and undoes it on rollback as the server does. */
+export type SessionChange =
+  | { readonly change: 'prepare'; readonly name: string; readonly facts: StatementFacts }
+  | { readonly change: 'deallocate'; readonly name: string | null }
+  | { readonly change: 'declare'; readonly name: string; readonly outputs: readonly OutputColumn[]; readonly hold: boolean }
+  | { readonly change: 'close'; readonly name: string | null }
+  | { readonly change: 'discard' }
+  /** Objects of the catalog may have changed: load the catalog again before the next judgement. */
+  | { readonly change: 'catalog' }
+  /** search_path, role or another tracked setting may have changed: ask the server before the next judgement. */
+  | { readonly change: 'environment' };
+
+export interface AnalysisRequest {
+  readonly text: string;
+  /** current_schemas(true). */
+  readonly searchPath: readonly string[];
+  readonly role: string;
+  readonly objects: SessionObjects;
+  /** OIDs of catalog relations are looked up in the catalog of this version, which must have been loaded. */
+  readonly catalogVersion: string;
+}
+
+/** One statement of the text, in order. */
+export interface AnalysedStatement {
+  readonly facts: StatementFacts;
+  readonly changes: readonly SessionChange[];
+  /** Byte range of the statement in the UTF-8 text. */
+  readonly start: number;
+  readonly end: number;
+  /** COPY … TO STDOUT / FROM STDIN options, when it is one. */
+  readonly copy: { readonly direction: 'to' | 'from'; readonly format: 'text' | 'csv' | 'binary'; readonly delimiter: string; readonly quote: string; readonly escape: string; readonly nullText: string; readonly header: boolean } | null;
+}
+
+export type AnalysisResult =
+  | { readonly ok: true; readonly statements: readonly AnalysedStatement[]; /** Qualified names of relations referenced but not in the catalog. */ readonly unknownRelations: readonly string[] }
+  /** `syntax`: the grammar refuses it (position is 1-based in characters as the server would report); `limit`: too long, too deep or too slow; `internal`: the parser broke. All are denied. */
+  | { readonly ok: false; readonly problem: 'syntax' | 'limit' | 'internal'; readonly message: string; readonly position: number | null };

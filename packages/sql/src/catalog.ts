@@ -1,0 +1,44 @@
+/** One relation of the target's catalog (pg_class with pg_attribute), as the loader queries deliver it. JSON-serialisable: it crosses to the worker once per version. */
+export interface CatalogRelation {
+  readonly oid: number;
+  readonly schema: string;
+  readonly name: string;
+  /** pg_class.relkind: r table, v view, m materialized view, p partitioned table, f foreign table, S sequence, t toast, c composite. */
+  readonly kind: string;
+  readonly columns: readonly CatalogColumn[];
+  /** pg_get_viewdef for views and materialized views, else null. */
+  readonly definition: string | null;
+  /** OIDs of the parents by inheritance or partitioning. */
+  readonly parents: readonly number[];
+}
+export interface CatalogColumn {
+  readonly name: string;
+  /** pg_attribute.attnum. */
+  readonly number: number;
+  readonly typeOid: number;
+  readonly typeModifier: number;
+  /** pg_get_expr of a generated column, else null. */
+  readonly generated: string | null;
+}
+/** A function, operator function or aggregate outside pg_catalog (those are known by the analysis itself). */
+export interface CatalogFunction {
+  readonly oid: number;
+  readonly schema: string;
+  readonly name: string;
+  readonly language: string;
+  readonly body: string | null;
+  readonly volatility: string;
+}
+/** What the analysis knows of one database of one target. */
+export interface Catalog {
+  /** Changes whenever anything in it changes. */
+  readonly version: string;
+  /** server_version_num, e.g. 180004. */
+  readonly serverVersion: number;
+  readonly database: string;
+  readonly relations: readonly CatalogRelation[];
+  readonly functions: readonly CatalogFunction[];
+  /** Operators, casts and types outside pg_catalog by qualified name: using them makes a statement opaque. */
+  readonly operators: readonly { readonly schema: string; readonly name: string }[];
+  readonly types: readonly { readonly oid: number; readonly schema: string; readonly name: string; readonly kind: string }[];
+}
