@@ -1,11 +1,23 @@
 import { z } from 'zod';
 
 /** Names of people, groups, connections, agents: what fits a DNS label, so that they can be part of addresses and file names. */
-export const nameSchema = z.string().regex(/^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/, 'use a-z, 0-9, dot, dash and underscore, at most 63 characters');
+export const nameSchema = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/, 'use a-z, 0-9, dot, dash and underscore, at most 63 characters');
 
 export const loginRequestSchema = z.strictObject({ user: nameSchema, password: z.string().min(1).max(1024) });
-export const loginResponseSchema = z.object({ token: z.string(), expiresAt: z.iso.datetime(), user: nameSchema, groups: z.array(nameSchema) });
-export const whoamiSchema = z.object({ user: nameSchema, groups: z.array(nameSchema), roles: z.array(z.enum(['admin', 'auditor', 'approver'])), expiresAt: z.iso.datetime() });
+export const loginResponseSchema = z.object({
+  token: z.string(),
+  expiresAt: z.iso.datetime(),
+  user: nameSchema,
+  groups: z.array(nameSchema),
+});
+export const whoamiSchema = z.object({
+  user: nameSchema,
+  groups: z.array(nameSchema),
+  roles: z.array(z.enum(['admin', 'auditor', 'approver'])),
+  expiresAt: z.iso.datetime(),
+});
 
 export const passwordReferenceSchema = z.discriminatedUnion('from', [
   z.strictObject({ from: z.literal('env'), name: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/) }),
@@ -19,7 +31,12 @@ export const postgresTargetSchema = z.strictObject({
   database: z.string().min(1).max(63),
   user: z.string().min(1).max(63),
   password: passwordReferenceSchema,
-  tls: z.strictObject({ mode: z.enum(['disable', 'prefer', 'require', 'verify-ca', 'verify-full']), caFile: z.string().optional() }).default({ mode: 'prefer' }),
+  tls: z
+    .strictObject({
+      mode: z.enum(['disable', 'prefer', 'require', 'verify-ca', 'verify-full']),
+      caFile: z.string().optional(),
+    })
+    .default({ mode: 'prefer' }),
 });
 /** A connection as administrators define it; `agent` names the agent (pool) in whose network the target lives. */
 export const connectionSpecSchema = z.strictObject({
@@ -30,42 +47,132 @@ export const connectionSpecSchema = z.strictObject({
 });
 /** A connection as its users see it. `allowed` = policy lets the caller open it now. */
 export const connectionSchema = z.object({
-  name: nameSchema, protocol: z.literal('postgres'), labels: z.record(z.string(), z.string()), agent: nameSchema, agentOnline: z.boolean(),
-  database: z.string(), allowed: z.boolean(), reason: z.string(),
+  name: nameSchema,
+  protocol: z.literal('postgres'),
+  labels: z.record(z.string(), z.string()),
+  agent: nameSchema,
+  agentOnline: z.boolean(),
+  database: z.string(),
+  allowed: z.boolean(),
+  reason: z.string(),
 });
-export const connectionTestSchema = z.object({ ok: z.boolean(), steps: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string() })) });
+export const connectionTestSchema = z.object({
+  ok: z.boolean(),
+  steps: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string() })),
+});
 
 /** POST /sessions. The password is shown once and ends with the session. `user` is what a native client signs in as. */
-export const openSessionRequestSchema = z.strictObject({ connection: nameSchema, via: z.enum(['native', 'connect']).default('connect'), password: z.string().min(16).max(256).optional() });
+export const openSessionRequestSchema = z.strictObject({
+  connection: nameSchema,
+  via: z.enum(['native', 'connect']).default('connect'),
+  password: z.string().min(16).max(256).optional(),
+});
 export const openSessionResponseSchema = z.object({
-  id: z.string(), connection: nameSchema, user: z.string(), password: z.string(), database: z.string(), expiresAt: z.iso.datetime(),
+  id: z.string(),
+  connection: nameSchema,
+  user: z.string(),
+  password: z.string(),
+  database: z.string(),
+  expiresAt: z.iso.datetime(),
   /** Where the native listener is, as this client reaches it. */
   native: z.object({ host: z.string(), port: z.int(), dsn: z.string() }),
 });
 export const sessionSchema = z.object({
-  id: z.string(), connection: nameSchema, principal: nameSchema, via: z.enum(['native', 'connect']), state: z.enum(['active', 'ended']), openedAt: z.iso.datetime(), endedAt: z.iso.datetime().nullable(),
-  endReason: z.string().nullable(), channels: z.int(), statements: z.int(), denied: z.int(), clientAddress: z.string().nullable(), recording: z.enum(['open', 'sealed', 'broken']),
+  id: z.string(),
+  connection: nameSchema,
+  principal: nameSchema,
+  via: z.enum(['native', 'connect']),
+  state: z.enum(['active', 'ended']),
+  openedAt: z.iso.datetime(),
+  endedAt: z.iso.datetime().nullable(),
+  endReason: z.string().nullable(),
+  channels: z.int(),
+  statements: z.int(),
+  denied: z.int(),
+  clientAddress: z.string().nullable(),
+  recording: z.enum(['open', 'sealed', 'broken']),
 });
 
 export const requestStateSchema = z.enum(['pending', 'approved', 'denied', 'expired', 'withdrawn', 'used']);
 export const approvalRequestSchema = z.object({
-  id: z.string(), session: z.string(), connection: nameSchema, principal: nameSchema, statement: z.string(), parameters: z.array(z.string().nullable()), database: z.string(), role: z.string(),
-  tables: z.array(z.string()), kind: z.string(), rule: z.string(), reason: z.string(), approvers: z.array(nameSchema), mode: z.enum(['wait', 'retry']), state: requestStateSchema,
-  createdAt: z.iso.datetime(), expiresAt: z.iso.datetime(), decidedAt: z.iso.datetime().nullable(), decidedBy: nameSchema.nullable(), decisionReason: z.string().nullable(),
+  id: z.string(),
+  session: z.string(),
+  connection: nameSchema,
+  principal: nameSchema,
+  statement: z.string(),
+  parameters: z.array(z.string().nullable()),
+  database: z.string(),
+  role: z.string(),
+  tables: z.array(z.string()),
+  kind: z.string(),
+  rule: z.string(),
+  reason: z.string(),
+  approvers: z.array(nameSchema),
+  mode: z.enum(['wait', 'retry']),
+  state: requestStateSchema,
+  createdAt: z.iso.datetime(),
+  expiresAt: z.iso.datetime(),
+  decidedAt: z.iso.datetime().nullable(),
+  decidedBy: nameSchema.nullable(),
+  decisionReason: z.string().nullable(),
 });
-export const decideRequestSchema = z.strictObject({ decision: z.enum(['approve', 'deny']), reason: z.string().max(2000).default('') });
+export const decideRequestSchema = z.strictObject({
+  decision: z.enum(['approve', 'deny']),
+  reason: z.string().max(2000).default(''),
+});
 
-export const policyDocumentSetSchema = z.object({ version: z.string(), appliedAt: z.iso.datetime(), appliedBy: z.string(), text: z.string() });
+export const policyDocumentSetSchema = z.object({
+  version: z.string(),
+  appliedAt: z.iso.datetime(),
+  appliedBy: z.string(),
+  text: z.string(),
+});
 export const applyPolicyRequestSchema = z.strictObject({ text: z.string().max(1_048_576) });
 
-export const joinTokenRequestSchema = z.strictObject({ agent: nameSchema, ttlSeconds: z.int().min(60).max(86_400).default(3600) });
+export const joinTokenRequestSchema = z.strictObject({
+  agent: nameSchema,
+  ttlSeconds: z.int().min(60).max(86_400).default(3600),
+});
 export const joinTokenResponseSchema = z.object({ token: z.string(), expiresAt: z.iso.datetime() });
-export const agentSchema = z.object({ id: z.string(), name: nameSchema, online: z.boolean(), version: z.string().nullable(), capabilities: z.array(z.string()), lastSeenAt: z.iso.datetime().nullable(), channels: z.int() });
+export const agentSchema = z.object({
+  id: z.string(),
+  name: nameSchema,
+  online: z.boolean(),
+  version: z.string().nullable(),
+  capabilities: z.array(z.string()),
+  lastSeenAt: z.iso.datetime().nullable(),
+  channels: z.int(),
+});
 
-export const auditEventSchema = z.object({ id: z.string(), at: z.iso.datetime(), actor: z.string(), action: z.string(), subject: z.string(), detail: z.record(z.string(), z.unknown()) });
+export const auditEventSchema = z.object({
+  id: z.string(),
+  at: z.iso.datetime(),
+  actor: z.string(),
+  action: z.string(),
+  subject: z.string(),
+  detail: z.record(z.string(), z.unknown()),
+});
 /** Anchors of recordings: what the store says that each file must be. `weir audit verify` compares files with these. */
-export const recordingAnchorSchema = z.object({ session: z.string(), entries: z.int(), bytes: z.int(), headHash: z.string(), sealed: z.boolean(), publicKey: z.string(), file: z.string() });
-export const statusSchema = z.object({ version: z.string(), startedAt: z.iso.datetime(), agents: z.array(agentSchema), sessions: z.int(), pendingRequests: z.int(), policyVersion: z.string(), journal: z.object({ healthy: z.boolean(), entries: z.int() }) });
+export const recordingAnchorSchema = z.object({
+  session: z.string(),
+  entries: z.int(),
+  bytes: z.int(),
+  headHash: z.string(),
+  sealed: z.boolean(),
+  publicKey: z.string(),
+  file: z.string(),
+});
+export const statusSchema = z.object({
+  version: z.string(),
+  startedAt: z.iso.datetime(),
+  agents: z.array(agentSchema),
+  sessions: z.int(),
+  pendingRequests: z.int(),
+  policyVersion: z.string(),
+  journal: z.object({ healthy: z.boolean(), entries: z.int() }),
+});
 
 /** Body of every error answer of the API. */
-export const errorBodySchema = z.object({ error: z.object({ code: z.string(), message: z.string(), why: z.string().nullable(), fix: z.string() }) });
+export const errorBodySchema = z.object({
+  error: z.object({ code: z.string(), message: z.string(), why: z.string().nullable(), fix: z.string() }),
+});

@@ -55,7 +55,15 @@ export interface ChannelClosed extends EventBase {
 
 /** What the gateway itself adds to a recording. */
 export type SessionEvent =
-  | { readonly event: 'session-opened'; readonly atMs: number; readonly principal: string; readonly connection: string; readonly agent: string; readonly clientAddress: string; readonly via: 'native' | 'connect' }
+  | {
+      readonly event: 'session-opened';
+      readonly atMs: number;
+      readonly principal: string;
+      readonly connection: string;
+      readonly agent: string;
+      readonly clientAddress: string;
+      readonly via: 'native' | 'connect';
+    }
   | { readonly event: 'session-closed'; readonly atMs: number; readonly reason: string };
 
 /** One entry of a journal or recording. `channel` 0 = the session itself; `sequence` counts from 1 in each channel without gaps. */

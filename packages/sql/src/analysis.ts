@@ -10,7 +10,12 @@ export interface SessionObjects {
 export type SessionChange =
   | { readonly change: 'prepare'; readonly name: string; readonly facts: StatementFacts }
   | { readonly change: 'deallocate'; readonly name: string | null }
-  | { readonly change: 'declare'; readonly name: string; readonly outputs: readonly OutputColumn[]; readonly hold: boolean }
+  | {
+      readonly change: 'declare';
+      readonly name: string;
+      readonly outputs: readonly OutputColumn[];
+      readonly hold: boolean;
+    }
   | { readonly change: 'close'; readonly name: string | null }
   | { readonly change: 'discard' }
   /** Objects of the catalog may have changed: load the catalog again before the next judgement. */
@@ -36,10 +41,27 @@ export interface AnalysedStatement {
   readonly start: number;
   readonly end: number;
   /** COPY … TO STDOUT / FROM STDIN options, when it is one. */
-  readonly copy: { readonly direction: 'to' | 'from'; readonly format: 'text' | 'csv' | 'binary'; readonly delimiter: string; readonly quote: string; readonly escape: string; readonly nullText: string; readonly header: boolean } | null;
+  readonly copy: {
+    readonly direction: 'to' | 'from';
+    readonly format: 'text' | 'csv' | 'binary';
+    readonly delimiter: string;
+    readonly quote: string;
+    readonly escape: string;
+    readonly nullText: string;
+    readonly header: boolean;
+  } | null;
 }
 
 export type AnalysisResult =
-  | { readonly ok: true; readonly statements: readonly AnalysedStatement[]; /** Qualified names of relations referenced but not in the catalog. */ readonly unknownRelations: readonly string[] }
+  | {
+      readonly ok: true;
+      readonly statements: readonly AnalysedStatement[] /** Qualified names of relations referenced but not in the catalog. */;
+      readonly unknownRelations: readonly string[];
+    }
   /** `syntax`: the grammar refuses it (position is 1-based in characters as the server would report); `limit`: too long, too deep or too slow; `internal`: the parser broke. All are denied. */
-  | { readonly ok: false; readonly problem: 'syntax' | 'limit' | 'internal'; readonly message: string; readonly position: number | null };
+  | {
+      readonly ok: false;
+      readonly problem: 'syntax' | 'limit' | 'internal';
+      readonly message: string;
+      readonly position: number | null;
+    };

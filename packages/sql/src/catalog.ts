@@ -40,5 +40,10 @@ export interface Catalog {
   readonly functions: readonly CatalogFunction[];
   /** Operators, casts and types outside pg_catalog by qualified name: using them makes a statement opaque. */
   readonly operators: readonly { readonly schema: string; readonly name: string }[];
-  readonly types: readonly { readonly oid: number; readonly schema: string; readonly name: string; readonly kind: string }[];
+  readonly types: readonly {
+    readonly oid: number;
+    readonly schema: string;
+    readonly name: string;
+    readonly kind: string;
+  }[];
 }

@@ -1,0 +1,92 @@
+import type { ApprovalAsk, ApprovalState, ConnectionFacts, Principal, Target } from '@weir/proto';
+import type { RecordEntry, SessionEvent } from '@weir/recording';
+
+/** Verifier of a session's password (RFC 5802: StoredKey, ServerKey), made once when the session opens. */
+export interface SessionVerifier {
+  readonly salt: Buffer;
+  readonly iterations: number;
+  readonly storedKey: Buffer;
+  readonly serverKey: Buffer;
+}
+
+/** A session as the data plane sees it: everything that a channel needs, held in memory while the session lives. */
+export interface LiveSession {
+  readonly id: string;
+  readonly principal: Principal;
+  readonly connection: ConnectionFacts;
+  readonly target: Target;
+  /** Name of the agent that serves the connection. */
+  readonly agentName: string;
+  /** Compiled plan, JSON. Replaced when policy, groups or the connection change. */
+  readonly plan: unknown;
+  readonly verifier: SessionVerifier;
+  readonly via: 'native' | 'connect';
+  readonly expiresAtMs: number;
+}
+
+/** What the data plane needs of the control plane. Implemented by thin use-cases beside the Nest modules; no HTTP or Nest types cross here. */
+export interface ControlPlane {
+  /** The live session whose `user` a client gave at start-up; null = unknown, ended or expired. */
+  findByLogin(user: string): LiveSession | null;
+  /** The live session of a `weir connect` stream. @throws WeirError sign_in_required, not_permitted, session_ended, not_found. */
+  findByToken(token: string, sessionId: string): Promise<LiveSession>;
+  /** Counters and audit of channels. */
+  channelOpened(sessionId: string, channel: number, clientAddress: string): void;
+  channelClosed(sessionId: string, channel: number, reason: string): void;
+  /** A refused sign-in or start-up, for the audit log. */
+  refused(event: {
+    readonly what: 'sign-in' | 'startup' | 'channel' | 'target';
+    readonly user: string | null;
+    readonly clientAddress: string;
+    readonly code: string;
+    readonly message: string;
+    readonly sessionId: string | null;
+  }): void;
+  /** Counts of a statement record (for session lists). */
+  counted(sessionId: string, counts: { statements: number; denied: number }): void;
+  /** An agent asks for approval. `tell` is called with pending and later once with the final state; returns a function that withdraws the ask. Retry-mode asks consume an approved request of the same binding at most once. */
+  askApproval(session: LiveSession, ask: ApprovalAsk, tell: (state: ApprovalState) => void): () => void;
+  /** May this agent certificate connect? @throws WeirError not_permitted. */
+  authoriseAgent(agentId: string, serial: string): Promise<{ readonly name: string }>;
+}
+
+/** What the control plane may ask of the data plane. */
+export interface DataPlane {
+  /** Ends all channels of a session with a FATAL error; resolves when the relay is cut (at once, whether or not the agent confirms within 2 s). */
+  killSession(sessionId: string, reason: string): Promise<void>;
+  /** Pushes a session's new plan to its agent; cuts the session when the agent does not confirm within 2 s. */
+  updatePlan(sessionId: string, plan: unknown): Promise<void>;
+  agentOnline(agentName: string): boolean;
+  agentInfo(
+    agentName: string,
+  ): {
+    readonly version: string;
+    readonly capabilities: readonly string[];
+    readonly channels: number;
+    readonly lastSeenAtMs: number;
+  } | null;
+  testConnection(
+    agentName: string,
+    target: Target,
+  ): Promise<{ ok: boolean; steps: { name: string; ok: boolean; detail: string }[] }>;
+  disconnectAgent(agentName: string, reason: string): void;
+}
+
+/** The evidence journal (D2): one per gateway process, one fdatasync for all waiting records. */
+export interface Journal {
+  /** Appends an entry of a channel whose event is already JSON text (opaque); returns its position. Throws when the journal is broken. */
+  append(session: string, channel: number, sequence: number, eventJson: Buffer): number;
+  /** Appends an event of the gateway itself (channel 0). */
+  note(session: string, event: SessionEvent): number;
+  /** All entries up to this position are durable (fdatasync returned). */
+  readonly durable: number;
+  /** Calls back once `durable >= position`, in order of position; at once (synchronously) when it already is. */
+  whenDurable(position: number, callback: () => void): void;
+  /** Called once when the journal cannot write any more: all sessions must end. */
+  onBroken(callback: (error: Error) => void): void;
+  /** The session has ended: cut, seal, anchor its recording (in the background). */
+  sessionEnded(session: string): Promise<void>;
+  /** Entries of a live or ended session, decrypted, oldest first. */
+  read(session: string): AsyncIterable<RecordEntry>;
+  close(): Promise<void>;
+}
