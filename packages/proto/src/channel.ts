@@ -38,6 +38,8 @@ export interface ChannelOpen {
   };
   /** Rows and bytes of masked result that a statement's record may hold. */
   readonly recording: { readonly maxRows: number; readonly maxBytes: number };
+  /** Key of the hash and fake transforms, base64, 32 bytes: the same for all sessions of one gateway, so that equal values get equal tokens. */
+  readonly maskingKey: string;
   /** Where people decide, shown in notices, e.g. `weir requests approve`. */
   readonly approveCommand: string;
 }
