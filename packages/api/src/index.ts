@@ -1,2 +1,4 @@
+export * from './client.ts';
+export * from './messages.ts';
 export * from './routes.ts';
 export * from './schemas.ts';

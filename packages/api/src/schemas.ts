@@ -5,6 +5,8 @@ export const nameSchema = z
   .string()
   .regex(/^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/, 'use a-z, 0-9, dot, dash and underscore, at most 63 characters');
 
+export const healthSchema = z.object({ ok: z.boolean() });
+
 export const loginRequestSchema = z.strictObject({ user: nameSchema, password: z.string().min(1).max(1024) });
 export const loginResponseSchema = z.object({
   token: z.string(),
@@ -93,6 +95,16 @@ export const sessionSchema = z.object({
   recording: z.enum(['open', 'sealed', 'broken']),
 });
 
+export const killSessionRequestSchema = z.strictObject({ reason: z.string().max(500).default('') });
+/** One line of a session's events: packages/recording's RecordEntry; `event.event` names its kind. */
+export const sessionEventSchema = z.object({
+  session: z.string(),
+  channel: z.int(),
+  sequence: z.int(),
+  receivedAtMs: z.number(),
+  event: z.looseObject({ event: z.string(), atMs: z.number() }),
+});
+
 export const requestStateSchema = z.enum(['pending', 'approved', 'denied', 'expired', 'withdrawn', 'used']);
 export const approvalRequestSchema = z.object({
   id: z.string(),
@@ -162,6 +174,26 @@ export const recordingAnchorSchema = z.object({
   publicKey: z.string(),
   file: z.string(),
 });
+/** Query strings of the lists. Newest first, except audit, which is oldest first after the id `after`. */
+export const listSessionsQuerySchema = z.strictObject({
+  state: z.enum(['active', 'ended']).optional(),
+  connection: nameSchema.optional(),
+  limit: z.coerce.number<string | number>().int().min(1).max(1000).default(100),
+});
+export const listRequestsQuerySchema = z.strictObject({
+  state: requestStateSchema.optional(),
+  limit: z.coerce.number<string | number>().int().min(1).max(1000).default(100),
+});
+export const listAuditQuerySchema = z.strictObject({
+  after: z
+    .string()
+    .regex(/^\d{1,18}$/, 'use the id of an audit event')
+    .optional(),
+  limit: z.coerce.number<string | number>().int().min(1).max(1000).default(100),
+  action: z.string().max(100).optional(),
+  actor: z.string().max(100).optional(),
+});
+
 export const statusSchema = z.object({
   version: z.string(),
   startedAt: z.iso.datetime(),

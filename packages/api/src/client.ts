@@ -1,0 +1,96 @@
+import { WeirError } from '@weir/errors';
+import { z } from 'zod';
+import { readLines } from './lines.ts';
+import type * as m from './messages.ts';
+import * as s from './schemas.ts';
+import { type ApiClientOptions, createSend, readJson } from './transport.ts';
+
+export type { ApiClientOptions } from './transport.ts';
+
+/** One method per route of the route table. Every method throws a WeirError with the server's code, or gateway_unavailable when nobody answers. */
+export interface ApiClient {
+  healthz(): Promise<{ ok: boolean }>;
+  login(body: m.LoginRequest): Promise<m.LoginResponse>;
+  logout(): Promise<void>;
+  whoami(): Promise<m.Whoami>;
+  listConnections(): Promise<m.Connection[]>;
+  putConnection(spec: m.ConnectionSpecRequest): Promise<m.Connection>;
+  deleteConnection(name: string): Promise<void>;
+  testConnection(name: string): Promise<m.ConnectionTest>;
+  openSession(body: m.OpenSessionRequest): Promise<m.OpenSessionResponse>;
+  listSessions(query?: m.ListSessionsQuery): Promise<m.Session[]>;
+  showSession(id: string): Promise<m.Session>;
+  /** Events of a session, oldest first, as they arrive. */
+  sessionEvents(id: string): AsyncGenerator<m.SessionEventLine>;
+  killSession(id: string, body?: m.KillSessionRequest): Promise<void>;
+  listRequests(query?: m.ListRequestsQuery): Promise<m.ApprovalRequest[]>;
+  showRequest(id: string): Promise<m.ApprovalRequest>;
+  decideRequest(id: string, body: m.DecideRequest): Promise<m.ApprovalRequest>;
+  getPolicy(): Promise<m.PolicyDocumentSet>;
+  applyPolicy(body: m.ApplyPolicyRequest): Promise<m.PolicyDocumentSet>;
+  createJoinToken(body: m.JoinTokenRequest): Promise<m.JoinTokenResponse>;
+  listAgents(): Promise<m.AgentView[]>;
+  revokeAgent(name: string): Promise<void>;
+  listAuditEvents(query?: m.ListAuditQuery): Promise<m.AuditEvent[]>;
+  listAnchors(): Promise<m.RecordingAnchor[]>;
+  /** The recording file's bytes as they are on the gateway's disk. */
+  readRecording(session: string): Promise<Uint8Array>;
+  status(): Promise<m.GatewayStatus>;
+}
+
+/** Makes a typed client of the gateway's API. It keeps no state: make one per token. */
+export function createApiClient(options: ApiClientOptions): ApiClient {
+  const send = createSend(options);
+  return {
+    healthz: async () => readJson(await send('healthz'), s.healthSchema),
+    login: async (body) => readJson(await send('login', { body }), s.loginResponseSchema),
+    logout: async () => done(await send('logout')),
+    whoami: async () => readJson(await send('whoami'), s.whoamiSchema),
+    listConnections: async () => readJson(await send('listConnections'), z.array(s.connectionSchema)),
+    putConnection: async (spec) =>
+      readJson(await send('putConnection', { params: { name: spec.name }, body: spec }), s.connectionSchema),
+    deleteConnection: async (name) => done(await send('deleteConnection', { params: { name } })),
+    testConnection: async (name) =>
+      readJson(await send('testConnection', { params: { name } }), s.connectionTestSchema),
+    openSession: async (body) => readJson(await send('openSession', { body }), s.openSessionResponseSchema),
+    listSessions: async (query = {}) => readJson(await send('listSessions', { query }), z.array(s.sessionSchema)),
+    showSession: async (id) => readJson(await send('showSession', { params: { id } }), s.sessionSchema),
+    sessionEvents: async function* (id) {
+      for await (const line of readLines(await send('sessionEvents', { params: { id } }))) yield parseEvent(line);
+    },
+    killSession: async (id, body = {}) => done(await send('killSession', { params: { id }, body })),
+    listRequests: async (query = {}) =>
+      readJson(await send('listRequests', { query }), z.array(s.approvalRequestSchema)),
+    showRequest: async (id) => readJson(await send('showRequest', { params: { id } }), s.approvalRequestSchema),
+    decideRequest: async (id, body) =>
+      readJson(await send('decideRequest', { params: { id }, body }), s.approvalRequestSchema),
+    getPolicy: async () => readJson(await send('getPolicy'), s.policyDocumentSetSchema),
+    applyPolicy: async (body) => readJson(await send('applyPolicy', { body }), s.policyDocumentSetSchema),
+    createJoinToken: async (body) => readJson(await send('createJoinToken', { body }), s.joinTokenResponseSchema),
+    listAgents: async () => readJson(await send('listAgents'), z.array(s.agentSchema)),
+    revokeAgent: async (name) => done(await send('revokeAgent', { params: { name } })),
+    listAuditEvents: async (query = {}) =>
+      readJson(await send('listAuditEvents', { query }), z.array(s.auditEventSchema)),
+    listAnchors: async () => readJson(await send('listAnchors'), z.array(s.recordingAnchorSchema)),
+    readRecording: async (session) =>
+      new Uint8Array(await (await send('readRecording', { params: { session } })).arrayBuffer()),
+    status: async () => readJson(await send('status'), s.statusSchema),
+  };
+}
+
+/** Reads an empty answer to its end, so that its connection can be used again. */
+async function done(response: Response): Promise<void> {
+  await response.arrayBuffer();
+}
+
+function parseEvent(line: string): m.SessionEventLine {
+  try {
+    return s.sessionEventSchema.parse(JSON.parse(line));
+  } catch (cause) {
+    throw new WeirError('protocol_violation', 'A line of the event stream is not an event.', {
+      why: `It starts with: ${line.slice(0, 60)}`,
+      fix: 'Check that client and gateway have the same version.',
+      cause,
+    });
+  }
+}

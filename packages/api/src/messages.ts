@@ -1,0 +1,31 @@
+import type { z } from 'zod';
+import type * as s from './schemas.ts';
+
+/** Types of the API's bodies. `…Request` and `…Query` are what a caller writes (defaults optional), the others what the gateway answers. */
+export type LoginRequest = z.input<typeof s.loginRequestSchema>;
+export type LoginResponse = z.output<typeof s.loginResponseSchema>;
+export type Whoami = z.output<typeof s.whoamiSchema>;
+export type ConnectionSpecRequest = z.input<typeof s.connectionSpecSchema>;
+export type ConnectionSpec = z.output<typeof s.connectionSpecSchema>;
+export type Connection = z.output<typeof s.connectionSchema>;
+export type ConnectionTest = z.output<typeof s.connectionTestSchema>;
+export type OpenSessionRequest = z.input<typeof s.openSessionRequestSchema>;
+export type OpenSessionResponse = z.output<typeof s.openSessionResponseSchema>;
+export type Session = z.output<typeof s.sessionSchema>;
+export type SessionEventLine = z.output<typeof s.sessionEventSchema>;
+export type KillSessionRequest = z.input<typeof s.killSessionRequestSchema>;
+export type RequestState = z.output<typeof s.requestStateSchema>;
+export type ApprovalRequest = z.output<typeof s.approvalRequestSchema>;
+export type DecideRequest = z.input<typeof s.decideRequestSchema>;
+export type PolicyDocumentSet = z.output<typeof s.policyDocumentSetSchema>;
+export type ApplyPolicyRequest = z.input<typeof s.applyPolicyRequestSchema>;
+export type JoinTokenRequest = z.input<typeof s.joinTokenRequestSchema>;
+export type JoinTokenResponse = z.output<typeof s.joinTokenResponseSchema>;
+export type AgentView = z.output<typeof s.agentSchema>;
+export type AuditEvent = z.output<typeof s.auditEventSchema>;
+export type RecordingAnchor = z.output<typeof s.recordingAnchorSchema>;
+export type GatewayStatus = z.output<typeof s.statusSchema>;
+export type ListSessionsQuery = z.input<typeof s.listSessionsQuerySchema>;
+export type ListRequestsQuery = z.input<typeof s.listRequestsQuerySchema>;
+export type ListAuditQuery = z.input<typeof s.listAuditQuerySchema>;
+export type ErrorBody = z.output<typeof s.errorBodySchema>;

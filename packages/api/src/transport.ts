@@ -1,0 +1,114 @@
+import { catalogue, type ErrorCode, WeirError } from '@weir/errors';
+import type { z } from 'zod';
+import { type RouteName, routes } from './routes.ts';
+import { errorBodySchema } from './schemas.ts';
+
+/** Where and as whom a client calls. */
+export interface ApiClientOptions {
+  /** Address of the API without a trailing path, e.g. `http://127.0.0.1:8080`. */
+  readonly baseUrl: string;
+  /** Bearer token, or a function that reads it for each call; undefined = not signed in. */
+  readonly token?: string | (() => string | undefined) | undefined;
+  /** Replaces the global fetch, e.g. by one that trusts the gateway's own CA. */
+  readonly fetch?: typeof globalThis.fetch | undefined;
+  /** Bound of one call until its headers arrive, milliseconds; 30,000 when absent. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** One call: path parameters, query and body. */
+export interface Call {
+  readonly params?: Readonly<Record<string, string>>;
+  readonly query?: Readonly<Record<string, string | number | undefined>>;
+  readonly body?: unknown;
+}
+
+/** Calls a route by its name; the answer is the raw response, already known to be a success. */
+export type Send = (route: RouteName, call?: Call) => Promise<Response>;
+
+/** Makes the sender: builds the address from the route table, adds the token, turns every failure into a WeirError. */
+export function createSend(options: ApiClientOptions): Send {
+  const fetchOf = options.fetch ?? globalThis.fetch;
+  return async (route, call = {}) => {
+    const { method, url } = addressOf(options.baseUrl, route, call);
+    const token = typeof options.token === 'function' ? options.token() : options.token;
+    const headers: Record<string, string> = { accept: 'application/json' };
+    if (token !== undefined) headers['authorization'] = `Bearer ${token}`;
+    if (call.body !== undefined) headers['content-type'] = 'application/json';
+    const abort = new AbortController();
+    const timer = setTimeout(() => abort.abort(new Error('no answer in time')), options.timeoutMs ?? 30_000);
+    let response: Response;
+    try {
+      const body = call.body === undefined ? {} : { body: JSON.stringify(call.body) };
+      response = await fetchOf(url, { method, headers, redirect: 'error', signal: abort.signal, ...body });
+    } catch (cause) {
+      throw new WeirError('gateway_unavailable', `The gateway at ${options.baseUrl} does not answer.`, {
+        why: reasonOf(cause),
+        cause,
+      });
+    } finally {
+      clearTimeout(timer);
+    }
+    if (!response.ok) throw await errorOf(response);
+    return response;
+  };
+}
+
+/** Reads a JSON answer and checks it. @throws WeirError protocol_violation when it is not what the contract says. */
+export async function readJson<S extends z.ZodType>(response: Response, schema: S): Promise<z.output<S>> {
+  const parsed = schema.safeParse(await bodyOf(response));
+  if (parsed.success) return parsed.data;
+  throw new WeirError('protocol_violation', 'The gateway gave an answer that this client does not understand.', {
+    why: parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '),
+    fix: 'Check that the address is that of a Weir gateway, and that client and gateway have the same version.',
+    cause: parsed.error,
+  });
+}
+
+function addressOf(baseUrl: string, route: RouteName, call: Call): { method: string; url: string } {
+  const [method = '', template = ''] = routes[route].split(' ');
+  const path = template.replace(/:([a-z]+)/g, (_whole, name: string) => {
+    const value = call.params?.[name];
+    if (value === undefined) throw new TypeError(`route ${route} needs the parameter ${name}`);
+    return encodeURIComponent(value);
+  });
+  const query = new URLSearchParams();
+  for (const [key, value] of Object.entries(call.query ?? {})) if (value !== undefined) query.set(key, String(value));
+  const suffix = query.size === 0 ? '' : `?${query.toString()}`;
+  return { method, url: `${baseUrl.replace(/\/+$/, '')}${path}${suffix}` };
+}
+
+async function bodyOf(response: Response): Promise<unknown> {
+  let text: string;
+  try {
+    text = await response.text();
+  } catch (cause) {
+    throw new WeirError('gateway_unavailable', 'The connection to the gateway broke.', { why: reasonOf(cause), cause });
+  }
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (cause) {
+    throw new WeirError('protocol_violation', 'The answer is not JSON.', {
+      why: `It starts with: ${text.slice(0, 60)}`,
+      fix: 'Check that the address is that of a Weir gateway.',
+      cause,
+    });
+  }
+}
+
+async function errorOf(response: Response): Promise<WeirError> {
+  const parsed = errorBodySchema.safeParse(await bodyOf(response));
+  if (!parsed.success) {
+    return new WeirError('protocol_violation', `The address answered with HTTP status ${response.status}.`, {
+      why: 'The body is not an error of a Weir gateway.',
+      fix: 'Check that the address is that of a Weir gateway.',
+    });
+  }
+  const { code, message, why, fix } = parsed.data.error;
+  const known: ErrorCode = Object.hasOwn(catalogue, code) ? (code as ErrorCode) : 'internal';
+  return new WeirError(known, message, { fix, ...(why === null ? {} : { why }) });
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error && error.cause.message !== '' ? error.cause.message : error.message;
+}
