@@ -26,7 +26,9 @@ try {
   const names = new Set([...expected.keys(), ...committed.keys()]);
   const different = [...names].filter((name) => expected.get(name) !== committed.get(name));
   if (different.length > 0) {
-    console.error(`Generated code is not what the contract says: ${different.join(', ')}. Run: pnpm --filter @weir/proto generate`);
+    console.error(
+      `Generated code is not what the contract says: ${different.join(', ')}. Run: pnpm --filter @weir/proto generate`,
+    );
     process.exitCode = 1;
   }
 } finally {

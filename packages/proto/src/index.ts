@@ -1,3 +1,3 @@
 export * from './channel.ts';
-export * from './names.ts';
 export * from './gen/weir/tunnel/v1/tunnel_pb.ts';
+export * from './names.ts';

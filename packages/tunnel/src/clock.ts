@@ -1,0 +1,17 @@
+/** Time as the tunnel sees it; tests replace it. */
+export interface Clock {
+  /** Milliseconds, monotonic enough to measure silence and stable times. */
+  now(): number;
+  /** Runs `action` once after `ms`; the result cancels it. A waiting timer never keeps the process alive. */
+  after(ms: number, action: () => void): () => void;
+}
+
+/** The machine's own clock. */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  after(ms, action) {
+    const timer = setTimeout(action, ms);
+    timer.unref();
+    return () => clearTimeout(timer);
+  },
+};

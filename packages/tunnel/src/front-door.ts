@@ -1,0 +1,75 @@
+import type { Duplex } from 'node:stream';
+import type { ServerTls } from './gateway-end.ts';
+
+/** What an agent sends to enrol. */
+export interface EnrolmentRequest {
+  readonly joinToken: string;
+  /** PKCS#10, DER. */
+  readonly certificateRequest: Buffer;
+  readonly agentVersion: string;
+}
+
+/** What an enrolled agent gets. All certificates PEM. */
+export interface EnrolmentResult {
+  readonly agentId: string;
+  readonly agentName: string;
+  readonly certificate: string;
+  readonly ca: string;
+  /** host:port of the tunnel listener. */
+  readonly tunnelAddress: string;
+}
+
+/** One `weir connect` byte stream that arrived at the front door. */
+export interface FrontConnection {
+  readonly token: string;
+  readonly sessionId: string;
+  /** Bytes both ways; half-close works both ways; destroy(WeirError) shows that error at the other end. */
+  readonly stream: Duplex;
+  readonly remoteAddress: string;
+}
+
+/** Settings of the front port. */
+export interface FrontServerOptions {
+  readonly listen: { readonly host: string; readonly port: number };
+  /** The chain must end in the gateway's CA certificate (leaf, then CA), for the pin of join tokens. */
+  readonly tls: ServerTls;
+  /** Rejecting with a WeirError shows that error at the agent. */
+  enrol(request: EnrolmentRequest, remoteAddress: string): Promise<EnrolmentResult>;
+  /** Takes the stream over; throwing or rejecting ends it with that error. */
+  connect(connection: FrontConnection): Promise<void> | void;
+  onProblem?(problem: Error): void;
+  /** HTTP/2 receive window, bytes. Default 4 MiB. */
+  readonly windowBytes?: number;
+}
+
+/** The running front port. */
+export interface FrontServer {
+  readonly address: { readonly host: string; readonly port: number };
+  close(): Promise<void>;
+}
+
+/** Settings of a byte stream to the front door. Streams to the same address and CA share one connection. */
+export interface FrontConnectionOptions {
+  /** host:port. */
+  readonly address: string;
+  /** PEM. */
+  readonly ca: string;
+  readonly token: string;
+  readonly sessionId: string;
+  /** Name that the certificate must carry; default = the host of `address`. */
+  readonly serverName?: string;
+}
+
+/** Settings of an enrolment. */
+export interface EnrolAgentOptions {
+  /** host:port of the front port. */
+  readonly address: string;
+  /** SHA-256 of the CA certificate's DER, hexadecimal (see certificatePin). */
+  readonly caPin: string;
+  readonly joinToken: string;
+  /** PKCS#10, DER. */
+  readonly csrDer: Uint8Array;
+  readonly version: string;
+  /** Name that the certificate must carry; default = the host of `address`. */
+  readonly serverName?: string;
+}

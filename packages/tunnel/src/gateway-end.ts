@@ -1,0 +1,89 @@
+import type { Clock } from './clock.ts';
+import type { GatewayLane } from './lane.ts';
+
+/** Server side TLS material, PEM. `certificate` may hold a chain (leaf first). */
+export interface ServerTls {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** Who is at the other end of a tunnel connection, as its verified client certificate says. */
+export interface AgentPeer {
+  /** From the certificate's one SAN URI `weir://agent/<agentId>`. */
+  readonly agentId: string;
+  /** Hexadecimal, upper case, as X.509 tools print it. */
+  readonly certificateSerial: string;
+  /** The certificate, DER. */
+  readonly certificateDer: Buffer;
+  /** Address and port that the agent dialled from. */
+  readonly remoteAddress: string;
+}
+
+/** The decision about a connecting agent. A refusal's reason is shown to the agent's operator. */
+export type AgentAuthorisation = { readonly accept: true } | { readonly accept: false; readonly reason: string };
+
+/** What an agent says of itself when it connects. */
+export interface AgentHello {
+  readonly version: string;
+  readonly capabilities: readonly string[];
+  /** Random per process start. */
+  readonly instanceId: string;
+}
+
+/** Outcome of a connection test that the agent made against a target. */
+export interface TestOutcome {
+  readonly ok: boolean;
+  readonly steps: readonly { readonly name: string; readonly ok: boolean; readonly detail: string }[];
+}
+
+/** One agent with both streams up. All promises reject with a WeirError `agent_unavailable` on timeout or when the agent is lost. */
+export interface ConnectedAgent {
+  readonly agentId: string;
+  readonly peer: AgentPeer;
+  readonly hello: AgentHello;
+  /** Milliseconds since the epoch. */
+  readonly connectedAtMs: number;
+  readonly lane: GatewayLane;
+  /** Replaces the plan of the session's live channels; resolves when the agent has confirmed. Default timeout 2,000 ms. */
+  sendPlanUpdate(sessionId: string, plan: Uint8Array, timeoutMs?: number): Promise<void>;
+  /** Ends the session's channels at the agent; resolves when the agent has confirmed. Default timeout 2,000 ms. */
+  kill(sessionId: string, reason: string, timeoutMs?: number): Promise<void>;
+  /** Asks the agent to dial and sign in to a target (JSON of a Target). Default timeout 15,000 ms. */
+  testConnection(target: Uint8Array, timeoutMs?: number): Promise<TestOutcome>;
+}
+
+/** Settings of the gateway's end of all tunnels. */
+export interface TunnelServerOptions {
+  readonly listen: { readonly host: string; readonly port: number };
+  /** `ca` = PEM of the CA that signs agents: a client without a valid certificate of it fails in the TLS handshake. */
+  readonly tls: ServerTls & { readonly ca: string };
+  readonly gatewayVersion: string;
+  /** Asked on every control stream, lane and renewal. A rejected promise refuses the stream for now (the agent retries). */
+  authorise(peer: AgentPeer): Promise<AgentAuthorisation>;
+  /** Signs a new certificate (PEM) for an authorised agent. Absent = renewal is refused. */
+  renew?(peer: AgentPeer, certificateRequestDer: Buffer): Promise<{ readonly certificate: string }>;
+  /** The agent's control stream and lane are up. */
+  onJoined(agent: ConnectedAgent): void;
+  /** The agent is gone; its channels have been reset with `agent_unavailable`. */
+  onLeft(agent: ConnectedAgent, reason: string): void;
+  /** Problems that end one stream or channel and need a log line. */
+  onProblem?(problem: Error): void;
+  /** Default 5,000. An agent that is silent for three intervals is lost. */
+  readonly heartbeatIntervalMs?: number;
+  /** Default 1 MiB. */
+  readonly initialCreditBytes?: number;
+  /** HTTP/2 receive window of connections and streams, bytes. Default 8 MiB. */
+  readonly windowBytes?: number;
+  readonly clock?: Clock;
+}
+
+/** The gateway's end of all tunnels. */
+export interface TunnelServer {
+  readonly address: { readonly host: string; readonly port: number };
+  agents(): readonly ConnectedAgent[];
+  agent(agentId: string): ConnectedAgent | undefined;
+  /** Tells the agent, then ends its streams. Its next connection is refused only if `authorise` refuses it. */
+  revoke(agentId: string, reason: string): void;
+  /** Ends all streams (channels are reset with `gateway_unavailable`) and frees the port. */
+  close(): Promise<void>;
+}
