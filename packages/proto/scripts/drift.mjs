@@ -21,8 +21,8 @@ function readTree(folder) {
 
 try {
   execFileSync('buf', ['generate', '--output', fresh], { cwd: root, stdio: 'inherit' });
-  const expected = readTree(join(fresh, 'src', 'gen'));
-  const committed = readTree(join(root, 'src', 'gen'));
+  const expected = readTree(join(fresh, 'gen'));
+  const committed = readTree(join(root, 'gen'));
   const names = new Set([...expected.keys(), ...committed.keys()]);
   const different = [...names].filter((name) => expected.get(name) !== committed.get(name));
   if (different.length > 0) {

@@ -1,3 +1,3 @@
 export * from './channel.ts';
-export * from './gen/weir/tunnel/v1/tunnel_pb.ts';
+export * from '../gen/weir/tunnel/v1/tunnel_pb.js';
 export * from './names.ts';
