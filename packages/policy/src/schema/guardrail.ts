@@ -1,0 +1,71 @@
+import { z } from 'zod';
+import { tryDuration } from '../duration.ts';
+import { statementKinds } from '../statement.ts';
+import { conditionSchema } from './access.ts';
+import { count, list, oneOf, pathGlob, section, text } from './field.ts';
+import { connectionsSchema, whoSchema } from './selector.ts';
+
+/** Effects on a relation that rules can name, as packages/sql reports them. */
+export const tableEffects = ['read', 'insert', 'update', 'delete', 'truncate', 'ddl', 'lock'] as const;
+
+/** `protected` (every column that is masked for this principal) or globs `schema.table.column`. */
+const columnsSchema = z.union([z.literal('protected'), list(pathGlob('schema.table.column'))], {
+  error: 'Expected the word "protected" or a list of schema.table.column globs.',
+});
+
+/** Conditions on a statement: all named ones must hold; within a list any entry will do. None named = every statement. */
+export const matchSchema = section({
+  kinds: list(oneOf(statementKinds)).optional(),
+  commands: list(text(200)).optional(),
+  tables: list(pathGlob('schema.table')).optional(),
+  effects: list(oneOf(tableEffects)).optional(),
+  where: oneOf(['none', 'ineffective']).optional(),
+  limit: z
+    .union([z.literal('missing'), section({ over: count(0) })], {
+      error: 'Expected the word "missing" or "over: NUMBER".',
+    })
+    .optional(),
+  functions: list(pathGlob('schema.function')).optional(),
+  settings: list(text(200)).optional(),
+  outputs: columnsSchema.optional(),
+  influence: columnsSchema.optional(),
+  copies: columnsSchema.optional(),
+  multiStatement: z.literal(true, { error: 'Expected true; leave the key out otherwise.' }).optional(),
+});
+export type Match = z.output<typeof matchSchema>;
+
+/** How approval is asked for, as written in a document. */
+const approvalSchema = section({
+  approvers: section({ groups: list(text(200)) }),
+  mode: oneOf(['auto', 'wait', 'retry']).default('auto'),
+  timeout: text(20)
+    .refine((value) => tryDuration(value) !== undefined, {
+      error: (issue) => `"${String(issue.input)}" is not a time such as 30s, 10m, 2h or 1d (7d at most).`,
+    })
+    .default('10m'),
+});
+
+/** `spec` of a Guardrail document: what is denied or needs a second person, for whom and where. */
+export const guardrailSchema = section({
+  who: whoSchema.optional(),
+  connections: connectionsSchema.optional(),
+  match: matchSchema.optional(),
+  when: conditionSchema.optional(),
+  action: oneOf(['deny', 'require-approval']),
+  approval: approvalSchema.optional(),
+  reason: text(500).optional(),
+  hint: text(500).optional(),
+  mode: oneOf(['enforce', 'observe']).default('enforce'),
+}).superRefine((spec, context) => {
+  if (spec.action === 'require-approval' && spec.approval === undefined) {
+    context.addIssue({ code: 'custom', path: ['action'], message: 'require-approval needs "approval" with approvers.' });
+  }
+  if (spec.action === 'deny' && spec.approval !== undefined) {
+    context.addIssue({ code: 'custom', path: ['approval'], message: 'A rule that denies cannot ask for approval.' });
+  }
+  if (spec.match === undefined && spec.when === undefined) {
+    const message = 'A guardrail needs "match" or "when"; write "match: {}" for every statement.';
+    context.addIssue({ code: 'custom', path: [], message });
+  }
+});
+export type GuardrailSpec = z.output<typeof guardrailSchema>;
