@@ -44,6 +44,7 @@ export const catalogue = {
     sqlstate: '28P01',
     hint: 'Check name and password; session passwords end with their session.',
   },
+  too_many_attempts: { httpStatus: 429, exitCode: 4, sqlstate: '28000', hint: 'Wait a minute, then try again.' },
   not_permitted: {
     httpStatus: 403,
     exitCode: 5,

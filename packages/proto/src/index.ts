@@ -1,3 +1,4 @@
-export * from './channel.ts';
 export * from '../gen/weir/tunnel/v1/tunnel_pb.js';
+export * from './channel.ts';
+export * from './join-token.ts';
 export * from './names.ts';
