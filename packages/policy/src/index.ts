@@ -1,3 +1,22 @@
+export { type CaseResult, evaluateCase, type PolicyCase, parseCases } from './case.ts';
+export { compilePlan } from './compile.ts';
+export type {
+  EvaluationContext,
+  PlanEvaluator,
+} from './evaluate/evaluator.ts';
+export { guardedSettings } from './evaluate/setting.ts';
+export { type Finding, type FindingCode, formatFinding } from './finding.ts';
+export { lintPolicies, lintPolicySources } from './lint.ts';
+export { loadPlan } from './load.ts';
+export { type PolicySource, parsePolicies, parsePolicySources } from './parse.ts';
+export { type Plan, type PlanCapability, planCapabilities, planFormat, planSchema } from './plan.ts';
 export * from './principal.ts';
+export {
+  builtInRules,
+  type DocumentKind,
+  documentKinds,
+  type PolicyDocument,
+  policyApiVersion,
+} from './schema/document.ts';
 export * from './statement.ts';
 export * from './verdict.ts';

@@ -54,9 +54,13 @@ export function count(min: number) {
 /** A glob over a dotted name with exactly the named parts, e.g. `schema.table`. */
 export function pathGlob(shape: string) {
   const parts = shape.split('.').length;
-  return text(300).refine((value) => value.split('.').length === parts && value.split('.').every((part) => part !== ''), {
-    error: (issue) => `"${String(issue.input)}" must have the form ${shape}; write * for a part that does not matter.`,
-  });
+  return text(300).refine(
+    (value) => value.split('.').length === parts && value.split('.').every((part) => part !== ''),
+    {
+      error: (issue) =>
+        `"${String(issue.input)}" must have the form ${shape}; write * for a part that does not matter.`,
+    },
+  );
 }
 
 /** A YAML value in the words of a person. */

@@ -58,7 +58,11 @@ export const guardrailSchema = section({
   mode: oneOf(['enforce', 'observe']).default('enforce'),
 }).superRefine((spec, context) => {
   if (spec.action === 'require-approval' && spec.approval === undefined) {
-    context.addIssue({ code: 'custom', path: ['action'], message: 'require-approval needs "approval" with approvers.' });
+    context.addIssue({
+      code: 'custom',
+      path: ['action'],
+      message: 'require-approval needs "approval" with approvers.',
+    });
   }
   if (spec.action === 'deny' && spec.approval !== undefined) {
     context.addIssue({ code: 'custom', path: ['approval'], message: 'A rule that denies cannot ask for approval.' });

@@ -20,7 +20,11 @@ export const maskingSchema = section({
     context.addIssue({ code: 'custom', path: [], message });
   }
   if (spec.transform === undefined && spec.contentType !== undefined) {
-    context.addIssue({ code: 'custom', path: ['contentType'], message: '"contentType" steers "transform", which is missing.' });
+    context.addIssue({
+      code: 'custom',
+      path: ['contentType'],
+      message: '"contentType" steers "transform", which is missing.',
+    });
   }
 });
 export type MaskingSpec = z.output<typeof maskingSchema>;

@@ -1,0 +1,127 @@
+import { WeirError } from '@weir/errors';
+import { isConditionProblem, tryCondition } from './condition.ts';
+import { tryDuration } from './duration.ts';
+import { fingerprint } from './fingerprint.ts';
+import {
+  type AccessRule,
+  type GuardrailRule,
+  type MaskRule,
+  type Plan,
+  type PlanCapability,
+  planFormat,
+} from './plan.ts';
+import type { ConnectionFacts, Principal } from './principal.ts';
+import type { AccessDocument, GuardrailDocument, MaskingDocument, PolicyDocument } from './schema/document.ts';
+import { isExempt, isNamed, isReached } from './scope.ts';
+
+/**
+ * Compiles the policy for one principal on one connection. The order of the documents does not matter.
+ * `policyVersion` is carried through for records. @throws WeirError `policy_invalid` when two documents have one name.
+ */
+export function compilePlan(
+  documents: readonly PolicyDocument[],
+  principal: Principal,
+  connection: ConnectionFacts,
+  options: { readonly policyVersion: string },
+): Plan {
+  refuseDuplicates(documents);
+  const mine = documents
+    .filter((document) => isNamed(document.spec.who, principal) && isReached(document.spec.connections, connection))
+    .sort((left, right) => (left.name < right.name ? -1 : 1));
+  const access = mine.filter((document) => document.kind === 'Access').map(accessRule);
+  const allowed = access.length > 0;
+  const guardrails = allowed ? mine.filter((document) => document.kind === 'Guardrail').map(guardrailRule) : [];
+  const maskings = allowed ? mine.filter((document) => document.kind === 'Masking') : [];
+  const contents = {
+    format: planFormat,
+    principal: {
+      id: principal.id,
+      name: principal.name,
+      kind: principal.kind,
+      groups: [...principal.groups].sort(),
+    },
+    connection: { name: connection.name, protocol: connection.protocol, labels: { ...connection.labels } },
+    allowed,
+    reason: allowed ? null : `No access rule lets ${principal.name} use the connection ${connection.name}.`,
+    requires: requiredBy(guardrails, connection),
+    access,
+    guardrails,
+    masks: maskings.filter((document) => isMasked(document, principal, connection)).map(maskRule),
+  } satisfies Omit<Plan, 'version' | 'policyVersion'>;
+  return { ...contents, version: fingerprint(contents), policyVersion: options.policyVersion };
+}
+
+/** Fingerprint that a plan with these contents must carry. */
+export function planVersion(plan: Plan): string {
+  const { version: _version, policyVersion: _policyVersion, ...contents } = plan;
+  return fingerprint(contents);
+}
+
+function refuseDuplicates(documents: readonly PolicyDocument[]): void {
+  const names = new Set<string>();
+  for (const { name } of documents) {
+    if (names.has(name)) {
+      throw new WeirError('policy_invalid', `Two policy documents are named "${name}".`, {
+        why: 'Verdicts and records name rules, so a name must stand for one document.',
+        fix: 'Rename one of them.',
+      });
+    }
+    names.add(name);
+  }
+}
+
+function requiredBy(guardrails: readonly GuardrailRule[], connection: ConnectionFacts): PlanCapability[] {
+  const needsApproval = guardrails.some((rule) => rule.approval !== null && rule.mode === 'enforce');
+  return [`${connection.protocol}/1`, 'plan/1', ...(needsApproval ? (['approval/1'] as const) : [])];
+}
+
+function accessRule({ name, spec }: AccessDocument): AccessRule {
+  return {
+    rule: name,
+    kinds: spec.statements?.kinds ?? null,
+    opaque: spec.opaque,
+    maxRows: spec.maxRows ?? null,
+    allowSettings: spec.allowSettings ?? [],
+    when: spec.when ?? null,
+  };
+}
+
+function guardrailRule({ name, spec }: GuardrailDocument): GuardrailRule {
+  const { approval } = spec;
+  return {
+    rule: name,
+    match: spec.match ?? {},
+    when: spec.when ?? null,
+    approval:
+      spec.action === 'deny' || approval === undefined
+        ? null
+        : {
+            approvers: [...approval.approvers.groups].sort(),
+            mode: approval.mode,
+            timeoutMs: tryDuration(approval.timeout) ?? 600_000,
+          },
+    reason: spec.reason ?? null,
+    hint: spec.hint ?? null,
+    mode: spec.mode,
+  };
+}
+
+function maskRule({ name, spec }: MaskingDocument): MaskRule {
+  return {
+    rule: name,
+    columns: spec.columns,
+    transform: spec.transform ?? null,
+    contentType: spec.contentType ?? null,
+    detect: spec.detect ?? [],
+  };
+}
+
+/** A masking rule is decided when the channel opens; a condition that fails counts as met. */
+function isMasked({ spec }: MaskingDocument, principal: Principal, connection: ConnectionFacts): boolean {
+  if (isExempt(spec.exempt, principal)) return false;
+  if (spec.when === undefined) return true;
+  const condition = tryCondition(spec.when, 'scope');
+  if (isConditionProblem(condition)) return true;
+  const result = condition.evaluate({ principal, connection });
+  return 'error' in result || result.value;
+}

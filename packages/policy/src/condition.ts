@@ -1,0 +1,153 @@
+import { type ASTNode, Environment, EvaluationError, ParseError } from '@marcbachmann/cel-js';
+
+/** What a condition may read. `rule`: everything; `scope`: only what is known when a channel opens (principal and connection). */
+export type ConditionScope = 'rule' | 'scope';
+
+/** Values for the variables of a condition; see docs/policy.md for their meaning. */
+export interface ConditionContext {
+  readonly principal: { id: string; name: string; kind: string; groups: readonly string[] };
+  readonly connection: { name: string; protocol: string; labels: Readonly<Record<string, string>> };
+  readonly statement?: ConditionStatement;
+  readonly session?: { readonly interactive: boolean };
+  readonly now?: Date;
+}
+
+/** The statement as conditions see it: names only, never its text, so that no condition can decide by a pattern on SQL. */
+export interface ConditionStatement {
+  readonly kind: string;
+  readonly command: string;
+  readonly kinds: readonly string[];
+  /** `schema.table` of every relation. */
+  readonly tables: readonly string[];
+  /** `schema.table` of every relation with an effect other than read and lock. */
+  readonly writes: readonly string[];
+  /** `schema.function`. */
+  readonly functions: readonly string[];
+  /** `schema.table.column` of every origin of an output. */
+  readonly outputs: readonly string[];
+  readonly influence: readonly string[];
+  readonly settings: readonly string[];
+  readonly database: string;
+  readonly role: string;
+}
+
+/** What a condition came to; `error` holds why it could not be decided. */
+export type ConditionResult = { readonly value: boolean } | { readonly error: string };
+
+/** A compiled condition. `reads` names the variables that it uses. */
+export interface Condition {
+  readonly reads: ReadonlySet<string>;
+  evaluate(context: ConditionContext): ConditionResult;
+}
+
+/** Why a condition cannot be used, and where in its text (from 0). */
+export interface ConditionProblem {
+  readonly message: string;
+  readonly offset: number;
+}
+
+const limits = { maxAstNodes: 500, maxDepth: 24, maxListElements: 100, maxMapEntries: 50, maxCallArguments: 8 };
+const environments: Readonly<Record<ConditionScope, Environment>> = {
+  rule: ruleEnvironment(),
+  scope: baseEnvironment(),
+};
+
+/** Compiles a CEL condition, or says what is wrong with it: syntax, types, unknown fields, a result that is not bool, a regular expression. */
+export function tryCondition(expression: string, scope: ConditionScope): Condition | ConditionProblem {
+  const environment = environments[scope];
+  try {
+    const program = environment.parse(expression);
+    const checked = program.check();
+    if (!checked.valid) return problemOf(checked.error);
+    if (checked.type !== 'bool') {
+      return { message: `The condition gives ${checked.type ?? 'no type'}, not bool.`, offset: 0 };
+    }
+    const words = wordsOf(program.ast);
+    if (words.calls.has('matches')) {
+      return { message: 'matches() is not available; use startsWith, endsWith, contains or ==.', offset: 0 };
+    }
+    const reads = new Set([...words.names].filter((name) => environment.hasVariable(name)));
+    return { reads, evaluate: (context) => run(program, context) };
+  } catch (error) {
+    return problemOf(error);
+  }
+}
+
+/** Is this the problem of a condition that did not compile? */
+export function isConditionProblem(value: Condition | ConditionProblem): value is ConditionProblem {
+  return 'message' in value;
+}
+
+function run(program: (context: ConditionContext) => unknown, context: ConditionContext): ConditionResult {
+  try {
+    const value = program(context);
+    return typeof value === 'boolean' ? { value } : { error: 'the condition gave no bool' };
+  } catch (error) {
+    return { error: error instanceof EvaluationError ? error.summary : String(error) };
+  }
+}
+
+function baseEnvironment(): Environment {
+  return new Environment({ limits })
+    .registerVariable({
+      name: 'principal',
+      schema: { id: 'string', name: 'string', kind: 'string', groups: 'list<string>' },
+    })
+    .registerVariable({
+      name: 'connection',
+      schema: { name: 'string', protocol: 'string', labels: 'map<string, string>' },
+    });
+}
+
+function ruleEnvironment(): Environment {
+  const names = 'list<string>';
+  return baseEnvironment()
+    .registerVariable({
+      name: 'statement',
+      schema: {
+        kind: 'string',
+        command: 'string',
+        kinds: names,
+        tables: names,
+        writes: names,
+        functions: names,
+        outputs: names,
+        influence: names,
+        settings: names,
+        database: 'string',
+        role: 'string',
+      },
+    })
+    .registerVariable({ name: 'session', schema: { interactive: 'bool' } })
+    .registerVariable('now', 'google.protobuf.Timestamp');
+}
+
+function problemOf(error: unknown): ConditionProblem {
+  const isPlaced = error instanceof Error && 'summary' in error && 'range' in error;
+  if (!isPlaced) return { message: String(error), offset: 0 };
+  const range = error.range as { start: number } | undefined;
+  const word = error instanceof ParseError ? 'syntax' : 'type';
+  return { message: `CEL ${word} error: ${String(error.summary)}.`, offset: range?.start ?? 0 };
+}
+
+/** Names and called functions anywhere in the expression. */
+function wordsOf(root: ASTNode): { names: Set<string>; calls: Set<string> } {
+  const names = new Set<string>();
+  const calls = new Set<string>();
+  const visit = (value: unknown): void => {
+    if (Array.isArray(value)) {
+      for (const item of value) visit(item);
+      return;
+    }
+    if (!isNode(value)) return;
+    if (value.op === 'id') names.add(value.args);
+    if (value.op === 'call' || value.op === 'rcall') calls.add(value.args[0]);
+    visit(value.args);
+  };
+  visit(root);
+  return { names, calls };
+}
+
+function isNode(value: unknown): value is ASTNode {
+  return typeof value === 'object' && value !== null && 'op' in value && 'args' in value;
+}

@@ -1,0 +1,79 @@
+import type { ConditionContext, ConditionResult } from '../condition.ts';
+import { createGlobs } from '../glob.ts';
+import type { AccessRule } from '../plan.ts';
+import type { StatementFacts, StatementKind } from '../statement.ts';
+import type { TraceStep } from '../verdict.ts';
+import { commandName } from './wording.ts';
+
+/** An access rule ready for use. */
+export interface AccessTest {
+  readonly rule: AccessRule;
+  readonly kinds: ReadonlySet<StatementKind> | null;
+  readonly isSettingAllowed: (name: string) => boolean;
+  /** Its condition; `undecidable` says why it cannot be asked for this statement. */
+  readonly when: ((context: ConditionContext, facts: StatementFacts) => ConditionResult) | null;
+}
+
+/** What the access rules allow of one statement. They add up: each kind may be allowed by another rule. */
+export interface AccessDecision {
+  /** The rule that allows the statement's own kind; null = something in it is not allowed. */
+  readonly rule: string | null;
+  /** Why not; empty when allowed. */
+  readonly why: string;
+  readonly isOpaqueAllowed: boolean;
+  /** The widest bound among the rules that apply; null = none. */
+  readonly maxRows: number | null;
+  readonly isSettingAllowed: (name: string) => boolean;
+}
+
+/** Prepares an access rule. `when` is its compiled condition. */
+export function createAccessTest(rule: AccessRule, when: AccessTest['when']): AccessTest {
+  const kinds = rule.kinds === null ? null : new Set(rule.kinds);
+  return { rule, kinds, isSettingAllowed: createGlobs(rule.allowSettings, { ignoreCase: true }), when };
+}
+
+/** Decides what the access rules say, adding one step per rule to the trace. */
+export function decideAccess(
+  tests: readonly AccessTest[],
+  facts: StatementFacts,
+  context: () => ConditionContext,
+  trace: TraceStep[],
+): AccessDecision {
+  const kinds = facts.kinds.includes(facts.kind) ? facts.kinds : [facts.kind, ...facts.kinds];
+  const held = tests.filter((test) => isHeld(test, kinds, facts, context, trace));
+  const missing = kinds.find((kind) => !held.some((test) => allows(test, kind)));
+  if (missing !== undefined) {
+    const why = `${commandName(facts)} is not allowed here: no access rule that applies now allows statements of kind ${missing}`;
+    return { rule: null, why, isOpaqueAllowed: false, maxRows: null, isSettingAllowed: () => false };
+  }
+  const bounds = held.map((test) => test.rule.maxRows);
+  return {
+    rule: held.find((test) => allows(test, facts.kind))?.rule.rule ?? null,
+    why: '',
+    isOpaqueAllowed: held.some((test) => test.rule.opaque === 'allow' && kinds.every((kind) => allows(test, kind))),
+    maxRows: bounds.includes(null) ? null : Math.max(...bounds.map((bound) => bound ?? 0)),
+    isSettingAllowed: (name) => held.some((test) => test.isSettingAllowed(name)),
+  };
+}
+
+function isHeld(
+  test: AccessTest,
+  kinds: readonly StatementKind[],
+  facts: StatementFacts,
+  context: () => ConditionContext,
+  trace: TraceStep[],
+): boolean {
+  const step = (matched: boolean, why: string): boolean => {
+    trace.push({ rule: test.rule.rule, matched, why });
+    return matched;
+  };
+  if (!kinds.some((kind) => allows(test, kind))) return step(false, `allows no statements of kind ${kinds.join(', ')}`);
+  if (test.when === null) return step(true, 'access: principal and connection are named');
+  const result = test.when(context(), facts);
+  if ('error' in result) return step(false, `access does not apply: ${result.error}`);
+  return step(result.value, result.value ? 'access: the condition holds' : 'access: the condition does not hold');
+}
+
+function allows(test: AccessTest, kind: StatementKind): boolean {
+  return test.kinds?.has(kind) ?? true;
+}

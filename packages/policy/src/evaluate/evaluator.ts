@@ -1,0 +1,138 @@
+import type { Condition, ConditionContext, ConditionResult, ConditionStatement } from '../condition.ts';
+import type { Plan } from '../plan.ts';
+import { builtInRules } from '../schema/document.ts';
+import type { ColumnRef, Statement, StatementFacts } from '../statement.ts';
+import type { ContentType, MaskSpec, TraceStep, Verdict } from '../verdict.ts';
+import { type AccessTest, createAccessTest, decideAccess } from './access.ts';
+import { decideBuiltIns } from './built-in.ts';
+import { createColumnProtection } from './columns.ts';
+import { createGuardrailTest, findHits, type GuardrailTest, verdictOf } from './guardrail.ts';
+
+/** What a verdict depends on beside the statement. */
+export interface EvaluationContext {
+  readonly now: Date;
+  /** Does a person wait at the other end? */
+  readonly interactive: boolean;
+  /** Statements in the same simple Query (1 for the extended protocol). Absent = not known, which rules on `multiStatement` take for several. */
+  readonly statementCount?: number;
+}
+
+/** A plan that is ready to decide. Everything but `evaluate` can be asked at any time; nothing here keeps state but memos. */
+export interface PlanEvaluator {
+  readonly plan: Plan;
+  /** Decides on one statement. Never throws. The trace has a step for every rule of the plan and every built-in one. */
+  evaluate(statement: Statement, context: EvaluationContext): Verdict;
+  /** How the column's value leaves; null = as it is. */
+  maskOf(column: ColumnRef): MaskSpec | null;
+  /** Content types that detectors must look for in the column's value. */
+  detectOf(column: ColumnRef): readonly ContentType[];
+  /** Is there a mask on the column? */
+  isProtected(column: ColumnRef): boolean;
+  /** Is there any masking rule? */
+  readonly hasMasks: boolean;
+  /** Is there any guardrail? */
+  readonly hasRules: boolean;
+  /** What verdicts read beside the statement: a cache must key by these, and must not keep verdicts at all when `now` is true. */
+  readonly reads: { readonly now: boolean; readonly interactive: boolean; readonly statementCount: boolean };
+}
+
+/** Makes an evaluator. `conditions` holds the compiled condition for every condition text of the plan. */
+export function createPlanEvaluator(plan: Plan, conditions: ReadonlyMap<string, Condition>): PlanEvaluator {
+  const protectionOf = createColumnProtection(plan.masks);
+  const isProtected = (column: ColumnRef): boolean => protectionOf(column).mask !== null;
+  const access = plan.access.map((rule) => createAccessTest(rule, accessCondition(rule.when, conditions)));
+  const guardrails = plan.guardrails.map((rule) =>
+    createGuardrailTest(rule, (rule.when !== null && conditions.get(rule.when)?.evaluate) || null),
+  );
+  const readsVariable = (name: string): boolean => [...conditions.values()].some(({ reads }) => reads.has(name));
+  return {
+    plan,
+    evaluate: (statement, context) =>
+      decide({ plan, access, guardrails, protectionOf, isProtected }, statement, context),
+    maskOf: (column) => protectionOf(column).mask,
+    detectOf: (column) => protectionOf(column).detect,
+    isProtected,
+    hasMasks: plan.masks.length > 0,
+    hasRules: plan.guardrails.length > 0,
+    reads: {
+      now: readsVariable('now'),
+      interactive: readsVariable('session'),
+      statementCount: plan.guardrails.some((rule) => rule.match.multiStatement === true),
+    },
+  };
+}
+
+interface Parts {
+  readonly plan: Plan;
+  readonly access: readonly AccessTest[];
+  readonly guardrails: readonly GuardrailTest[];
+  readonly protectionOf: ReturnType<typeof createColumnProtection>;
+  readonly isProtected: (column: ColumnRef) => boolean;
+}
+
+function decide(parts: Parts, statement: Statement, context: EvaluationContext): Verdict {
+  const { plan } = parts;
+  const { facts } = statement;
+  const trace: TraceStep[] = [];
+  if (!plan.allowed) {
+    const reason = plan.reason ?? 'No access rule allows this connection.';
+    const hint = 'Ask an administrator of the policy for access.';
+    trace.push({ rule: builtInRules.noAccess, matched: true, why: reason });
+    return { action: 'deny', rule: builtInRules.noAccess, reason, hint, trace };
+  }
+  let values: ConditionContext | undefined;
+  const conditionContext = (): ConditionContext => {
+    values ??= contextOf(plan, statement, context);
+    return values;
+  };
+  const access = decideAccess(parts.access, facts, conditionContext, trace);
+  const builtIn = decideBuiltIns(facts, access, parts.protectionOf, trace);
+  const input = { facts, isProtected: parts.isProtected, statementCount: context.statementCount };
+  const hits = findHits(parts.guardrails, input, conditionContext, trace);
+  const decision = builtIn ?? verdictOf(hits, access.maxRows);
+  if (decision !== null) return { ...decision, trace };
+  const rule = access.rule ?? builtInRules.noAccess;
+  return { action: 'allow', rule, reason: `Allowed by ${rule}.`, maxRows: access.maxRows, trace };
+}
+
+/** A condition of an access rule that asks about a statement which is not understood cannot be decided, and therefore does not hold. */
+function accessCondition(when: string | null, conditions: ReadonlyMap<string, Condition>): AccessTest['when'] {
+  if (when === null) return null;
+  const condition = conditions.get(when);
+  if (condition === undefined) return () => ({ error: 'the condition is missing' });
+  const readsStatement = condition.reads.has('statement');
+  return (context, facts): ConditionResult =>
+    readsStatement && facts.opaque.length > 0
+      ? { error: 'it asks about a statement that is not understood' }
+      : condition.evaluate(context);
+}
+
+function contextOf(plan: Plan, statement: Statement, context: EvaluationContext): ConditionContext {
+  return {
+    principal: plan.principal,
+    connection: plan.connection,
+    statement: statementOf(statement),
+    session: { interactive: context.interactive },
+    now: context.now,
+  };
+}
+
+function statementOf({ facts, database, role }: Statement): ConditionStatement {
+  const path = ({ schema, table }: { readonly schema: string; readonly table: string }) => `${schema}.${table}`;
+  const column = (ref: ColumnRef) => `${path(ref)}.${ref.column}`;
+  const isWritten = ({ effects }: StatementFacts['tables'][number]) =>
+    effects.some((effect) => effect !== 'read' && effect !== 'lock');
+  return {
+    kind: facts.kind,
+    command: facts.command,
+    kinds: facts.kinds,
+    tables: facts.tables.map(path),
+    writes: facts.tables.filter(isWritten).map(path),
+    functions: facts.functions.map(({ schema, name }) => `${schema}.${name}`),
+    outputs: (facts.outputs ?? []).flatMap(({ origins }) => origins.map(column)),
+    influence: facts.influence.map(column),
+    settings: facts.settings.map(({ name }) => name),
+    database,
+    role,
+  };
+}

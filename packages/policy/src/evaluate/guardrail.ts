@@ -1,0 +1,110 @@
+import type { ConditionContext, ConditionResult } from '../condition.ts';
+import type { GuardrailRule } from '../plan.ts';
+import { builtInRules } from '../schema/document.ts';
+import type { ApprovalVerdict, DenyVerdict, TraceStep } from '../verdict.ts';
+import { createMatch, type MatchInput, type Test } from './rule-match.ts';
+import { reasonOf, sentence } from './wording.ts';
+
+/** A guardrail ready for use. */
+export interface GuardrailTest {
+  readonly rule: GuardrailRule;
+  readonly match: Test;
+  readonly when: ((context: ConditionContext) => ConditionResult) | null;
+}
+
+/** A guardrail that applies. `isCertain` false: taken to match because something could not be decided. */
+export interface Hit {
+  readonly rule: GuardrailRule;
+  readonly why: string;
+  readonly isCertain: boolean;
+}
+
+/** Prepares a guardrail. `when` is its compiled condition. */
+export function createGuardrailTest(rule: GuardrailRule, when: GuardrailTest['when']): GuardrailTest {
+  return { rule, match: createMatch(rule.match), when };
+}
+
+/** The enforced guardrails that apply, in order of their names; adds one step per rule to the trace. */
+export function findHits(
+  tests: readonly GuardrailTest[],
+  input: MatchInput,
+  context: () => ConditionContext,
+  trace: TraceStep[],
+): Hit[] {
+  const hits: Hit[] = [];
+  for (const test of tests) {
+    const hit = findHit(test, input, context);
+    const isObserved = test.rule.mode === 'observe';
+    const prefix = isObserved && hit !== null ? 'observe only: ' : '';
+    trace.push({
+      rule: test.rule.rule,
+      matched: hit !== null,
+      why: prefix + (hit?.why ?? 'its conditions are not met'),
+    });
+    if (hit !== null && !isObserved) hits.push(hit);
+  }
+  return hits;
+}
+
+function findHit({ rule, match, when }: GuardrailTest, input: MatchInput, context: () => ConditionContext): Hit | null {
+  const [opaque] = input.facts.opaque;
+  const matched = match(input);
+  if (matched === null && opaque === undefined) return null;
+  const isMatchCertain = matched !== null;
+  const why = matched ?? `the statement may do what this rule is about, because ${opaque ?? 'it is not understood'}`;
+  if (when === null) return { rule, why, isCertain: isMatchCertain };
+  const result = when(context());
+  if ('error' in result) {
+    return { rule, why: `${why} (its condition could not be decided: ${result.error})`, isCertain: false };
+  }
+  return result.value ? { rule, why, isCertain: isMatchCertain } : null;
+}
+
+/** The verdict of the guardrails that apply, without trace: deny beats approval, a certain hit is named before an uncertain one. null = none. */
+export function verdictOf(
+  hits: readonly Hit[],
+  maxRows: number | null,
+): Omit<DenyVerdict, 'trace'> | Omit<ApprovalVerdict, 'trace'> | null {
+  const denials = hits.filter((hit) => hit.rule.approval === null);
+  const denial = denials.find((hit) => hit.isCertain) ?? denials[0];
+  if (denial !== undefined) {
+    return {
+      action: 'deny',
+      rule: denial.rule.rule,
+      reason: reasonOf(denial.why, denial.rule.reason),
+      hint: denial.rule.hint ?? 'Change the statement, or ask an administrator of the policy.',
+    };
+  }
+  return approvalOf(hits, maxRows);
+}
+
+/** Several approval rules: a group that all of them accept must decide, within the shortest time, in the strictest mode. */
+function approvalOf(
+  hits: readonly Hit[],
+  maxRows: number | null,
+): Omit<DenyVerdict, 'trace'> | Omit<ApprovalVerdict, 'trace'> | null {
+  const asked = hits.flatMap((hit) => (hit.rule.approval === null ? [] : [hit.rule.approval]));
+  const first = hits.find((hit) => hit.isCertain) ?? hits[0];
+  const [firstAsked] = asked;
+  if (first === undefined || firstAsked === undefined) return null;
+  const approvers = firstAsked.approvers.filter((group) => asked.every((other) => other.approvers.includes(group)));
+  if (approvers.length === 0) {
+    const rules = hits.map((hit) => hit.rule.rule).join(', ');
+    return {
+      action: 'deny',
+      rule: builtInRules.approvers,
+      reason: sentence(`the rules ${rules} need approval by different groups, and no group may decide for all of them`),
+      hint: 'Ask an administrator to name one group of approvers in all of these rules.',
+    };
+  }
+  const modes = asked.map((approval) => approval.mode);
+  return {
+    action: 'require-approval',
+    rule: first.rule.rule,
+    reason: reasonOf(first.why, first.rule.reason),
+    mode: modes.includes('retry') ? 'retry' : modes.includes('auto') ? 'auto' : 'wait',
+    approvers,
+    timeoutMs: Math.min(...asked.map((approval) => approval.timeoutMs)),
+    maxRows,
+  };
+}

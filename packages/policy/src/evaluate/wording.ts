@@ -1,0 +1,27 @@
+import type { ColumnRef, StatementFacts } from '../statement.ts';
+
+/** The statement's command for a sentence. */
+export function commandName(facts: StatementFacts): string {
+  return facts.command === '' ? 'The statement' : facts.command;
+}
+
+/** `customers` in schema public, else `schema.table`. */
+export function tableName({ schema, table }: { readonly schema: string; readonly table: string }): string {
+  return schema === 'public' ? table : `${schema}.${table}`;
+}
+
+/** `customers.email` in schema public, else `schema.table.column`. */
+export function columnName(column: ColumnRef): string {
+  return `${tableName(column)}.${column.column}`;
+}
+
+/** One sentence: first letter large, one full stop at the end. */
+export function sentence(text: string): string {
+  const trimmed = text.trim().replace(/[.\s]+$/, '');
+  return `${trimmed.charAt(0).toUpperCase()}${trimmed.slice(1)}${/[!?]$/.test(trimmed) ? '' : '.'}`;
+}
+
+/** What was found, then what the author of the rule says about it. */
+export function reasonOf(found: string, authored: string | null): string {
+  return authored === null ? sentence(found) : sentence(`${found}: ${authored}`);
+}

@@ -1,0 +1,32 @@
+import type { Finding } from './finding.ts';
+import { findGroupWarnings } from './lint/groups.ts';
+import { findDeadGuardrails } from './lint/guardrails.ts';
+import { findMaskingWarnings } from './lint/masking.ts';
+import { findOpaqueWarnings } from './lint/opaque.ts';
+import { type PolicySource, readPolicies } from './parse.ts';
+
+/** Everything wrong (errors) or doubtful (warnings) in one source, in order of its lines. Warnings come only when there is no error. Never throws. */
+export function lintPolicies(text: string, sourceName: string): Finding[] {
+  return lintPolicySources([{ name: sourceName, text }]);
+}
+
+/** lintPolicies for several files that make one policy. */
+export function lintPolicySources(sources: readonly PolicySource[]): Finding[] {
+  const { documents, findings } = readPolicies(sources);
+  const found =
+    findings.length > 0
+      ? [...findings]
+      : [
+          ...findDeadGuardrails(documents),
+          ...findMaskingWarnings(documents),
+          ...findOpaqueWarnings(documents),
+          ...findGroupWarnings(documents),
+        ];
+  const order = new Map(sources.map((source, index) => [source.name, index]));
+  return found.sort(
+    (left, right) =>
+      (order.get(left.source) ?? 0) - (order.get(right.source) ?? 0) ||
+      left.line - right.line ||
+      left.column - right.column,
+  );
+}

@@ -1,0 +1,52 @@
+import type { Finding } from '../finding.ts';
+import { isGlobCovering } from '../glob.ts';
+import type { PlacedDocument } from '../parse.ts';
+import type { GuardrailDocument } from '../schema/document.ts';
+import type { Match } from '../schema/guardrail.ts';
+import { warning } from './warning.ts';
+
+const filteredKinds: readonly string[] = ['select', 'update', 'delete'];
+
+/** Guardrails that no statement can meet. */
+export function findDeadGuardrails(documents: readonly PlacedDocument[]): Finding[] {
+  const hasMasking = documents.some(({ document }) => document.kind === 'Masking');
+  return documents.flatMap((placed) => {
+    if (placed.document.kind !== 'Guardrail') return [];
+    return reasonsOf(placed.document, hasMasking).map(({ key, message }) =>
+      warning('guardrail-never-matches', `This guardrail can never match: ${message}`, placed, ['spec', ...key]),
+    );
+  });
+}
+
+interface Reason {
+  readonly key: readonly string[];
+  readonly message: string;
+}
+
+function reasonsOf({ spec }: GuardrailDocument, hasMasking: boolean): Reason[] {
+  const reasons = spec.match === undefined ? [] : matchReasons(spec.match, hasMasking);
+  if (spec.when?.trim() === 'false') reasons.push({ key: ['when'], message: 'its condition is always false.' });
+  const groups = spec.who?.principals === undefined ? spec.who?.groups : undefined;
+  const excepted = spec.who?.exceptGroups ?? [];
+  if (groups?.every((group) => excepted.some((pattern) => isGlobCovering(pattern, group))) === true) {
+    reasons.push({ key: ['who', 'exceptGroups'], message: 'all of its groups are excepted.' });
+  }
+  return reasons;
+}
+
+function matchReasons(match: Match, hasMasking: boolean): Reason[] {
+  const reasons: Reason[] = [];
+  const { kinds } = match;
+  if (match.where !== undefined && kinds !== undefined && !kinds.some((kind) => filteredKinds.includes(kind))) {
+    reasons.push({ key: ['match', 'where'], message: 'only select, update and delete have a WHERE clause.' });
+  }
+  if (match.limit !== undefined && kinds !== undefined && !kinds.includes('select')) {
+    reasons.push({ key: ['match', 'limit'], message: 'only select has a LIMIT.' });
+  }
+  for (const key of ['outputs', 'influence', 'copies'] as const) {
+    if (match[key] === 'protected' && !hasMasking) {
+      reasons.push({ key: ['match', key], message: 'no masking rule protects any column.' });
+    }
+  }
+  return reasons;
+}

@@ -1,0 +1,83 @@
+import { z } from 'zod';
+import { maxDurationMs } from './duration.ts';
+import { conditionSchema } from './schema/access.ts';
+import { list, oneOf, pathGlob, section, text } from './schema/field.ts';
+import { matchSchema } from './schema/guardrail.ts';
+import { principalKinds } from './schema/selector.ts';
+import { statementKinds } from './statement.ts';
+import { contentTypes, transforms } from './verdict.ts';
+
+/** Version of the plan format; a reader refuses any other. */
+export const planFormat = 1;
+
+/** What a reader of a plan must be able to do (capability names of the tunnel's contract). */
+export const planCapabilities = ['postgres/1', 'plan/1', 'approval/1'] as const;
+export type PlanCapability = (typeof planCapabilities)[number];
+
+const ruleName = text(63);
+
+const accessRuleSchema = section({
+  rule: ruleName,
+  /** null = every kind. */
+  kinds: list(oneOf(statementKinds)).nullable(),
+  opaque: oneOf(['deny', 'allow']),
+  maxRows: z.int().min(1).nullable(),
+  allowSettings: z.array(text(200)),
+  when: conditionSchema.nullable(),
+});
+export type AccessRule = z.output<typeof accessRuleSchema>;
+
+const guardrailRuleSchema = section({
+  rule: ruleName,
+  match: matchSchema,
+  when: conditionSchema.nullable(),
+  /** null = deny. */
+  approval: section({
+    approvers: list(text(200)),
+    mode: oneOf(['auto', 'wait', 'retry']),
+    timeoutMs: z.int().min(1000).max(maxDurationMs),
+  }).nullable(),
+  reason: text(500).nullable(),
+  hint: text(500).nullable(),
+  mode: oneOf(['enforce', 'observe']),
+});
+export type GuardrailRule = z.output<typeof guardrailRuleSchema>;
+
+const maskRuleSchema = section({
+  rule: ruleName,
+  columns: list(pathGlob('schema.table.column')),
+  transform: oneOf(transforms).nullable(),
+  contentType: oneOf(contentTypes).nullable(),
+  detect: z.array(oneOf(contentTypes)),
+});
+export type MaskRule = z.output<typeof maskRuleSchema>;
+
+/** Schema of a plan as it travels; closed at every level. */
+export const planSchema = section({
+  format: z.literal(planFormat),
+  version: z.string().regex(/^[0-9a-f]{32}$/),
+  policyVersion: z.string().max(200),
+  principal: section({
+    id: z.string(),
+    name: z.string(),
+    kind: oneOf(principalKinds),
+    groups: z.array(z.string()),
+  }),
+  connection: section({
+    name: z.string(),
+    protocol: z.literal('postgres'),
+    labels: z.record(z.string(), z.string()),
+  }),
+  allowed: z.boolean(),
+  reason: z.string().nullable(),
+  requires: z.array(oneOf(planCapabilities)),
+  access: z.array(accessRuleSchema),
+  guardrails: z.array(guardrailRuleSchema),
+  masks: z.array(maskRuleSchema),
+});
+
+/**
+ * The policy for one principal on one connection, as plain JSON. `version` is the fingerprint of all of it but itself and `policyVersion`, so a
+ * policy change that does not concern this pair leaves it the same. `allowed` false: no access rule names this pair, `reason` says so.
+ */
+export type Plan = z.output<typeof planSchema>;
