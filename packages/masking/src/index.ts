@@ -1,1 +1,2 @@
 export * from './cell-mask.ts';
+export { createPostgresCellMask, type PostgresCellMaskOptions } from './postgres/postgres-cell-mask.ts';
