@@ -1,0 +1,48 @@
+import {
+  type ChildExit,
+  childFailed,
+  type SupervisedChild,
+  type SuperviseOptions,
+  superviseChild,
+} from '@weir/embedded-postgres';
+
+/** The processes of the demo. The first that ends by itself is a failure of the whole. */
+export interface DemoChildren {
+  start(options: SuperviseOptions): Promise<SupervisedChild>;
+  /** Puts a process that was started elsewhere under the same watch; the last added is stopped first. */
+  add(child: Pick<SupervisedChild, 'exited'> & { stop(): Promise<unknown> }, logFile: string): void;
+  /** Rejects with a WeirError (log included) when a process ended that nobody stopped; never resolves. */
+  readonly failure: Promise<never>;
+  /** Stops all, the latest first. */
+  stopAll(): Promise<void>;
+}
+
+/** An empty set of processes. */
+export function createDemoChildren(): DemoChildren {
+  const running: { stop(): Promise<unknown> }[] = [];
+  let fail: (error: Error) => void = () => undefined;
+  const failure = new Promise<never>((_resolve, reject) => {
+    fail = reject;
+  });
+  // It is looked at later: until then a rejection is no fault of the program.
+  failure.catch(() => undefined);
+  const add: DemoChildren['add'] = (child, logFile) => {
+    running.push(child);
+    void child.exited.then((exit: ChildExit) => {
+      running.splice(running.indexOf(child), 1);
+      if (!exit.wasStopped) fail(childFailed(exit, logFile));
+    });
+  };
+  return {
+    failure,
+    add,
+    start: async (options) => {
+      const child = await superviseChild(options);
+      add(child, options.logFile);
+      return child;
+    },
+    stopAll: async () => {
+      for (const child of [...running].reverse()) await child.stop();
+    },
+  };
+}
