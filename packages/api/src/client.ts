@@ -13,6 +13,8 @@ export interface ApiClient {
   login(body: m.LoginRequest): Promise<m.LoginResponse>;
   logout(): Promise<void>;
   whoami(): Promise<m.Whoami>;
+  listUsers(): Promise<m.User[]>;
+  putUser(name: string, body: m.PutUserRequest): Promise<m.User>;
   listConnections(): Promise<m.Connection[]>;
   putConnection(spec: m.ConnectionSpecRequest): Promise<m.Connection>;
   deleteConnection(name: string): Promise<void>;
@@ -46,6 +48,8 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     login: async (body) => readJson(await send('login', { body }), s.loginResponseSchema),
     logout: async () => done(await send('logout')),
     whoami: async () => readJson(await send('whoami'), s.whoamiSchema),
+    listUsers: async () => readJson(await send('listUsers'), z.array(s.userSchema)),
+    putUser: async (name, body) => readJson(await send('putUser', { params: { name }, body }), s.userSchema),
     listConnections: async () => readJson(await send('listConnections'), z.array(s.connectionSchema)),
     putConnection: async (spec) =>
       readJson(await send('putConnection', { params: { name: spec.name }, body: spec }), s.connectionSchema),

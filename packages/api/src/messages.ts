@@ -5,6 +5,8 @@ import type * as s from './schemas.ts';
 export type LoginRequest = z.input<typeof s.loginRequestSchema>;
 export type LoginResponse = z.output<typeof s.loginResponseSchema>;
 export type Whoami = z.output<typeof s.whoamiSchema>;
+export type User = z.output<typeof s.userSchema>;
+export type PutUserRequest = z.input<typeof s.putUserRequestSchema>;
 export type ConnectionSpecRequest = z.input<typeof s.connectionSpecSchema>;
 export type ConnectionSpec = z.output<typeof s.connectionSpecSchema>;
 export type Connection = z.output<typeof s.connectionSchema>;

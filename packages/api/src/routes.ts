@@ -7,6 +7,8 @@ export const routes = {
   login: 'POST /v1/login', // loginRequest -> loginResponse
   logout: 'POST /v1/logout', // 204; the token is dead
   whoami: 'GET /v1/whoami', // whoami
+  listUsers: 'GET /v1/users', // admin; user[]
+  putUser: 'PUT /v1/users/:name', // admin; putUserRequest -> user; disabling ends sessions and tokens
   listConnections: 'GET /v1/connections', // connection[] that the caller may see (all for admins)
   putConnection: 'PUT /v1/connections/:name', // admin; connectionSpec -> connection
   deleteConnection: 'DELETE /v1/connections/:name', // admin; 204; ends its sessions

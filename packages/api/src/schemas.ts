@@ -21,6 +21,21 @@ export const whoamiSchema = z.object({
   expiresAt: z.iso.datetime(),
 });
 
+/** An account as administrators see it. */
+export const userSchema = z.object({
+  name: nameSchema,
+  groups: z.array(nameSchema),
+  roles: z.array(z.enum(['admin', 'auditor'])),
+  disabled: z.boolean(),
+});
+/** Adds an account (password needed) or changes what is given. */
+export const putUserRequestSchema = z.strictObject({
+  password: z.string().min(8).max(1024).optional(),
+  groups: z.array(nameSchema).max(200).optional(),
+  roles: z.array(z.enum(['admin', 'auditor'])).optional(),
+  disabled: z.boolean().optional(),
+});
+
 export const passwordReferenceSchema = z.discriminatedUnion('from', [
   z.strictObject({ from: z.literal('env'), name: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/) }),
   z.strictObject({ from: z.literal('file'), path: z.string().min(1) }),
@@ -163,6 +178,8 @@ export const auditEventSchema = z.object({
   action: z.string(),
   subject: z.string(),
   detail: z.record(z.string(), z.unknown()),
+  /** Hash of the entry's chain, hexadecimal: it covers this entry and all before. */
+  hash: z.string(),
 });
 /** Anchors of recordings: what the store says that each file must be. `weir audit verify` compares files with these. */
 export const recordingAnchorSchema = z.object({

@@ -1,0 +1,73 @@
+import { connectionSpecSchema, nameSchema } from '@weir/api';
+import { z } from 'zod';
+
+const port = z.int().min(0).max(65535);
+const listenerSchema = z.strictObject({ host: z.string().min(1).default('127.0.0.1'), port });
+const roleSchema = z.enum(['admin', 'auditor']);
+
+const userSchema = z
+  .strictObject({
+    name: nameSchema,
+    password: z.string().min(8).max(1024).optional(),
+    passwordFile: z.string().min(1).optional(),
+    groups: z.array(nameSchema).default([]),
+    roles: z.array(roleSchema).default([]),
+  })
+  .refine((user) => (user.password === undefined) !== (user.passwordFile === undefined), {
+    error: 'give either password or passwordFile',
+  });
+
+const bootstrapSchema = z.strictObject({
+  users: z.array(userSchema).default([]),
+  connections: z.array(connectionSpecSchema).default([]),
+  policyFiles: z.array(z.string().min(1)).default([]),
+  joinTokens: z.array(z.strictObject({ agent: nameSchema, tokenFile: z.string().min(1) })).default([]),
+});
+
+const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+
+const apiSchema = z
+  .strictObject({
+    host: z.string().min(1).default('127.0.0.1'),
+    port,
+    tls: z.strictObject({ certificateFile: z.string().min(1), keyFile: z.string().min(1) }).optional(),
+  })
+  .refine((api) => api.tls !== undefined || isLoopback(api.host), {
+    error:
+      'plain http is for loopback addresses only: set api.tls, or api.host to 127.0.0.1 behind a proxy that ends TLS',
+    path: ['host'],
+  });
+
+const storeSchema = z.union(
+  [z.strictObject({ embedded: z.literal(true) }), z.strictObject({ url: z.url({ protocol: /^postgres(ql)?$/ }) })],
+  { error: 'write either `embedded: true` or `url: postgresql://…`' },
+);
+
+/** The gateway's configuration file. Relative paths are relative to the file's own folder. Port 0 = any free port. */
+export const gatewayConfigSchema = z.strictObject({
+  /** Folder of everything that the gateway keeps beside its store: CA, keys, journal, embedded server's lock. */
+  stateDir: z.string().min(1),
+  api: apiSchema,
+  /** Enrolment and `weir connect`; server TLS. */
+  front: listenerSchema,
+  /** Agents; mutual TLS. */
+  tunnel: listenerSchema,
+  /** The native PostgreSQL listener. */
+  postgres: listenerSchema,
+  /** Names and addresses under which clients and agents reach the gateway, for its certificate; the first is shown to them. */
+  publicHost: z.array(z.string().min(1).max(253)).default([]),
+  store: storeSchema.default({ embedded: true }),
+  recordings: z.strictObject({ dir: z.string().min(1) }).optional(),
+  /** Written when everything is ready: where the gateway can be reached. */
+  runtimeFile: z.string().min(1).optional(),
+  sessions: z.strictObject({ ttlSeconds: z.int().min(10).max(86_400).default(28_800) }).default({ ttlSeconds: 28_800 }),
+  bootstrap: bootstrapSchema.default({ users: [], connections: [], policyFiles: [], joinTokens: [] }),
+});
+
+/** A configuration with all paths absolute and all defaults filled in. */
+export interface GatewayConfig extends Omit<z.output<typeof gatewayConfigSchema>, 'recordings' | 'runtimeFile'> {
+  readonly recordings: { readonly dir: string };
+  readonly runtimeFile: string;
+}
+export type BootstrapConfig = z.output<typeof bootstrapSchema>;

@@ -1,0 +1,30 @@
+import type { Principal } from '@weir/proto';
+import type { UserRow } from '../store/users.ts';
+
+/** Roles of people at the gateway itself; who may decide requests is said by rules through groups. */
+export type Role = 'admin' | 'auditor';
+
+/** The signed-in person behind a request of the API. */
+export interface Caller {
+  readonly id: string;
+  readonly name: string;
+  readonly groups: readonly string[];
+  readonly roles: readonly Role[];
+  readonly tokenHash: Buffer;
+  readonly expiresAt: Date;
+}
+
+/** The caller as policy sees him. */
+export function principalOf(person: { id: string; name: string; groups: readonly string[] }): Principal {
+  return { id: person.id, name: person.name, kind: 'person', groups: [...person.groups] };
+}
+
+/** Roles of an account; words of a later version are left out. */
+export function rolesOf(user: UserRow): Role[] {
+  return user.roles.filter((role): role is Role => role === 'admin' || role === 'auditor');
+}
+
+/** Is the caller an admin or auditor, who see what all people do? */
+export function seesAll(caller: Pick<Caller, 'roles'>): boolean {
+  return caller.roles.length > 0;
+}

@@ -1,0 +1,118 @@
+import type { Selectable } from 'kysely';
+import type { Store } from './open-store.ts';
+import type { StoreTables } from './tables.ts';
+
+/** An enrolled agent as stored. */
+export type AgentRow = Selectable<StoreTables['agents']>;
+
+/** A new agent. */
+export interface NewAgent {
+  readonly id: string;
+  readonly name: string;
+  readonly serial: string;
+  readonly certificateExpiresAt: Date;
+  readonly version: string;
+}
+
+/** Agents' identities and the join tokens that buy them. */
+export interface AgentRepository {
+  insertJoinToken(token: { hash: Buffer; agent: string; createdBy: string; expiresAt: Date }): Promise<void>;
+  /** Uses a token up, if it is unused and unexpired. Of callers at the same time one wins. @returns the agent's name. */
+  consumeJoinToken(hash: Buffer, now: Date): Promise<string | undefined>;
+  /** Adds an agent; an earlier identity of the same name is revoked. @returns ids of the revoked ones. */
+  insert(agent: NewAgent, now: Date): Promise<string[]>;
+  find(id: string): Promise<AgentRow | undefined>;
+  /** The agents that are not revoked. */
+  list(): Promise<AgentRow[]>;
+  findByName(name: string): Promise<AgentRow | undefined>;
+  seen(id: string, change: { previousSerial: string | null; previousUsedAt: Date | null; at: Date }): Promise<void>;
+  /** Stores a renewed certificate if the agent still holds `expectedRenewals`. @returns false when another renewal was first. */
+  renew(id: string, expectedRenewals: number, serial: string, expiresAt: Date): Promise<boolean>;
+  /** @returns the revoked agent's id. */
+  revoke(name: string, now: Date): Promise<string | undefined>;
+}
+
+/** Makes the repository. */
+export function createAgentRepository({ db }: Pick<Store, 'db'>): AgentRepository {
+  return {
+    insertJoinToken: async ({ hash, agent, createdBy, expiresAt }) => {
+      await db.deleteFrom('join_tokens').where('expires_at', '<', new Date()).execute();
+      await db
+        .insertInto('join_tokens')
+        .values({ hash, agent, created_by: createdBy, expires_at: expiresAt })
+        .execute();
+    },
+    consumeJoinToken: async (hash, now) => {
+      const row = await db
+        .updateTable('join_tokens')
+        .set({ used_at: now })
+        .where('hash', '=', hash)
+        .where('used_at', 'is', null)
+        .where('expires_at', '>', now)
+        .returning('agent')
+        .executeTakeFirst();
+      return row?.agent;
+    },
+    insert: (agent, now) => insertAgent({ db }, agent, now),
+    find: (id) => db.selectFrom('agents').selectAll().where('id', '=', id).executeTakeFirst(),
+    list: () => db.selectFrom('agents').selectAll().where('revoked_at', 'is', null).orderBy('name').execute(),
+    findByName: (name) =>
+      db.selectFrom('agents').selectAll().where('name', '=', name).where('revoked_at', 'is', null).executeTakeFirst(),
+    seen: async (id, { previousSerial, previousUsedAt, at }) => {
+      await db
+        .updateTable('agents')
+        .set({ previous_serial: previousSerial, previous_used_at: previousUsedAt, last_seen_at: at })
+        .where('id', '=', id)
+        .execute();
+    },
+    renew: async (id, expectedRenewals, serial, expiresAt) => {
+      const result = await db
+        .updateTable('agents')
+        .set((row) => ({
+          previous_serial: row.ref('serial'),
+          previous_used_at: null,
+          serial,
+          renewals: expectedRenewals + 1,
+          certificate_expires_at: expiresAt,
+        }))
+        .where('id', '=', id)
+        .where('renewals', '=', expectedRenewals)
+        .where('revoked_at', 'is', null)
+        .executeTakeFirst();
+      return result.numUpdatedRows === 1n;
+    },
+    revoke: async (name, now) => {
+      const row = await db
+        .updateTable('agents')
+        .set({ revoked_at: now })
+        .where('name', '=', name)
+        .where('revoked_at', 'is', null)
+        .returning('id')
+        .executeTakeFirst();
+      return row?.id;
+    },
+  };
+}
+
+function insertAgent({ db }: Pick<Store, 'db'>, agent: NewAgent, now: Date): Promise<string[]> {
+  return db.transaction().execute(async (tx) => {
+    const replaced = await tx
+      .updateTable('agents')
+      .set({ revoked_at: now })
+      .where('name', '=', agent.name)
+      .where('revoked_at', 'is', null)
+      .returning('id')
+      .execute();
+    await tx
+      .insertInto('agents')
+      .values({
+        id: agent.id,
+        name: agent.name,
+        serial: agent.serial,
+        certificate_expires_at: agent.certificateExpiresAt,
+        version: agent.version,
+      })
+      .execute();
+    return replaced.map((row) => row.id);
+  });
+}

@@ -1,0 +1,50 @@
+import type { RecordingAnchor } from '@weir/api';
+import type { Store } from './open-store.ts';
+
+/** What the store says that each recording must be. */
+export interface AnchorRepository {
+  /** Adds or replaces a session's anchor; a sealed one is final. @returns false when a sealed one exists. */
+  put(anchor: RecordingAnchor): Promise<boolean>;
+  find(session: string): Promise<RecordingAnchor | undefined>;
+  list(): Promise<RecordingAnchor[]>;
+}
+
+/** Makes the repository. */
+export function createAnchorRepository({ db }: Pick<Store, 'db'>): AnchorRepository {
+  const rows = () => db.selectFrom('recording_anchors').selectAll();
+  const anchorOf = (row: Awaited<ReturnType<ReturnType<typeof rows>['executeTakeFirstOrThrow']>>): RecordingAnchor => ({
+    session: row.session,
+    entries: row.entries,
+    bytes: Number(row.bytes),
+    headHash: row.head_hash,
+    sealed: row.sealed,
+    publicKey: row.public_key,
+    file: row.file,
+  });
+  return {
+    put: async (anchor) => {
+      const values = {
+        entries: anchor.entries,
+        bytes: anchor.bytes,
+        head_hash: anchor.headHash,
+        sealed: anchor.sealed,
+        public_key: anchor.publicKey,
+        file: anchor.file,
+        updated_at: new Date(),
+      };
+      const result = await db
+        .insertInto('recording_anchors')
+        .values({ session: anchor.session, ...values })
+        .onConflict((conflict) =>
+          conflict.column('session').doUpdateSet(values).where('recording_anchors.sealed', '=', false),
+        )
+        .executeTakeFirst();
+      return result.numInsertedOrUpdatedRows === 1n;
+    },
+    find: async (session) => {
+      const row = await rows().where('session', '=', session).executeTakeFirst();
+      return row && anchorOf(row);
+    },
+    list: async () => (await rows().orderBy('updated_at', 'desc').orderBy('session').execute()).map(anchorOf),
+  };
+}

@@ -1,0 +1,226 @@
+import type { RequestState } from '@weir/api';
+import { type Selectable, sql } from 'kysely';
+import type { Store } from './open-store.ts';
+import type { ContentSeal } from './sealed-content.ts';
+import type { StoreTables } from './tables.ts';
+
+/** A request as stored, its content opened. */
+export type RequestRow = Omit<Selectable<StoreTables['approval_requests']>, 'content'> & RequestContent;
+/** What the person sent. */
+export interface RequestContent {
+  readonly statement: string;
+  readonly parameters: readonly (string | null)[];
+}
+/** A request to store. */
+export interface NewRequest extends RequestContent {
+  readonly id: string;
+  readonly sessionId: string;
+  readonly connection: string;
+  readonly userId: string;
+  readonly principal: string;
+  readonly database: string;
+  readonly role: string;
+  readonly tables: readonly string[];
+  readonly kind: string;
+  readonly rule: string;
+  readonly reason: string;
+  readonly approvers: readonly string[];
+  readonly mode: 'wait' | 'retry';
+  readonly binding: string;
+  readonly timeoutMs: number;
+  readonly createdAt: Date;
+  readonly expiresAt: Date;
+}
+/** What an approval is found by again. */
+export interface BindingKey {
+  readonly userId: string;
+  readonly connection: string;
+  readonly binding: string;
+}
+/** Which requests a list holds: those of the person or of one of the groups, or all. */
+export interface RequestFilter {
+  readonly visibleTo?: { readonly userId: string; readonly groups: readonly string[] };
+  readonly state?: RequestState | undefined;
+  readonly limit: number;
+}
+
+/** Approval requests. Every change of state is one UPDATE with the state that it starts from, so of two at the same time one wins. */
+export interface ApprovalRepository {
+  /** @returns false when the id is taken, or the same retry request is pending already. */
+  insert(request: NewRequest): Promise<boolean>;
+  find(id: string): Promise<RequestRow | undefined>;
+  list(filter: RequestFilter): Promise<RequestRow[]>;
+  findPendingRetry(key: BindingKey, now: Date): Promise<RequestRow | undefined>;
+  decide(
+    id: string,
+    decision: { state: 'approved' | 'denied'; by: string; reason: string; at: Date; validUntil: Date },
+  ): Promise<RequestRow | undefined>;
+  /** Uses an approved retry request up, once. */
+  consume(key: BindingKey, now: Date): Promise<RequestRow | undefined>;
+  withdraw(id: string): Promise<boolean>;
+  /** Pending requests, and approved ones that wait for a retry, whose time is over. */
+  expireDue(now: Date): Promise<RequestRow[]>;
+  /** Requests whose asking channel died with the last gateway. */
+  withdrawWaiting(): Promise<number>;
+  nextExpiry(): Promise<Date | undefined>;
+  countPending(now: Date): Promise<number>;
+}
+
+/** Makes the repository. */
+export function createApprovalRepository({ db }: Pick<Store, 'db'>, seal: ContentSeal): ApprovalRepository {
+  const opened = (row: Selectable<StoreTables['approval_requests']>): RequestRow => {
+    const { content, ...rest } = row;
+    return { ...rest, ...(seal.open(content, row.id) as RequestContent) };
+  };
+  const optional = (row: Selectable<StoreTables['approval_requests']> | undefined) => row && opened(row);
+  const ofKey = (key: BindingKey) =>
+    db
+      .selectFrom('approval_requests')
+      .selectAll()
+      .where('user_id', '=', key.userId)
+      .where('connection', '=', key.connection)
+      .where('binding', '=', key.binding)
+      .where('mode', '=', 'retry');
+  return {
+    insert: async (request) => {
+      const result = await db
+        .insertInto('approval_requests')
+        .values(valuesOf(request, seal))
+        .onConflict((conflict) => conflict.doNothing())
+        .executeTakeFirst();
+      return result.numInsertedOrUpdatedRows === 1n;
+    },
+    find: async (id) =>
+      optional(await db.selectFrom('approval_requests').selectAll().where('id', '=', id).executeTakeFirst()),
+    list: async ({ visibleTo, state, limit }) => {
+      let query = db.selectFrom('approval_requests').selectAll();
+      if (state !== undefined) query = query.where('state', '=', state);
+      if (visibleTo !== undefined) {
+        const { userId, groups } = visibleTo;
+        query = query.where((where) =>
+          where.or([where('user_id', '=', userId), sql<boolean>`approvers && ${[...groups]}::text[]`]),
+        );
+      }
+      return (await query.orderBy('created_at', 'desc').orderBy('id').limit(limit).execute()).map(opened);
+    },
+    findPendingRetry: async (key, now) =>
+      optional(await ofKey(key).where('state', '=', 'pending').where('expires_at', '>', now).executeTakeFirst()),
+    decide: async (id, { state, by, reason, at, validUntil }) =>
+      optional(
+        await db
+          .updateTable('approval_requests')
+          .set({ state, decided_by: by, decision_reason: reason, decided_at: at, expires_at: validUntil })
+          .where('id', '=', id)
+          .where('state', '=', 'pending')
+          .where('expires_at', '>', at)
+          .returningAll()
+          .executeTakeFirst(),
+      ),
+    consume: async (key, now) =>
+      optional(
+        await db
+          .updateTable('approval_requests')
+          .set({ state: 'used' })
+          .where(
+            'id',
+            '=',
+            ofKey(key)
+              .clearSelect()
+              .select('id')
+              .where('state', '=', 'approved')
+              .where('expires_at', '>', now)
+              .orderBy('decided_at')
+              .limit(1)
+              .forUpdate()
+              .skipLocked(),
+          )
+          .where('state', '=', 'approved')
+          .returningAll()
+          .executeTakeFirst(),
+      ),
+    withdraw: async (id) => {
+      const result = await db
+        .updateTable('approval_requests')
+        .set({ state: 'withdrawn' })
+        .where('id', '=', id)
+        .where('state', '=', 'pending')
+        .executeTakeFirst();
+      return result.numUpdatedRows === 1n;
+    },
+    ...createExpiry({ db }, opened),
+  };
+}
+
+type ExpiryPart = Pick<ApprovalRepository, 'expireDue' | 'withdrawWaiting' | 'nextExpiry' | 'countPending'>;
+
+function createExpiry(
+  { db }: Pick<Store, 'db'>,
+  opened: (row: Selectable<StoreTables['approval_requests']>) => RequestRow,
+): ExpiryPart {
+  return {
+    expireDue: async (now) => {
+      const rows = await db
+        .updateTable('approval_requests')
+        .set({ state: 'expired' })
+        .where((where) =>
+          where.or([where('state', '=', 'pending'), where('state', '=', 'approved').and('mode', '=', 'retry')]),
+        )
+        .where('expires_at', '<=', now)
+        .returningAll()
+        .execute();
+      return rows.map(opened);
+    },
+    withdrawWaiting: async () => {
+      const result = await db
+        .updateTable('approval_requests')
+        .set({ state: 'withdrawn' })
+        .where('state', '=', 'pending')
+        .where('mode', '=', 'wait')
+        .executeTakeFirst();
+      return Number(result.numUpdatedRows);
+    },
+    nextExpiry: async () => {
+      const row = await db
+        .selectFrom('approval_requests')
+        .select((select) => select.fn.min('expires_at').as('at'))
+        .where((where) =>
+          where.or([where('state', '=', 'pending'), where('state', '=', 'approved').and('mode', '=', 'retry')]),
+        )
+        .executeTakeFirst();
+      return row?.at ?? undefined;
+    },
+    countPending: async (now) => {
+      const row = await db
+        .selectFrom('approval_requests')
+        .select((select) => select.fn.countAll<string>().as('n'))
+        .where('state', '=', 'pending')
+        .where('expires_at', '>', now)
+        .executeTakeFirstOrThrow();
+      return Number(row.n);
+    },
+  };
+}
+
+function valuesOf(request: NewRequest, seal: ContentSeal) {
+  return {
+    id: request.id,
+    session_id: request.sessionId,
+    connection: request.connection,
+    user_id: request.userId,
+    principal: request.principal,
+    content: seal.seal({ statement: request.statement, parameters: request.parameters }, request.id),
+    database: request.database,
+    role: request.role,
+    tables: JSON.stringify(request.tables),
+    kind: request.kind,
+    rule: request.rule,
+    reason: request.reason,
+    approvers: [...request.approvers],
+    mode: request.mode,
+    binding: request.binding,
+    timeout_ms: request.timeoutMs,
+    state: 'pending' as const,
+    created_at: request.createdAt,
+    expires_at: request.expiresAt,
+  };
+}

@@ -1,0 +1,23 @@
+import { WeirError } from '@weir/errors';
+import type { Kysely } from 'kysely';
+import { type MigrationProvider, Migrator } from 'kysely/migration';
+import { first } from './migrations/001-first.ts';
+import type { StoreTables } from './tables.ts';
+
+const provider: MigrationProvider = { getMigrations: async () => ({ '001-first': first }) };
+
+/** Brings the store to the newest version. Gateways that start together take turns: the migrator holds an advisory lock. @throws WeirError internal. */
+export async function migrate(db: Kysely<StoreTables>): Promise<void> {
+  const { error, results = [] } = await new Migrator({ db, provider }).migrateToLatest();
+  if (error === undefined) return;
+  const failed = results.find((result) => result.status === 'Error');
+  throw new WeirError(
+    'internal',
+    `The store cannot be brought to this version${failed ? ` (${failed.migrationName})` : ''}.`,
+    {
+      why: error instanceof Error ? error.message : String(error),
+      fix: 'If a newer gateway used this store, start that version; otherwise see the cause.',
+      cause: error,
+    },
+  );
+}

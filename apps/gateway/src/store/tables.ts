@@ -1,0 +1,119 @@
+import type { ColumnType, Generated } from 'kysely';
+
+/** A moment: read as Date, written as Date or by the database's now(). */
+type Moment = ColumnType<Date, Date | undefined, Date>;
+type MaybeMoment = ColumnType<Date | null, Date | null | undefined, Date | null>;
+/** jsonb: read as a value, written as JSON text. */
+type Json<T> = ColumnType<T, string, string>;
+
+/** The store's tables, as the newest migration leaves them. */
+export interface StoreTables {
+  users: {
+    id: string;
+    name: string;
+    password_hash: string;
+    groups: string[];
+    roles: string[];
+    disabled: Generated<boolean>;
+    created_at: Moment;
+  };
+  tokens: { hash: Buffer; user_id: string; created_at: Moment; expires_at: Moment };
+  connections: {
+    name: string;
+    agent: string;
+    labels: Json<Record<string, string>>;
+    target: Json<unknown>;
+    updated_at: Moment;
+  };
+  policies: {
+    number: Generated<number>;
+    version: string;
+    text: string;
+    applied_at: Moment;
+    applied_by: string;
+  };
+  agents: {
+    id: string;
+    name: string;
+    serial: string;
+    previous_serial: string | null;
+    previous_used_at: MaybeMoment;
+    renewals: Generated<number>;
+    certificate_expires_at: Moment;
+    version: string;
+    enrolled_at: Moment;
+    last_seen_at: MaybeMoment;
+    revoked_at: MaybeMoment;
+  };
+  join_tokens: {
+    hash: Buffer;
+    agent: string;
+    created_by: string;
+    created_at: Moment;
+    expires_at: Moment;
+    used_at: MaybeMoment;
+  };
+  sessions: {
+    id: string;
+    connection: string;
+    user_id: string;
+    principal: string;
+    via: 'native' | 'connect';
+    state: 'active' | 'ended';
+    opened_at: Moment;
+    expires_at: Moment;
+    ended_at: MaybeMoment;
+    end_reason: string | null;
+    channels: Generated<number>;
+    statements: Generated<number>;
+    denied: Generated<number>;
+    client_address: string | null;
+    recording: 'open' | 'sealed' | 'broken';
+  };
+  approval_requests: {
+    id: string;
+    session_id: string;
+    connection: string;
+    user_id: string;
+    principal: string;
+    /** Sealed JSON {statement, parameters}. */
+    content: Buffer;
+    database: string;
+    role: string;
+    tables: Json<string[]>;
+    kind: string;
+    rule: string;
+    reason: string;
+    approvers: string[];
+    mode: 'wait' | 'retry';
+    binding: string;
+    timeout_ms: number;
+    state: 'pending' | 'approved' | 'denied' | 'expired' | 'withdrawn' | 'used';
+    created_at: Moment;
+    expires_at: Moment;
+    decided_at: MaybeMoment;
+    decided_by: string | null;
+    decision_reason: string | null;
+  };
+  audit_events: {
+    id: string;
+    at: Moment;
+    actor: string;
+    action: string;
+    subject: string;
+    /** JSON text, kept as written because the hash covers it. */
+    detail: string;
+    previous_hash: Buffer;
+    hash: Buffer;
+  };
+  recording_anchors: {
+    session: string;
+    entries: number;
+    bytes: ColumnType<string, number, number>;
+    head_hash: string;
+    sealed: boolean;
+    public_key: string;
+    file: string;
+    updated_at: Moment;
+  };
+}
