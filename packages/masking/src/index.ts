@@ -1,2 +1,11 @@
 export * from './cell-mask.ts';
+export { createDetector, type Detector, detect } from './detect/detect.ts';
+export { createDetectMask, type DetectMaskOptions } from './detect/detect-mask.ts';
+export { type DetectableType, detectableTypes, type Span } from './detect/span.ts';
+export {
+  type ErrorFields,
+  type ErrorRedaction,
+  redactErrorFields,
+  redactedUserText,
+} from './errors/redact-error-fields.ts';
 export { createPostgresCellMask, type PostgresCellMaskOptions } from './postgres/postgres-cell-mask.ts';
