@@ -13,13 +13,14 @@ export interface DemoChildren {
   add(child: Pick<SupervisedChild, 'exited'> & { stop(): Promise<unknown> }, logFile: string): void;
   /** Rejects with a WeirError (log included) when a process ended that nobody stopped; never resolves. */
   readonly failure: Promise<never>;
-  /** Stops all, the latest first. */
+  /** Stops all, the latest first; what is added from now on is stopped at once. */
   stopAll(): Promise<void>;
 }
 
 /** An empty set of processes. */
 export function createDemoChildren(): DemoChildren {
   const running: { stop(): Promise<unknown> }[] = [];
+  let isStopping = false;
   let fail: (error: Error) => void = () => undefined;
   const failure = new Promise<never>((_resolve, reject) => {
     fail = reject;
@@ -28,6 +29,7 @@ export function createDemoChildren(): DemoChildren {
   failure.catch(() => undefined);
   const add: DemoChildren['add'] = (child, logFile) => {
     running.push(child);
+    if (isStopping) void child.stop();
     void child.exited.then((exit: ChildExit) => {
       running.splice(running.indexOf(child), 1);
       if (!exit.wasStopped) fail(childFailed(exit, logFile));
@@ -42,6 +44,7 @@ export function createDemoChildren(): DemoChildren {
       return child;
     },
     stopAll: async () => {
+      isStopping = true;
       for (const child of [...running].reverse()) await child.stop();
     },
   };

@@ -44,9 +44,8 @@ export async function startDemo(options: DemoOptions, children: DemoChildren = c
     const programs = findPrograms(options.checkout);
     const settings = await loadDemoSettings(layout.settings);
     const target = await progress.step('Starting the demo database', () =>
-      startTarget(layout, settings, options.customers),
+      startTarget(layout, settings, children, options.customers),
     );
-    children.add(target.server, target.server.logFile);
     const env = programEnvironment(serverHomePath(layout.root));
     const context: StartContext = { layout, settings, programs, children, env };
     const runtime = await progress.step('Starting the gateway', () => startGateway(context));

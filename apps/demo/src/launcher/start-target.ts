@@ -1,5 +1,6 @@
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '@weir/embedded-postgres';
 import { type LoadedShop, loadShop } from '../data/load-shop.ts';
+import type { DemoChildren } from './demo-children.ts';
 import type { DemoSettings } from './demo-settings.ts';
 import { writeStateFile } from './state-file.ts';
 import type { StateLayout } from './state-layout.ts';
@@ -10,8 +11,13 @@ export interface DemoTarget {
   readonly shop: LoadedShop;
 }
 
-/** Starts the target, loads the shop at the first start and writes the password file that the agent reads. */
-export async function startTarget(layout: StateLayout, settings: DemoSettings, customers: number): Promise<DemoTarget> {
+/** Starts the target as one of the children, loads the shop at the first start and writes the password file that the agent reads. */
+export async function startTarget(
+  layout: StateLayout,
+  settings: DemoSettings,
+  children: DemoChildren,
+  customers: number,
+): Promise<DemoTarget> {
   const server = await startEmbeddedPostgres({
     stateDir: layout.root,
     role: 'demo',
@@ -21,14 +27,10 @@ export async function startTarget(layout: StateLayout, settings: DemoSettings, c
     isDurable: false,
     settings: { max_connections: 200, password_encryption: 'scram-sha-256' },
   });
-  try {
-    const shop = await loadShop(server.adminUrl, { customers, appPassword: settings.targetAppPassword });
-    writeStateFile(layout.targetPassword, `${settings.targetAppPassword}\n`);
-    return { server, shop };
-  } catch (error) {
-    await server.stop();
-    throw error;
-  }
+  children.add(server, server.logFile);
+  const shop = await loadShop(server.adminUrl, { customers, appPassword: settings.targetAppPassword });
+  writeStateFile(layout.targetPassword, `${settings.targetAppPassword}\n`);
+  return { server, shop };
 }
 
 /** The connection as the gateway's API takes it. */
