@@ -46,6 +46,8 @@ export function toolEnvironment(layout, env) {
     XDG_STATE_HOME: join(home, 'state'),
     XDG_DATA_HOME: join(home, 'data'),
     CI: '1',
+    // This pnpm is the one that package.json names: it need not fetch and lock itself once more.
+    pnpm_config_pm_on_fail: 'ignore',
     NO_UPDATE_NOTIFIER: '1',
     TURBO_TELEMETRY_DISABLED: '1',
     TURBO_NO_UPDATE_NOTIFIER: '1',
