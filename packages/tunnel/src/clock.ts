@@ -2,7 +2,7 @@
 export interface Clock {
   /** Milliseconds, monotonic enough to measure silence and stable times. */
   now(): number;
-  /** Runs `action` once after `ms`; the result cancels it. A waiting timer never keeps the process alive. */
+  /** Runs `action` once after `ms`; the result cancels it. A waiting timer keeps the process alive. */
   after(ms: number, action: () => void): () => void;
 }
 
@@ -11,7 +11,6 @@ export const systemClock: Clock = {
   now: () => performance.now(),
   after(ms, action) {
     const timer = setTimeout(action, ms);
-    timer.unref();
     return () => clearTimeout(timer);
   },
 };

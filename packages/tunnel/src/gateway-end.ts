@@ -58,7 +58,7 @@ export interface TunnelServerOptions {
   /** `ca` = PEM of the CA that signs agents: a client without a valid certificate of it fails in the TLS handshake. */
   readonly tls: ServerTls & { readonly ca: string };
   readonly gatewayVersion: string;
-  /** Asked on every control stream, lane and renewal. A rejected promise refuses the stream for now (the agent retries). */
+  /** Asked on every control stream and renewal; a lane belongs to the control stream of the same certificate and instance. A rejected promise refuses the stream for now (the agent retries). */
   authorise(peer: AgentPeer): Promise<AgentAuthorisation>;
   /** Signs a new certificate (PEM) for an authorised agent. Absent = renewal is refused. */
   renew?(peer: AgentPeer, certificateRequestDer: Buffer): Promise<{ readonly certificate: string }>;

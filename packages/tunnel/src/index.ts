@@ -1,6 +1,17 @@
 export * from './agent-end.ts';
+export { tryAgentId } from './agent-identity.ts';
+export { certificatePin } from './certificate-pin.ts';
 export { type Clock, systemClock } from './clock.ts';
+export { enrolAgent } from './enrol-agent.ts';
 export * from './frame.ts';
+export { openFrontConnection } from './front-client.ts';
 export * from './front-door.ts';
+export { createFrontServer } from './front-server.ts';
 export * from './gateway-end.ts';
+export { type GrpcMethod, type GrpcService, grpcServiceOf } from './grpc-service.ts';
 export * from './lane.ts';
+export { maxControlFrameBytes } from './lane-channel.ts';
+export { createLaneEndpoint, type LaneEndpoint, type LaneEndpointOptions } from './lane-endpoint.ts';
+export { formatAddress, type NetworkAddress, parseAddress } from './network-address.ts';
+export { createTunnelClient } from './tunnel-client.ts';
+export { createTunnelServer } from './tunnel-server.ts';

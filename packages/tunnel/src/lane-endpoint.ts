@@ -1,4 +1,3 @@
-import type { Duplex } from 'node:stream';
 import { WeirError } from '@weir/errors';
 import type { OpenRefusal } from './agent-end.ts';
 import { Fifo } from './fifo.ts';
@@ -15,10 +14,17 @@ const laneGrowthBytes = 64 * 1024 * 1024;
 /** Batches handed to the transport and not yet taken by the socket. Few, so that a small answer waits for few bulk messages. */
 const maxBatchesInFlight = 8;
 
+/** A stream of encoded batches. */
+export interface BatchStream {
+  /** `done` is called when the message has left for the socket. */
+  write(message: Buffer, done: () => void): unknown;
+  on(event: 'data', listener: (message: Buffer) => void): unknown;
+}
+
 /** Settings of one end of a lane. */
 export interface LaneEndpointOptions {
   /** An object-mode stream of encoded batches: a grpc-js call with a raw method, or a test's pair. */
-  readonly call: Duplex;
+  readonly call: BatchStream;
   /** Credit of a channel in each direction; both ends must use the same. Default 1 MiB. */
   readonly initialCreditBytes?: number;
   /** Takes channels that the peer opens (agent side); absent = the peer may open none. */

@@ -1,0 +1,98 @@
+import { create } from '@bufbuild/protobuf';
+import {
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+  type sendUnaryData,
+} from '@grpc/grpc-js';
+import { WeirError } from '@weir/errors';
+import { Enrolment, type EnrolRequest, type EnrolResponse, EnrolResponseSchema, FrontDoor } from '@weir/proto';
+import { bindServer, shutDown } from './bind-server.ts';
+import { ByteStream } from './byte-stream.ts';
+import type { FrontServer, FrontServerOptions } from './front-door.ts';
+import { toServiceError } from './grpc-failure.ts';
+import { frontWindowBytes, serverOptions } from './grpc-options.ts';
+import { grpcServiceOf, rawMethodOf } from './grpc-service.ts';
+
+/** Metadata of a Connect call. */
+export const frontMetadata = { authorization: 'authorization', session: 'weir-session' } as const;
+
+type ConnectCall = ServerDuplexStream<Buffer, Buffer>;
+
+/** Starts the front port: enrolment and front door. @throws WeirError conflict when it cannot listen */
+export async function createFrontServer(options: FrontServerOptions): Promise<FrontServer> {
+  const server = new Server(serverOptions);
+  server.addService(grpcServiceOf(Enrolment), {
+    enrol: (call: ServerUnaryCall<EnrolRequest, EnrolResponse>, done: sendUnaryData<EnrolResponse>) =>
+      void enrol(options, call, done),
+  });
+  server.addService(
+    { connect: rawMethodOf(FrontDoor.method.connect) },
+    { connect: (call: ConnectCall) => void connect(options, call) },
+  );
+  const { certificate, key } = options.tls;
+  const pair = { cert_chain: Buffer.from(certificate), private_key: Buffer.from(key) };
+  const credentials = ServerCredentials.createSsl(null, [pair], false);
+  const address = await bindServer(server, options.listen, credentials, options.windowBytes ?? frontWindowBytes);
+  return { address, close: () => shutDown(server) };
+}
+
+async function enrol(
+  options: FrontServerOptions,
+  call: ServerUnaryCall<EnrolRequest, EnrolResponse>,
+  done: sendUnaryData<EnrolResponse>,
+): Promise<void> {
+  try {
+    const { joinToken, certificateRequest, agentVersion } = call.request;
+    const request = { joinToken, certificateRequest: Buffer.from(certificateRequest), agentVersion };
+    done(null, create(EnrolResponseSchema, await options.enrol(request, call.getPeer())));
+  } catch (error) {
+    report(options, error);
+    done(toServiceError(error));
+  }
+}
+
+async function connect(options: FrontServerOptions, call: ConnectCall): Promise<void> {
+  const token = /^Bearer ([\x21-\x7e]+)$/.exec(String(call.metadata.get(frontMetadata.authorization)[0]))?.[1];
+  const sessionId = call.metadata.get(frontMetadata.session)[0];
+  if (token === undefined || typeof sessionId !== 'string') {
+    call.emit('error', toServiceError(new WeirError('sign_in_required', 'The connection names no token or session.')));
+    call.resume();
+    return;
+  }
+  const stream = serverByteStream(call);
+  stream.on('error', (error) => report(options, error));
+  try {
+    await options.connect({ token, sessionId, stream, remoteAddress: call.getPeer() });
+  } catch (error) {
+    stream.destroy(error instanceof Error ? error : new Error('The front door failed.', { cause: error }));
+  }
+}
+
+function serverByteStream(call: ConnectCall): ByteStream {
+  let over = false;
+  const stream = new ByteStream(call, {
+    finished: () => undefined,
+    completed() {
+      over = true;
+      call.end();
+    },
+    aborted(error) {
+      if (over) return;
+      over = true;
+      const reason = error ?? new WeirError('session_ended', 'The gateway ended the connection.');
+      call.emit('error', toServiceError(reason));
+    },
+  });
+  call.on('cancelled', () => {
+    if (over) return;
+    over = true;
+    stream.destroy(new WeirError('session_ended', 'The client went away in the middle of the connection.'));
+  });
+  return stream;
+}
+
+function report(options: FrontServerOptions, error: unknown): void {
+  options.onProblem?.(error instanceof Error ? error : new Error('The front port failed.', { cause: error }));
+}

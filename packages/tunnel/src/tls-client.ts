@@ -1,0 +1,50 @@
+import { isIP } from 'node:net';
+import { checkServerIdentity, createSecureContext, type PeerCertificate } from 'node:tls';
+import { type ChannelOptions, Client, credentials } from '@grpc/grpc-js';
+import { WeirError } from '@weir/errors';
+import { clientOptions } from './grpc-options.ts';
+import { formatAddress, parseAddress } from './network-address.ts';
+
+/** How a client reaches and verifies a Weir server, PEM. */
+export interface TlsClientSettings {
+  readonly address: string;
+  readonly ca: string;
+  readonly identity?: { readonly certificate: string; readonly key: string };
+  readonly serverName?: string;
+  readonly windowBytes: number;
+}
+
+/**
+ * A grpc-js client over TLS 1.3. An IP address cannot be a TLS server name (RFC 6066), so it is verified against the certificate here
+ * while the handshake names `localhost`.
+ * @throws WeirError invalid_request when the address or the PEM material does not parse
+ */
+export function createTlsClient(settings: TlsClientSettings): Client {
+  const address = parseAddress(settings.address);
+  const expected = settings.serverName ?? address.host;
+  const verify = (_host: string, certificate: PeerCertificate) => checkServerIdentity(expected, certificate);
+  const options: ChannelOptions = {
+    ...clientOptions(settings.windowBytes),
+    'grpc.ssl_target_name_override': isIP(expected) === 0 ? expected : 'localhost',
+  };
+  const channelCredentials = credentials.createFromSecureContext(secureContext(settings), {
+    checkServerIdentity: verify,
+  });
+  return new Client(formatAddress(address), channelCredentials, options);
+}
+
+function secureContext({ ca, identity }: TlsClientSettings) {
+  try {
+    return createSecureContext({
+      ca,
+      minVersion: 'TLSv1.3',
+      ...(identity === undefined ? {} : { cert: identity.certificate, key: identity.key }),
+    });
+  } catch (cause) {
+    throw new WeirError('invalid_request', 'The TLS certificate or key cannot be used.', {
+      why: cause instanceof Error ? cause.message : String(cause),
+      fix: 'Check that the PEM files are complete and belong together.',
+      cause,
+    });
+  }
+}

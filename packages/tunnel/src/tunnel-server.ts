@@ -1,0 +1,208 @@
+import { create } from '@bufbuild/protobuf';
+import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
+import { WeirError } from '@weir/errors';
+import {
+  AgentTunnel,
+  type ControlRequest,
+  type RenewRequest,
+  type RenewResponse,
+  RenewResponseSchema,
+} from '@weir/proto';
+import { agentPeerOf } from './agent-identity.ts';
+import { AgentSession, type ControlCall, type LaneCall } from './agent-session.ts';
+import { bindServer, shutDown } from './bind-server.ts';
+import { systemClock } from './clock.ts';
+import type { AgentHello, AgentPeer, ConnectedAgent, TunnelServer, TunnelServerOptions } from './gateway-end.ts';
+import { toServiceError } from './grpc-failure.ts';
+import { serverOptions, tunnelWindowBytes } from './grpc-options.ts';
+import { grpcServiceOf, rawMethodOf } from './grpc-service.ts';
+import { defaultCreditBytes } from './lane-endpoint.ts';
+
+/** Metadata of a lane call: the instance that its control stream announced. */
+export const instanceKey = 'weir-instance';
+
+/** Starts the gateway's end of all tunnels. @throws WeirError conflict when it cannot listen */
+export async function createTunnelServer(options: TunnelServerOptions): Promise<TunnelServer> {
+  const desk = new TunnelDesk(options);
+  const server = new Server(serverOptions);
+  server.addService(
+    { ...grpcServiceOf(AgentTunnel), lane: rawMethodOf(AgentTunnel.method.lane) },
+    {
+      control: (call: ControlCall) => void desk.control(call),
+      lane: (call: LaneCall) => desk.lane(call),
+      renew: (call: ServerUnaryCall<RenewRequest, RenewResponse>, done: sendUnaryData<RenewResponse>) =>
+        void desk.renew(call, done),
+    },
+  );
+  const { certificate, key, ca } = options.tls;
+  const pair = { cert_chain: Buffer.from(certificate), private_key: Buffer.from(key) };
+  const credentials = ServerCredentials.createSsl(Buffer.from(ca), [pair], true);
+  const address = await bindServer(server, options.listen, credentials, options.windowBytes ?? tunnelWindowBytes);
+  return {
+    address,
+    agents: () => [...desk.joined.values()],
+    agent: (agentId) => desk.joined.get(agentId),
+    revoke: (agentId, reason) => desk.sessions.get(agentId)?.revoke(reason),
+    async close() {
+      desk.close();
+      await shutDown(server);
+    },
+  };
+}
+
+/** Receives the agents' streams and keeps one session for each agent. */
+class TunnelDesk {
+  readonly sessions = new Map<string, AgentSession>();
+  readonly joined = new Map<string, ConnectedAgent>();
+  private readonly options: TunnelServerOptions;
+  private closed = false;
+
+  constructor(options: TunnelServerOptions) {
+    this.options = options;
+  }
+
+  async control(call: ControlCall): Promise<void> {
+    try {
+      const peer = agentPeerOf(call);
+      await this.admit(peer);
+      const hello = await this.readHello(call);
+      if (this.closed) throw closing();
+      this.startSession(call, peer, hello);
+    } catch (error) {
+      this.fail(call, error);
+    }
+  }
+
+  lane(call: LaneCall): void {
+    try {
+      const peer = agentPeerOf(call);
+      const session = this.sessions.get(peer.agentId);
+      const instance = call.metadata.get(instanceKey)[0];
+      const matches =
+        session !== undefined &&
+        session.options.hello.instanceId === instance &&
+        session.options.peer.certificateSerial === peer.certificateSerial;
+      if (!matches) throw new WeirError('not_permitted', 'A lane needs the control stream of the same agent first.');
+      session.attachLane(call);
+    } catch (error) {
+      this.fail(call, error);
+    }
+  }
+
+  async renew(call: ServerUnaryCall<RenewRequest, RenewResponse>, done: sendUnaryData<RenewResponse>): Promise<void> {
+    try {
+      const peer = agentPeerOf(call);
+      await this.admit(peer);
+      if (this.options.renew === undefined) {
+        throw new WeirError('feature_not_supported', 'This gateway renews no certificates.');
+      }
+      const { certificate } = await this.options.renew(peer, Buffer.from(call.request.certificateRequest));
+      done(null, create(RenewResponseSchema, { certificate }));
+    } catch (error) {
+      this.report(error);
+      done(toServiceError(error));
+    }
+  }
+
+  close(): void {
+    this.closed = true;
+    for (const session of [...this.sessions.values()]) session.end(closing());
+  }
+
+  private startSession(call: ControlCall, peer: AgentPeer, hello: AgentHello): void {
+    this.replace(peer, hello);
+    const { options } = this;
+    const session = new AgentSession({
+      peer,
+      hello,
+      control: call,
+      gatewayVersion: options.gatewayVersion,
+      heartbeatIntervalMs: options.heartbeatIntervalMs ?? 5_000,
+      initialCreditBytes: options.initialCreditBytes ?? defaultCreditBytes,
+      clock: options.clock ?? systemClock,
+      onJoined: (agent) => {
+        this.joined.set(peer.agentId, agent);
+        this.guard(() => options.onJoined(agent));
+      },
+      onEnded: (reason, agent) => {
+        if (this.sessions.get(peer.agentId) === session) this.sessions.delete(peer.agentId);
+        if (agent === undefined) return;
+        if (this.joined.get(peer.agentId) === agent) this.joined.delete(peer.agentId);
+        this.guard(() => options.onLeft(agent, reason));
+      },
+      onProblem: (problem) => this.report(problem),
+    });
+    this.sessions.set(peer.agentId, session);
+  }
+
+  /** The newest connection wins: the same process has lost the old one, another process with this identity takes over and the old one is told. */
+  private replace(peer: AgentPeer, hello: AgentHello): void {
+    const old = this.sessions.get(peer.agentId);
+    if (old === undefined) return;
+    const same = old.options.hello.instanceId === hello.instanceId;
+    const why = same
+      ? 'The agent connected again.'
+      : `Another instance of this agent connected from ${peer.remoteAddress}.`;
+    old.end(
+      same
+        ? new WeirError('agent_unavailable', 'The connection was replaced.', { why })
+        : new WeirError('conflict', 'The connection was replaced.', {
+            why,
+            fix: 'Run one process for each enrolled agent; enrol another agent for a second replica.',
+          }),
+    );
+  }
+
+  private async admit(peer: AgentPeer): Promise<void> {
+    const answer = await this.options.authorise(peer);
+    if (answer.accept) return;
+    throw new WeirError('not_permitted', 'The gateway refuses this agent.', {
+      why: answer.reason,
+      fix: 'Ask an administrator of the gateway, or enrol the agent again: weir agent enrol',
+    });
+  }
+
+  private readHello(call: ControlCall): Promise<AgentHello> {
+    return new Promise((resolve, reject) => {
+      const cancel = (this.options.clock ?? systemClock).after(10_000, () =>
+        reject(new WeirError('protocol_violation', 'The agent did not say hello within 10 s.')),
+      );
+      call.once('cancelled', () => {
+        cancel();
+        reject(new WeirError('agent_unavailable', 'The agent went away before its hello.'));
+      });
+      call.once('data', ({ event }: ControlRequest) => {
+        cancel();
+        call.pause();
+        if (event.case !== 'hello' || event.value.instanceId === '') {
+          reject(new WeirError('protocol_violation', 'The first control message is not a hello.'));
+          return;
+        }
+        const { agentVersion, capabilities, instanceId } = event.value;
+        resolve({ version: agentVersion, capabilities, instanceId });
+      });
+    });
+  }
+
+  private fail(call: ControlCall | LaneCall, error: unknown): void {
+    this.report(error);
+    call.emit('error', toServiceError(error));
+    call.resume();
+  }
+
+  private report(error: unknown): void {
+    this.options.onProblem?.(error instanceof Error ? error : new Error('The tunnel failed.', { cause: error }));
+  }
+
+  private guard(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.report(error);
+    }
+  }
+}
+
+function closing(): WeirError {
+  return new WeirError('gateway_unavailable', 'The gateway is closing.');
+}
