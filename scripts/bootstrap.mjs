@@ -52,7 +52,7 @@ async function installPackages(show) {
 async function build(show) {
   const hash = buildHash(layout.root);
   if (readStamps(layout.stamps).build === hash && unbuiltFolders(layout.root).length === 0) return 'nothing changed';
-  await runQuietly(layout.node, [join(layout.root, 'node_modules', 'turbo', 'bin', 'turbo'), 'run', 'build'], {
+  await runQuietly(layout.node, [join(layout.root, 'node_modules', 'turbo', 'bin', 'turbo'), 'run', 'build', '--env-mode=loose'], {
     cwd: layout.root,
     env: tools,
     show,

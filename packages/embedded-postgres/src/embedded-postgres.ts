@@ -4,12 +4,12 @@ import { WeirError } from '@weir/errors';
 import { findFreePort } from './free-port.ts';
 import { initialiseCluster, serverEnvironment } from './initialise-cluster.ts';
 import { clearLeftoverServer, readPostmasterFile } from './postmaster-pid.ts';
-import { prepareServerHome, type ServerHome } from './server-home.ts';
+import { prepareServerHome, type ServerHome, type ServerHomeOptions } from './server-home.ts';
 import { acquireStateLock } from './state-lock.ts';
 import { type ChildExit, childFailed, type SupervisedChild, superviseChild } from './supervise-child.ts';
 
 /** How to run an embedded server. */
-export interface EmbeddedPostgresOptions {
+export interface EmbeddedPostgresOptions extends ServerHomeOptions {
   /** State folder of the caller; it must exist. The data goes to `<server home of stateDir>/<role>` (see serverHomePath). */
   readonly stateDir: string;
   /** Which of the state folder's servers this is: a folder name such as `store` or `demo`. */
@@ -59,13 +59,13 @@ const startAttempts = 4;
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const log = options.log ?? (() => undefined);
-  const server = prepareServerHome(options.stateDir);
+  const server = prepareServerHome(options.stateDir, options);
   const dataDir = join(server.home, options.role);
   const lock = await acquireStateLock(`${dataDir}.lock`, `The data folder ${dataDir}`);
   try {
     if (await clearLeftoverServer(dataDir)) log(`stopped a server that an earlier run left on ${dataDir}`);
     const { superuser = 'postgres', password, isDurable = true } = options;
-    await initialiseCluster(server, { dataDir, superuser, password, isDurable });
+    await initialiseCluster(server, { dataDir, superuser, password, isDurable, hasBuiltinLocale: options.installation === undefined });
     const running = await startWithRetry(server, dataDir, options);
     log(`PostgreSQL (${options.role}) accepts connections on port ${running.port}`);
     void running.child.exited.then(() => lock.release());

@@ -12,6 +12,8 @@ export interface ClusterOptions {
   readonly password: string;
   /** False leaves syncing to disk out: for data that can be generated again. */
   readonly isDurable: boolean;
+  /** True from PostgreSQL 17 on; without it the locale is C of the system's library. */
+  readonly hasBuiltinLocale: boolean;
 }
 
 /** Environment of the server's programs: only what they need, so that no PG* variable of the user changes them. */
@@ -35,7 +37,8 @@ export async function initialiseCluster(server: ServerHome, options: ClusterOpti
       for (const path of [aside, passwordFile]) chownSync(path, server.account.uid, server.account.gid);
     await runInitdb(server, [
       ...['-D', aside, `--username=${options.superuser}`, `--pwfile=${passwordFile}`, '--auth=scram-sha-256'],
-      ...['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'],
+      ...['--encoding=UTF8', '--locale=C'],
+      ...(options.hasBuiltinLocale ? ['--locale-provider=builtin', '--builtin-locale=C.UTF-8'] : []),
       ...(options.isDurable ? [] : ['--no-sync']),
     ]);
     renameSync(aside, options.dataDir);

@@ -41,15 +41,28 @@ export function serverHomePath(
   return `/var/lib/weir-${createHash('sha256').update(realpathSync(stateDir)).digest('hex').slice(0, 12)}`;
 }
 
+/** Other places than the usual ones. */
+export interface ServerHomeOptions {
+  /** Instead of serverHomePath(stateDir). Its parents must be open to the server's account. */
+  readonly home?: string | undefined;
+  /** Another PostgreSQL than npm's, from 15 on: the folder that holds `bin`. It must be open to the server's account. */
+  readonly installation?: string | undefined;
+}
+
 /** Makes the server home for a state folder: as root with a copy of the server's files that its account can read. Cheap when it exists. */
-export function prepareServerHome(stateDir: string): ServerHome {
+export function prepareServerHome(stateDir: string, options: ServerHomeOptions = {}): ServerHome {
   const account = serverAccount();
+  const home = makeHome(options.home ?? serverHomePath(stateDir), account);
+  return { home, installation: options.installation ?? prepareInstallation(home), account };
+}
+
+/** npm's PostgreSQL where the server's account can run it: as it is for an ordinary user, copied into `folder` (once) for root. */
+export function prepareInstallation(folder: string): string {
   const binaries = findServerBinaries();
-  const home = makeHome(serverHomePath(stateDir), account);
-  if (!account) return { home, installation: binaries.root, account };
-  const installation = join(home, `server-${binaries.version}`);
+  if (!serverAccount()) return binaries.root;
+  const installation = join(folder, `server-${binaries.version}`);
   if (!existsSync(installation)) copyInstallation(binaries.root, installation);
-  return { home, installation, account };
+  return installation;
 }
 
 function makeHome(home: string, account: Account | undefined): string {

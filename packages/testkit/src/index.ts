@@ -1,0 +1,25 @@
+export {
+  type Customer,
+  generateCustomers,
+  type LoadedShop,
+  type LoadShopOptions,
+  loadShop,
+  shopSeed,
+} from '@weir/demo';
+export { findFreePort as freePort } from '@weir/embedded-postgres';
+export {
+  type CommandOptions,
+  type CommandResult,
+  hasCommand,
+  isExecutable,
+  runCommand,
+  runPsql,
+} from './commands.ts';
+export { createTemporaryFolder, type TemporaryFolder } from './temporary-folder.ts';
+export {
+  hasPostgres15,
+  startPostgres15,
+  startPostgres18,
+  type TestServer,
+  type TestServerOptions,
+} from './test-server.ts';
