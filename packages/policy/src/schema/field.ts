@@ -21,6 +21,8 @@ export function section<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
 export function oneOf<const Words extends readonly string[]>(words: Words) {
   return z.enum(words, {
     error: (issue) => {
+      if (issue.input === null && words.includes('null'))
+        return 'YAML reads null as nothing here; write "null" in quotes.';
       if (typeof issue.input !== 'string') return missing(issue.input) ?? `Expected one of ${words.join(', ')}.`;
       return `"${issue.input}" is not one of ${words.join(', ')}.${didYouMean(issue.input, words)}`;
     },
