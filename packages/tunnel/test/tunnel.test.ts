@@ -1,0 +1,270 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { connect as connectTcp, createServer, type Socket } from 'node:net';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { LaneChannel, LinkState, TunnelClientOptions, TunnelServerOptions } from '../src/index.ts';
+import { createAuthority, issueAgent } from './certificates.ts';
+import { handlerOf, pump } from './lane-pair.ts';
+import { createPki, eventually, type ObservedClient, startClient, startServer, type TestPki } from './tunnel-pair.ts';
+
+let pki: TestPki;
+const cleanups: (() => Promise<unknown>)[] = [];
+beforeAll(async () => {
+  pki = await createPki();
+});
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+async function server(options: Partial<TunnelServerOptions> = {}) {
+  const started = await startServer(pki, options);
+  cleanups.push(() => started.server.close());
+  return started;
+}
+function client(port: number, options: Partial<TunnelClientOptions> = {}): ObservedClient {
+  const started = startClient(pki, port, options);
+  cleanups.push(() => started.client.close());
+  return started;
+}
+const stateOf = (observed: ObservedClient, name: LinkState['state']) => () =>
+  observed.states.find(({ state }) => state === name);
+
+describe('the tunnel', () => {
+  it('joins, says who it is, and moves bytes over mutual TLS', async () => {
+    const gateway = await server();
+    client(gateway.server.address.port, {
+      onOpen: (_open, channel) => handlerOf({ onData: (data) => void channel.write(Buffer.from(`echo ${data}`)) }),
+    });
+    const agent = await eventually(() => gateway.joined[0]);
+    expect(agent).toMatchObject({
+      agentId: 'agent-1',
+      hello: { version: '0.1.0-test', capabilities: ['postgres/1'], instanceId: 'instance-a' },
+    });
+    expect(gateway.server.agent('agent-1')).toBe(agent);
+    const answers: string[] = [];
+    const channel = agent.lane.open(
+      Buffer.from('{}'),
+      handlerOf({ onData: (data) => void answers.push(data.toString()) }),
+    );
+    channel.write(Buffer.from('hello'));
+    await eventually(() => answers.length === 1);
+    expect(answers).toEqual(['echo hello']);
+  });
+
+  it('moves 100 MB from agent to gateway intact', async () => {
+    const gateway = await server();
+    const block = randomBytes(1024 * 1024);
+    const sent = createHash('sha256');
+    let offset = 0;
+    client(gateway.server.address.port, {
+      onOpen: (_open, channel) => {
+        setImmediate(() => {
+          void pump(channel, 100 * 1024 * 1024, (size) => {
+            const start = offset % (block.length - size + 1);
+            offset += 7919;
+            const piece = block.subarray(start, start + size);
+            sent.update(piece);
+            return piece;
+          }).then(() => channel.halfClose());
+        });
+        return handlerOf();
+      },
+    });
+    const agent = await eventually(() => gateway.joined[0]);
+    const received = createHash('sha256');
+    let bytes = 0;
+    await new Promise<void>((resolve) => {
+      const channel: LaneChannel = agent.lane.open(
+        Buffer.from('{}'),
+        handlerOf({
+          onData: (data) => {
+            received.update(data);
+            bytes += data.length;
+            channel.consumed(data.length);
+          },
+          onHalfClose: resolve,
+        }),
+      );
+    });
+    expect(bytes).toBe(100 * 1024 * 1024);
+    expect(received.digest('hex')).toBe(sent.digest('hex'));
+  });
+
+  it('confirms plans and kills, and reports tests', async () => {
+    const gateway = await server();
+    const seen: string[] = [];
+    client(gateway.server.address.port, {
+      onPlanUpdate: (session, plan) => void seen.push(`plan ${session} ${plan}`),
+      onKill: (session, reason) => {
+        seen.push(`kill ${session} ${reason}`);
+        if (session === 'stuck') throw new Error('cannot');
+      },
+      onTest: async (target) => {
+        if (target.toString() === 'bad') throw new Error('no such host');
+        return { ok: true, steps: [{ name: 'dial', ok: true, detail: '2 ms' }] };
+      },
+    });
+    const agent = await eventually(() => gateway.joined[0]);
+    await agent.sendPlanUpdate('s1', Buffer.from('{"v":2}'));
+    await agent.kill('s2', 'over');
+    expect(seen).toEqual(['plan s1 {"v":2}', 'kill s2 over']);
+    await expect(agent.kill('stuck', 'over', 50)).rejects.toMatchObject({ code: 'agent_unavailable' });
+    expect(await agent.testConnection(Buffer.from('good'))).toEqual({
+      ok: true,
+      steps: [{ name: 'dial', ok: true, detail: '2 ms' }],
+    });
+    expect(await agent.testConnection(Buffer.from('bad'))).toMatchObject({
+      ok: false,
+      steps: [{ ok: false, detail: 'no such host' }],
+    });
+  });
+
+  it('resets channels at both ends when the gateway stops, and comes back when it starts on the same port', async () => {
+    const first = await startServer(pki);
+    const { port } = first.server.address;
+    const atAgent: (string | undefined)[] = [];
+    const observed = client(port, { onOpen: () => handlerOf({ onReset: (fault) => void atAgent.push(fault?.code) }) });
+    const agent = await eventually(() => first.joined[0]);
+    const atGateway: (string | undefined)[] = [];
+    agent.lane.open(Buffer.from('{}'), handlerOf({ onReset: (fault) => void atGateway.push(fault?.code) }));
+    const opened = agent.testConnection(Buffer.from('x'));
+    await opened;
+    await first.server.close();
+    expect(atGateway).toEqual(['gateway_unavailable']);
+    await eventually(() => atAgent.length === 1);
+    expect(atAgent).toEqual(['gateway_unavailable']);
+    await expect(agent.kill('s', 'r')).rejects.toMatchObject({ code: 'agent_unavailable' });
+    await eventually(stateOf(observed, 'waiting'));
+    const second = await server({ listen: { host: '127.0.0.1', port } });
+    await eventually(() => second.joined[0]);
+    expect(observed.client.state.state).toBe('connected');
+  });
+
+  it('tells the gateway when the agent is lost', async () => {
+    const gateway = await server();
+    const observed = startClient(pki, gateway.server.address.port);
+    const agent = await eventually(() => gateway.joined[0]);
+    const faults: unknown[] = [];
+    agent.lane.open(Buffer.from('{}'), handlerOf({ onReset: (fault) => void faults.push(fault) }));
+    await observed.client.close();
+    await eventually(() => gateway.left.length === 1);
+    expect(faults).toEqual([
+      { code: 'agent_unavailable', message: expect.stringContaining('The agent is not connected') },
+    ]);
+    expect(gateway.server.agents()).toEqual([]);
+    expect(() => agent.lane.open(Buffer.from('{}'), handlerOf())).toThrow(
+      expect.objectContaining({ code: 'agent_unavailable' }),
+    );
+  });
+
+  it('finds a silent peer by its heartbeats, at both ends', async () => {
+    const gateway = await server({ heartbeatIntervalMs: 60 });
+    // A path that stops carrying bytes without closing anything.
+    let carrying = true;
+    const sockets: Socket[] = [];
+    const path = createServer((near) => {
+      const far = connectTcp(gateway.server.address.port, '127.0.0.1');
+      sockets.push(near, far);
+      near.on('data', (data) => carrying && far.write(data)).on('error', () => far.destroy());
+      far.on('data', (data) => carrying && near.write(data)).on('error', () => near.destroy());
+    });
+    await new Promise<void>((resolve) => path.listen(0, '127.0.0.1', resolve));
+    cleanups.push(async () => {
+      for (const socket of sockets) socket.destroy();
+      path.close();
+    });
+    const address = path.address();
+    const observed = client(typeof address === 'object' ? (address?.port ?? 0) : 0);
+    await eventually(() => gateway.joined[0]);
+    carrying = false;
+    await eventually(() => gateway.left.length === 1);
+    expect(gateway.left[0]).toContain('silent for three heartbeats');
+    const waiting = await eventually(stateOf(observed, 'waiting'));
+    expect(waiting).toMatchObject({ reason: expect.stringContaining('silent for three heartbeats') });
+  });
+
+  it('gives way to a newer instance and tells the older one why', async () => {
+    const gateway = await server();
+    const old = client(gateway.server.address.port);
+    await eventually(() => gateway.joined[0]);
+    client(gateway.server.address.port, { hello: { version: '2', capabilities: [], instanceId: 'instance-b' } });
+    await eventually(() => gateway.joined[1]);
+    const stopped = await eventually(stateOf(old, 'stopped'));
+    expect(stopped).toMatchObject({ cause: 'replaced', reason: expect.stringContaining('Another instance') });
+    expect(gateway.server.agent('agent-1')?.hello.instanceId).toBe('instance-b');
+  });
+
+  it('revokes an agent, which then stays away', async () => {
+    const gateway = await server();
+    const reasons: string[] = [];
+    const observed = client(gateway.server.address.port, { onRevoke: (reason) => void reasons.push(reason) });
+    await eventually(() => gateway.joined[0]);
+    gateway.server.revoke('agent-1', 'laptop lost');
+    await eventually(stateOf(observed, 'stopped'));
+    expect(reasons).toEqual(['laptop lost']);
+    expect(observed.client.state).toMatchObject({ cause: 'revoked' });
+    await eventually(() => gateway.left.length === 1);
+  });
+
+  it('renews certificates over the live connection', async () => {
+    const gateway = await server({
+      renew: async (peer, csr) => ({ certificate: `for ${peer.agentId} ${csr.toString()}` }),
+    });
+    const observed = client(gateway.server.address.port);
+    await eventually(stateOf(observed, 'connected'));
+    expect(await observed.client.renew(Buffer.from('csr'))).toEqual({ certificate: 'for agent-1 csr' });
+  });
+});
+
+describe('who may not connect', () => {
+  const refusals: [string, () => Promise<TestPki>, RegExp][] = [
+    [
+      'a certificate of another CA',
+      async () => ({ ...pki, agent: await issueAgent(await createAuthority('other'), 'agent-1') }),
+      /cannot be reached/,
+    ],
+    [
+      'an expired certificate',
+      async () => ({ ...pki, agent: await issueAgent(pki.authority, 'agent-1', { endsAt: Date.now() - 1000 }) }),
+      /cannot be reached/,
+    ],
+    [
+      'a certificate without an agent name',
+      async () => ({ ...pki, agent: await issueAgent(pki.authority, 'x', { names: [{ type: 'dns', value: 'a' }] }) }),
+      /does not name an agent/,
+    ],
+    [
+      'a certificate that names two agents',
+      async () => ({
+        ...pki,
+        agent: await issueAgent(pki.authority, 'x', {
+          names: [
+            { type: 'url', value: 'weir://agent/a' },
+            { type: 'url', value: 'weir://agent/b' },
+          ],
+        }),
+      }),
+      /does not name an agent/,
+    ],
+    [
+      'a gateway of another CA, seen from the agent',
+      async () => ({ ...pki, authority: await createAuthority('impostor') }),
+      /cannot be reached/,
+    ],
+  ];
+  it.each(refusals)('%s', async (_name, make, reason) => {
+    const gateway = await server();
+    const observed = startClient(await make(), gateway.server.address.port);
+    cleanups.push(() => observed.client.close());
+    const waiting = await eventually(stateOf(observed, 'waiting'));
+    expect(waiting.state === 'waiting' && waiting.reason).toMatch(reason);
+    expect(gateway.joined).toEqual([]);
+  });
+
+  it('an agent that the gateway refuses, which learns why', async () => {
+    const gateway = await server({ authorise: async () => ({ accept: false, reason: 'It was removed on Monday.' }) });
+    const observed = client(gateway.server.address.port);
+    const waiting = await eventually(stateOf(observed, 'waiting'));
+    expect(waiting).toMatchObject({ reason: expect.stringContaining('removed on Monday') });
+    expect(gateway.joined).toEqual([]);
+  });
+});
