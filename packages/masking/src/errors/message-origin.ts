@@ -23,9 +23,14 @@ export function isWordedByServer(fields: ErrorFields): boolean {
   return code !== undefined && !code.startsWith('P0001') && knownClasses.has(code.slice(0, 2));
 }
 
-/** @returns true when the SQLSTATE cannot be a value in disguise: a class of Appendix A whose last three characters are ordinary there. */
-export function isOrdinarySqlstate(code: string): boolean {
-  return (
-    /^[0-9A-Z]{2}(?:0[0-9A-Z]{2}|P\d\d|[1-7]0[0-9A-Z]|2[0-9A-Z]{2})$/.test(code) && knownClasses.has(code.slice(0, 2))
-  );
+/** The states that triggers and functions usually raise. */
+const usualStates = new Set(
+  'P0001 P0002 P0003 P0004 00000 01000 02000 22004 22023 22P02 23502 23503 23505 23514 40001 42501 55000 55P03 57014'.split(
+    ' ',
+  ),
+);
+
+/** @returns true for the usual states. `RAISE` takes any five characters, so others may be a piece of a value. */
+export function isUsualState(sqlstate: string): boolean {
+  return usualStates.has(sqlstate);
 }

@@ -1,5 +1,5 @@
 import { collapseBlanks, occursAsToken } from './client-echo.ts';
-import { isOrdinarySqlstate, isWordedByServer } from './message-origin.ts';
+import { isUsualState, isWordedByServer } from './message-origin.ts';
 import { type Disclosure, redactedMark, redactServerText } from './redact-text.ts';
 
 /** Fields of an ErrorResponse or NoticeResponse by their one-letter codes (protocol documentation, "Error and Notice Message Fields"). */
@@ -54,7 +54,7 @@ function redactField(
   disclosure: Disclosure,
 ): string {
   if (harmless.has(code)) return value;
-  if (code === 'C') return isServers || isOrdinarySqlstate(value) ? value : 'P0001';
+  if (code === 'C') return isServers || isUsualState(value) || isWithin(clientText, value) ? value : 'P0001';
   if ((objectNames as readonly string[]).includes(code)) {
     return isServers || knownNames(value) ? value : redactedMark;
   }

@@ -61,7 +61,8 @@ const constants: Partial<Record<TypeFamily, readonly [text: string, binary: Buff
   line: ['{1,0,0}', Buffer.concat([Buffer.from([0x3f, 0xf0]), zeros(22)])],
   circle: ['<(0,0),0>', zeros(24)],
   tsvector: ['', zeros(4)],
-  tsquery: ['', zeros(4)],
+  // One item: an operand (1) without weight and prefix mark. The server refuses an empty query in binary form.
+  tsquery: ["'masked'", Buffer.concat([int32(1), Buffer.from('\x01\x00\x00masked\x00')])],
   'pg-lsn': ['0/0', zeros(8)],
   range: ['empty', Buffer.from([1])],
   multirange: ['{}', zeros(4)],
