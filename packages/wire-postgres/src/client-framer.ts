@@ -1,0 +1,184 @@
+import { Collector } from './collector.ts';
+import { readInt32 } from './integers.ts';
+
+/** Bounds on client messages, in bytes. */
+export interface FrameLimits {
+  /** Bind, FunctionCall. */
+  readonly maxMessageBytes: number;
+  /** Query and Parse. */
+  readonly maxTextBytes: number;
+}
+
+/** What the framer found: nothing yet; a whole message; a part of a CopyData message; a message too big for its kind (skipped); a broken stream. */
+export type FrameEvent = 'need' | 'message' | 'copy' | 'oversize' | 'broken';
+
+/** Names in Describe, Execute, Close; the reason in CopyFail. */
+const maxNameBytes = 65_536;
+/** The server's own bound (PQ_LARGE_MESSAGE_LIMIT). */
+const maxCopyBytes = 0x3fff_ffff;
+const copyData = 0x64;
+
+/** Cuts the client's bytes into messages. After an event its fields describe the message; they stay until the next call of `next`. */
+export class ClientFramer {
+  type = 0;
+  /** The message (or part) is `buffer[frameStart, end)`; its body begins at `start`. */
+  buffer: Buffer = Buffer.alloc(0);
+  frameStart = 0;
+  start = 0;
+  end = 0;
+  /** copy: this part begins a message. */
+  isFirst = false;
+  /** broken: why. */
+  reason = '';
+  readonly #limits: FrameLimits;
+  readonly #collector = new Collector();
+  readonly #header = Buffer.alloc(5);
+  #headerHave = 0;
+  #chunk: Buffer = Buffer.alloc(0);
+  #at = 0;
+  #left = 0;
+  #skipping = false;
+
+  constructor(limits: FrameLimits) {
+    this.#limits = limits;
+  }
+
+  /** Gives the next chunk; the one before must be used up. */
+  push(chunk: Buffer): void {
+    this.#chunk = chunk;
+    this.#at = 0;
+  }
+
+  /** Bytes of the current chunk that were not looked at. */
+  get unread(): number {
+    return this.#chunk.length - this.#at;
+  }
+
+  next(): FrameEvent {
+    for (;;) {
+      if (this.#at >= this.#chunk.length) return 'need';
+      if (this.#collector.isOpen) {
+        this.#at += this.#collector.add(this.#chunk, this.#at);
+        const whole = this.#collector.takeComplete();
+        if (whole === null) return 'need';
+        return this.#found(whole, 0, whole.length);
+      }
+      if (this.#left > 0) {
+        const part = this.#part();
+        if (part !== null) return part;
+        continue;
+      }
+      const event = this.#open();
+      if (event !== null) return event;
+    }
+  }
+
+  /** Goes on in a message that is passed or skipped. */
+  #part(): 'copy' | null {
+    const from = this.#at;
+    const take = Math.min(this.#left, this.#chunk.length - from);
+    this.#left -= take;
+    this.#at += take;
+    if (this.#skipping) return null;
+    this.isFirst = false;
+    this.buffer = this.#chunk;
+    this.frameStart = from;
+    this.start = from;
+    this.end = from + take;
+    return 'copy';
+  }
+
+  #open(): FrameEvent | null {
+    const chunk = this.#chunk;
+    const at = this.#at;
+    if (this.#headerHave === 0 && chunk.length - at >= 5) return this.#classify(chunk, at, chunk.length);
+    const take = Math.min(5 - this.#headerHave, chunk.length - at);
+    chunk.copy(this.#header, this.#headerHave, at, at + take);
+    this.#headerHave += take;
+    this.#at += take;
+    if (this.#headerHave < 5) return 'need';
+    this.#headerHave = 0;
+    return this.#classify(Buffer.from(this.#header), 0, 5);
+  }
+
+  /** A header is at `buffer[at]`; bytes up to `available` are there. The chunk's position moves only when the header lies in the chunk. */
+  #classify(buffer: Buffer, at: number, available: number): FrameEvent | null {
+    const type = buffer[at]!;
+    const length = readInt32(buffer, at + 1);
+    const limit = this.#limitOf(type);
+    this.type = type;
+    if (limit < 0) return this.#broken(`unknown message type 0x${type.toString(16).padStart(2, '0')}`);
+    if (length < 4) return this.#broken(`message length ${length}`);
+    const frameEnd = at + 1 + length;
+    const inChunk = buffer === this.#chunk;
+    if (type === copyData && length <= maxCopyBytes)
+      return this.#openCopy(buffer, at, Math.min(frameEnd, available), frameEnd);
+    if (length - 4 > limit) return this.#oversize(inChunk ? at + 5 : this.#at, length - 4);
+    if (frameEnd <= available) {
+      if (inChunk) this.#at = frameEnd;
+      return this.#found(buffer, at, frameEnd);
+    }
+    this.#collector.begin(1 + length, buffer, at, available);
+    if (inChunk) this.#at = available;
+    return null;
+  }
+
+  #openCopy(buffer: Buffer, at: number, end: number, frameEnd: number): 'copy' {
+    if (buffer === this.#chunk) this.#at = end;
+    this.#left = frameEnd - end;
+    this.#skipping = false;
+    this.isFirst = true;
+    this.buffer = buffer;
+    this.frameStart = at;
+    this.start = at + 5;
+    this.end = end;
+    return 'copy';
+  }
+
+  #oversize(at: number, left: number): FrameEvent {
+    if (left > this.#limits.maxMessageBytes)
+      return this.#broken(`a message of ${left} bytes; at most ${this.#limits.maxMessageBytes} are taken`);
+    this.#at = at;
+    this.#left = left;
+    this.#skipping = true;
+    return 'oversize';
+  }
+
+  #found(buffer: Buffer, frameStart: number, end: number): 'message' {
+    this.buffer = buffer;
+    this.frameStart = frameStart;
+    this.start = frameStart + 5;
+    this.end = end;
+    return 'message';
+  }
+
+  #broken(reason: string): 'broken' {
+    this.reason = reason;
+    return 'broken';
+  }
+
+  /** Largest body by type; -1 = a type that no client may send here. */
+  #limitOf(type: number): number {
+    switch (String.fromCharCode(type)) {
+      case 'Q':
+      case 'P':
+        return this.#limits.maxTextBytes;
+      case 'B':
+      case 'F':
+        return this.#limits.maxMessageBytes;
+      case 'D':
+      case 'E':
+      case 'C':
+      case 'f':
+        return maxNameBytes;
+      case 'S':
+      case 'H':
+      case 'c':
+      case 'X':
+      case 'd':
+        return 0;
+      default:
+        return -1;
+    }
+  }
+}

@@ -1,0 +1,143 @@
+import { isWeirError, WeirError } from '@weir/errors';
+import { clientMessage } from './client-dispatch.ts';
+import { ClientFramer, type FrameLimits } from './client-framer.ts';
+import { denyExtended, denyQuery } from './denial.ts';
+import type { EngineState } from './engine-state.ts';
+import { errorFields, fieldsOfWeirError } from './error-fields.ts';
+
+/** Requests that may be unanswered before the client has to wait. */
+const maxOutstanding = 40_000;
+
+/** The client's half of an engine: cuts its bytes into messages, in order, one at a time; waits while a judgement is open. */
+export class ClientSide {
+  readonly #state: EngineState;
+  readonly #framer: ClientFramer;
+  readonly #maxBufferedBytes: number;
+  #backlog: Buffer[] = [];
+  #backlogBytes = 0;
+  #isPumping = false;
+  /** The framer's message waits for something; it is handled again. */
+  #hasMessage = false;
+  #dropCopy = false;
+
+  constructor(state: EngineState, limits: FrameLimits, maxBufferedBytes: number) {
+    this.#state = state;
+    this.#framer = new ClientFramer(limits);
+    this.#maxBufferedBytes = maxBufferedBytes;
+  }
+
+  feed(chunk: Buffer): void {
+    const state = this.#state;
+    if (state.hasEnded || chunk.length === 0) return;
+    this.#backlog.push(chunk);
+    this.#backlogBytes += chunk.length;
+    this.pump();
+    if (
+      this.#backlogBytes + this.#framer.unread > this.#maxBufferedBytes &&
+      (state.isJudging || state.blockedUntil !== null)
+    ) {
+      const message = `more than ${this.#maxBufferedBytes} bytes were sent behind a statement that waits`;
+      state.fail(fieldsOfWeirError(new WeirError('message_too_large', message)));
+    }
+  }
+
+  /** Handles what has arrived, up to the next wait. */
+  pump(): void {
+    if (this.#isPumping) return;
+    this.#isPumping = true;
+    try {
+      while (this.#canGoOn()) if (!this.#one()) return;
+    } finally {
+      this.#isPumping = false;
+    }
+  }
+
+  #canGoOn(): boolean {
+    const state = this.#state;
+    if (state.hasEnded || state.isJudging) return false;
+    if (state.blockedUntil === null) return true;
+    if (!state.blockedUntil()) return false;
+    state.blockedUntil = null;
+    return true;
+  }
+
+  #one(): boolean {
+    const state = this.#state;
+    const framer = this.#framer;
+    if (this.#hasMessage) {
+      this.#message();
+      return true;
+    }
+    switch (framer.next()) {
+      case 'need': {
+        const chunk = this.#backlog.shift();
+        if (chunk === undefined) return false;
+        this.#backlogBytes -= chunk.length;
+        framer.push(chunk);
+        return true;
+      }
+      case 'message':
+        this.#message();
+        return true;
+      case 'copy':
+        this.#copy();
+        return true;
+      case 'oversize':
+        this.#oversize();
+        return true;
+      case 'broken':
+        state.fail(fieldsOfWeirError(new WeirError('protocol_violation', `the client sent ${framer.reason}`), 'FATAL'));
+        return false;
+    }
+  }
+
+  #message(): void {
+    const state = this.#state;
+    this.#hasMessage = false;
+    if (state.queue.length >= maxOutstanding) {
+      state.blockedUntil = () => state.queue.length < maxOutstanding / 2;
+    } else {
+      try {
+        clientMessage(state, this.#framer, this.#resume);
+      } catch (error) {
+        this.#refuse(error);
+      }
+    }
+    if (state.blockedUntil !== null) this.#hasMessage = true;
+  }
+
+  /** A judgement that took its time has ended. */
+  readonly #resume = (apply: () => void): void => {
+    const state = this.#state;
+    if (state.hasEnded) return;
+    state.step(() => {
+      state.isJudging = false;
+      apply();
+      this.pump();
+    });
+  };
+
+  /** A message that is framed well but malformed inside: denied in its protocol, the stream goes on. */
+  #refuse(error: unknown): void {
+    const state = this.#state;
+    const fields = isWeirError(error)
+      ? fieldsOfWeirError(error)
+      : errorFields('XX000', 'the gate failed on this message; it was not sent');
+    if (this.#framer.type === 0x51) denyQuery(state, fields);
+    else denyExtended(state, fields);
+  }
+
+  #oversize(): void {
+    const isText = this.#framer.type === 0x51 || this.#framer.type === 0x50;
+    const what = isText ? 'the statement text' : 'the message';
+    this.#refuse(new WeirError('message_too_large', `${what} is larger than this gate takes`));
+  }
+
+  /** CopyData goes through as it comes, whatever its length; where the server would ignore it, it is dropped. */
+  #copy(): void {
+    const state = this.#state;
+    const framer = this.#framer;
+    if (framer.isFirst) this.#dropCopy = state.isSkipping || state.queue.head() === undefined;
+    if (!this.#dropCopy) state.toServer.relay(framer.buffer, framer.frameStart, framer.end);
+  }
+}

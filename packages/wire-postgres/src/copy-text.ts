@@ -1,0 +1,134 @@
+import { WeirError } from '@weir/errors';
+import { Carry } from './carry.ts';
+import { beginCopyData, type CopyCodec, type CopyCodecOptions, endCopyData } from './copy-row.ts';
+import type { CellMask, RowMasks } from './engine-host.ts';
+import type { Slab } from './slab.ts';
+
+const newline = 0x0a;
+const tab = 0x09;
+const backslash = 0x5c;
+/** Control characters and the letters that escape them (COPY, "Text Format"). */
+const escapes: readonly (readonly [number, number])[] = [
+  [0x08, 0x62],
+  [0x0c, 0x66],
+  [0x0a, 0x6e],
+  [0x0d, 0x72],
+  [0x09, 0x74],
+  [0x0b, 0x76],
+];
+const letterToByte = new Map(escapes.map(([byte, letter]) => [letter, byte]));
+const byteToLetter = new Map(escapes);
+
+/** Removes the escapes of one cell. @returns length of the plain bytes in `target` */
+export function unescapeText(source: Buffer, start: number, end: number, target: Buffer): number {
+  let at = 0;
+  for (let i = start; i < end; i++) {
+    let byte = source[i]!;
+    if (byte === backslash && i + 1 < end) {
+      i++;
+      byte = letterToByte.get(source[i]!) ?? source[i]!;
+    }
+    target[at++] = byte;
+  }
+  return at;
+}
+
+/** Writes plain bytes as a cell; at most twice as long. @returns the position behind them */
+export function escapeText(source: Buffer, length: number, target: Buffer, offset: number): number {
+  let at = offset;
+  for (let i = 0; i < length; i++) {
+    const byte = source[i]!;
+    const letter = byte < 0x20 ? byteToLetter.get(byte) : byte === backslash ? backslash : undefined;
+    if (letter !== undefined) target[at++] = backslash;
+    target[at++] = letter ?? byte;
+  }
+  return at;
+}
+
+/** COPY TO STDOUT in text format with its defaults (tab, `\N`). */
+export class CopyTextCodec implements CopyCodec {
+  rows = 0;
+  readonly #masks: RowMasks;
+  readonly #carry: Carry;
+  #plain: Buffer = Buffer.allocUnsafe(1024);
+  #masked: Buffer = Buffer.allocUnsafe(1024);
+
+  constructor(options: CopyCodecOptions) {
+    this.#masks = options.masks;
+    this.#carry = new Carry(options.maxRowBytes);
+  }
+
+  push(source: Buffer, start: number, end: number, slab: Slab, publish: () => void): void {
+    let at = start;
+    while (at < end) {
+      const found = source.indexOf(newline, at);
+      if (found < 0 || found >= end) {
+        this.#carry.add(source, at, end);
+        return;
+      }
+      if (this.#carry.length > 0) {
+        this.#carry.add(source, at, found + 1);
+        this.#row(this.#carry.buffer, 0, this.#carry.length - 1, slab);
+        this.#carry.clear();
+      } else {
+        this.#row(source, at, found, slab);
+      }
+      publish();
+      at = found + 1;
+    }
+  }
+
+  finish(): void {
+    if (this.#carry.length > 0)
+      throw new WeirError('protocol_violation', 'the COPY output of the target ends in the middle of a row');
+  }
+
+  #row(source: Buffer, start: number, end: number, slab: Slab): void {
+    const masks = this.#masks;
+    beginCopyData(slab, end - start + 1);
+    let column = 0;
+    let at = start;
+    for (;;) {
+      let cellEnd = at;
+      while (cellEnd < end && source[cellEnd] !== tab) cellEnd += source[cellEnd] === backslash ? 2 : 1;
+      if (cellEnd > end) cellEnd = end;
+      if (column >= masks.length && !(column === 0 && end === start)) throw misfit();
+      this.#cell(masks[column] ?? null, source, at, cellEnd, slab);
+      column++;
+      if (cellEnd >= end) break;
+      slab.ensure(1);
+      slab.buffer[slab.position++] = tab;
+      at = cellEnd + 1;
+    }
+    if (column !== masks.length && !(masks.length === 0 && start === end)) throw misfit();
+    slab.ensure(1);
+    slab.buffer[slab.position++] = newline;
+    endCopyData(slab);
+    this.rows++;
+  }
+
+  #cell(mask: CellMask | null, source: Buffer, start: number, end: number, slab: Slab): void {
+    const isNull = end - start === 2 && source[start] === backslash && source[start + 1] === 0x4e;
+    if (mask === null || isNull) {
+      slab.ensure(end - start);
+      slab.copy(source, start, end);
+      return;
+    }
+    if (this.#plain.length < end - start) this.#plain = Buffer.allocUnsafe((end - start) * 2);
+    const length = unescapeText(source, start, end, this.#plain);
+    const bound = mask.maxLength(length);
+    if (this.#masked.length < bound) this.#masked = Buffer.allocUnsafe(bound * 2);
+    const written = mask.write(this.#plain, 0, length, this.#masked, 0);
+    slab.ensure(Math.max(2, written * 2));
+    if (written < 0) {
+      slab.buffer[slab.position++] = backslash;
+      slab.buffer[slab.position++] = 0x4e;
+    } else {
+      slab.position = escapeText(this.#masked, written, slab.buffer, slab.position);
+    }
+  }
+}
+
+function misfit(): WeirError {
+  return new WeirError('protocol_violation', 'a row of COPY output has another number of columns than its masks');
+}

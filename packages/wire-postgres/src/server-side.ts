@@ -1,0 +1,154 @@
+import { isWeirError, WeirError } from '@weir/errors';
+import { Collector } from './collector.ts';
+import type { EngineState } from './engine-state.ts';
+import { errorFields, fieldsOfWeirError } from './error-fields.ts';
+import { readInt32 } from './integers.ts';
+import { Result, type RowMode } from './result.ts';
+import { ServerDispatch } from './server-dispatch.ts';
+
+const dataRow = 0x44;
+const copyData = 0x64;
+/** Everything but rows and COPY data: descriptions, errors, notices. */
+const maxControlBytes = 16 * 1024 * 1024;
+/** A row that is only looked at for the record is not put together beyond this; it is relayed unseen. */
+const maxSampledBytes = 65_536;
+
+/** The server's half of an engine: cuts its bytes into messages; rows that need no change are relayed as they come, whatever their size. */
+export class ServerSide {
+  readonly #state: EngineState;
+  readonly #maxRowBytes: number;
+  readonly #result: Result;
+  readonly #dispatch: ServerDispatch;
+  readonly #collector = new Collector();
+  readonly #header = Buffer.alloc(5);
+  #headerHave = 0;
+  /** Bytes of a streamed message that have not come yet, and what happens to them. */
+  #left = 0;
+  #leftMode: RowMode = 'closed';
+
+  constructor(state: EngineState, maxRowBytes: number) {
+    this.#state = state;
+    this.#maxRowBytes = maxRowBytes;
+    this.#result = new Result(state);
+    this.#dispatch = new ServerDispatch(state, this.#result, maxRowBytes);
+  }
+
+  feed(chunk: Buffer): void {
+    try {
+      this.#feed(chunk);
+    } catch (error) {
+      this.#state.fail(
+        isWeirError(error)
+          ? fieldsOfWeirError(error)
+          : errorFields('XX000', 'the gate failed on an answer of the target'),
+      );
+    }
+  }
+
+  #feed(chunk: Buffer): void {
+    const state = this.#state;
+    const end = chunk.length;
+    let at = 0;
+    while (at < end && !state.hasEnded) {
+      if (this.#left > 0) at = this.#goOn(chunk, at, end);
+      else if (this.#collector.isOpen) at = this.#collect(chunk, at);
+      else if (this.#headerHave > 0 || end - at < 5) at = this.#splitHeader(chunk, at, end);
+      else if (chunk[at] === dataRow && this.#result.mode === 'relay') at = this.#relayRows(chunk, at, end);
+      else at = this.#open(chunk, at, end);
+    }
+  }
+
+  /** The inner loop: whole rows that need no change. */
+  #relayRows(chunk: Buffer, start: number, end: number): number {
+    let at = start;
+    let rows = 0;
+    let bytes = 0;
+    while (at + 5 <= end && chunk[at] === dataRow) {
+      const length = readInt32(chunk, at + 1);
+      const next = at + 1 + length;
+      if (length < 4 || next > end) break;
+      bytes += length - 4;
+      rows++;
+      at = next;
+    }
+    if (rows === 0) return this.#open(chunk, at, end);
+    const entry = this.#state.queue.head()!;
+    entry.rows += rows;
+    entry.bytes += bytes;
+    this.#state.toClient.relay(chunk, start, at);
+    return at;
+  }
+
+  #splitHeader(chunk: Buffer, at: number, end: number): number {
+    const take = Math.min(5 - this.#headerHave, end - at);
+    chunk.copy(this.#header, this.#headerHave, at, at + take);
+    this.#headerHave += take;
+    if (this.#headerHave === 5) {
+      this.#headerHave = 0;
+      this.#open(Buffer.from(this.#header), 0, 5);
+    }
+    return at + take;
+  }
+
+  /** A header is at `buffer[at]`; the message is handled if it ends before `available`. @returns the position behind what was taken */
+  #open(buffer: Buffer, at: number, available: number): number {
+    const type = buffer[at]!;
+    const length = readInt32(buffer, at + 1);
+    if (length < 4) throw new WeirError('protocol_violation', `the target sent a message of length ${length}`);
+    if (type === dataRow || type === copyData) {
+      this.#dispatch.beforeData(type === dataRow);
+      const mode = this.#result.mode;
+      const isStream =
+        mode === 'relay' || mode === 'swallow' || mode === 'codec' || (mode === 'sample' && length > maxSampledBytes);
+      if (isStream) return this.#openStream(buffer, at, available, length, mode === 'sample' ? 'relay' : mode);
+    }
+    const frameEnd = at + 1 + length;
+    if (frameEnd <= available) {
+      this.#dispatch.message(type, buffer, at, frameEnd);
+      return frameEnd;
+    }
+    const limit = type === dataRow ? this.#maxRowBytes : maxControlBytes;
+    if (length > limit)
+      throw new WeirError(
+        'message_too_large',
+        `the target sent a message of ${length} bytes that has to be read as a whole`,
+      );
+    this.#collector.begin(1 + length, buffer, at, available);
+    return available;
+  }
+
+  #openStream(buffer: Buffer, at: number, available: number, length: number, mode: RowMode): number {
+    const entry = this.#state.queue.head()!;
+    if (mode === 'relay') {
+      if (buffer[at] === dataRow) entry.rows++;
+      entry.bytes += length - 4;
+      this.#state.toClient.relay(buffer, at, at + 5);
+    }
+    this.#left = length - 4;
+    this.#leftMode = mode;
+    return this.#left === 0 ? at + 5 : this.#goOn(buffer, at + 5, available);
+  }
+
+  #goOn(chunk: Buffer, at: number, end: number): number {
+    const state = this.#state;
+    const take = Math.min(this.#left, end - at);
+    this.#left -= take;
+    const isRelayed = this.#leftMode === 'relay';
+    if (isRelayed) state.toClient.relay(chunk, at, at + take);
+    else if (this.#leftMode === 'codec' && take > 0) this.#dispatch.copyBytes(chunk, at, at + take);
+    state.isMidMessage = isRelayed && this.#left > 0;
+    if (isRelayed && this.#left === 0) this.#sendWaiting();
+    return at + take;
+  }
+
+  #sendWaiting(): void {
+    for (const notice of this.#state.waitingNotices.splice(0)) this.#state.sendToClient(notice);
+  }
+
+  #collect(chunk: Buffer, at: number): number {
+    const taken = this.#collector.add(chunk, at);
+    const whole = this.#collector.takeComplete();
+    if (whole !== null) this.#dispatch.message(whole[0]!, whole, 0, whole.length);
+    return at + taken;
+  }
+}

@@ -1,0 +1,44 @@
+import type { Outbox } from './outbox.ts';
+
+const slabBytes = 65_536;
+
+/**
+ * Output space for rewritten rows. Written bytes are never overwritten: a record that outgrows the slab moves to a new one, and what was
+ * published stays where it is until its reader lets go.
+ */
+export class Slab {
+  buffer: Buffer = Buffer.allocUnsafe(0);
+  /** Start of the record being written, and the position behind its last byte. */
+  start = 0;
+  position = 0;
+
+  /** Makes room for `bytes` more; the record may move, so offsets must be taken relative to `start`. */
+  ensure(bytes: number): void {
+    if (this.position + bytes <= this.buffer.length) return;
+    const written = this.position - this.start;
+    const bigger = Buffer.allocUnsafe(Math.max(slabBytes, written * 2, written + bytes));
+    this.buffer.copy(bigger, 0, this.start, this.position);
+    this.buffer = bigger;
+    this.start = 0;
+    this.position = written;
+  }
+
+  /** Ends the record and gives it to `outbox`. */
+  publish(outbox: Outbox): void {
+    outbox.relay(this.buffer, this.start, this.position);
+    this.start = this.position;
+  }
+
+  /** Copies source bytes behind the position; room must have been made. */
+  copy(source: Buffer, start: number, end: number): void {
+    if (end - start <= 24) {
+      const { buffer } = this;
+      let at = this.position;
+      for (let i = start; i < end; i++) buffer[at++] = source[i]!;
+      this.position = at;
+    } else {
+      source.copy(this.buffer, this.position, start, end);
+      this.position += end - start;
+    }
+  }
+}
