@@ -1,0 +1,179 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { AgentView, JoinTokenResponse } from '@weir/api';
+import { WeirError } from '@weir/errors';
+import { joinTokenText, tryJoinToken } from '@weir/proto';
+import type { AuditLog } from '../audit/audit-log.ts';
+import { addressText, type DataPlaneLink } from '../control/data-plane-link.ts';
+import type { EnrolmentRequest, EnrolmentResult } from '../dataplane/ports.ts';
+import { shortId } from '../identity/short-id.ts';
+import type { AgentRepository, AgentRow } from '../store/agents.ts';
+import type { CertificateAuthority, IssuedCertificate } from './certificate-authority.ts';
+
+/** How long the certificate before the last renewal is still accepted after its first use: one reconnect with all its streams. */
+const previousGraceMs = 60_000;
+
+/** Agents: enrolment by join token, short certificates, renewal, revocation. */
+export interface Agents {
+  createJoinToken(agent: string, ttlSeconds: number, by: string): Promise<JoinTokenResponse>;
+  /** @throws WeirError not_permitted (unknown, used or expired token), invalid_request (bad certificate request: the token stays good). */
+  enrol(request: EnrolmentRequest, remoteAddress: string): Promise<EnrolmentResult>;
+  /** @throws WeirError not_permitted, conflict (another renewal was first). */
+  renew(agentId: string, certificateRequestDer: Buffer): Promise<{ readonly certificate: string }>;
+  /** @throws WeirError not_permitted. */
+  authorise(agentId: string, serial: string): Promise<{ readonly name: string }>;
+  list(): Promise<AgentView[]>;
+  /** Is there an agent of this name whose certificate is still good? */
+  isEnrolled(name: string): Promise<boolean>;
+  revoke(name: string, by: string): Promise<void>;
+}
+
+/** What agents stand on. */
+export interface AgentParts {
+  readonly agents: AgentRepository;
+  readonly ca: CertificateAuthority;
+  readonly dataPlane: DataPlaneLink;
+  readonly audit: AuditLog;
+  readonly now: () => number;
+}
+
+/** Makes the use-cases. */
+export function createAgents(parts: AgentParts): Agents {
+  const { agents, ca, dataPlane, audit, now } = parts;
+  return {
+    createJoinToken: async (agent, ttlSeconds, by) => {
+      const secret = randomBytes(32).toString('base64url');
+      const expiresAt = new Date(now() + ttlSeconds * 1000);
+      await audit.append({ actor: by, action: 'join-token-created', subject: agent, detail: { ttlSeconds } });
+      await agents.insertJoinToken({ hash: hashSecret(secret), agent, createdBy: by, expiresAt });
+      const token = joinTokenText({ address: addressText(dataPlane.reachable('front')), caPin: ca.pin, secret });
+      return { token, expiresAt: expiresAt.toISOString() };
+    },
+    enrol: (request, remoteAddress) => enrol(parts, request, remoteAddress),
+    renew: (agentId, der) => renew(parts, agentId, der),
+    authorise: (agentId, serial) => authorise(parts, agentId, serial),
+    list: async () => (await agents.list()).map((row) => viewOf(row, dataPlane)),
+    isEnrolled: async (name) => {
+      const row = await agents.findByName(name);
+      return row !== undefined && row.certificate_expires_at.getTime() > now();
+    },
+    revoke: async (name, by) => {
+      if ((await agents.findByName(name)) === undefined) {
+        throw new WeirError('not_found', `There is no agent ${name}.`, { fix: 'Run: weir status' });
+      }
+      await audit.append({ actor: by, action: 'agent-revoked', subject: name });
+      await agents.revoke(name, new Date(now()));
+      dataPlane.disconnectAgent(name, 'the agent was revoked');
+    },
+  };
+}
+
+async function enrol(parts: AgentParts, request: EnrolmentRequest, remoteAddress: string): Promise<EnrolmentResult> {
+  const { agents, ca, dataPlane, audit, now } = parts;
+  await ca.verifyRequest(request.certificateRequest);
+  const secret = tryJoinToken(request.joinToken)?.secret ?? request.joinToken;
+  const agentName = await agents.consumeJoinToken(hashSecret(secret), new Date(now()));
+  const detail = { address: remoteAddress, agentVersion: request.agentVersion };
+  if (agentName === undefined) {
+    await audit.append({ actor: 'unknown', action: 'enrolment-refused', subject: 'agent', detail });
+    throw new WeirError('not_permitted', 'The join token is not valid.', {
+      why: 'It is unknown, was used already, or has expired.',
+      fix: 'Make a new one: weir agent enrol NAME',
+    });
+  }
+  const agentId = `agt_${shortId(16)}`;
+  const issued = await ca.signAgent(agentId, request.certificateRequest, now());
+  await audit.append({
+    actor: agentName,
+    action: 'agent-enrolled',
+    subject: agentName,
+    detail: { ...detail, agentId, serial: issued.serial },
+  });
+  const replaced = await agents.insert(
+    {
+      id: agentId,
+      name: agentName,
+      serial: issued.serial,
+      certificateExpiresAt: issued.expiresAt,
+      version: request.agentVersion.slice(0, 100),
+    },
+    new Date(now()),
+  );
+  if (replaced.length > 0) dataPlane.disconnectAgent(agentName, 'another agent was enrolled under this name');
+  return {
+    agentId,
+    agentName,
+    certificate: issued.certificate,
+    ca: ca.certificate,
+    tunnelAddress: addressText(dataPlane.reachable('tunnel')),
+  };
+}
+
+async function renew(parts: AgentParts, agentId: string, der: Buffer): Promise<{ readonly certificate: string }> {
+  const { agents, ca, audit, now } = parts;
+  const row = await agents.find(agentId);
+  if (row === undefined || row.revoked_at !== null) throw refused('It is unknown or was revoked.');
+  const issued: IssuedCertificate = await ca.signAgent(agentId, der, now());
+  await audit.append({
+    actor: row.name,
+    action: 'agent-renewed',
+    subject: row.name,
+    detail: { agentId, serial: issued.serial, renewal: row.renewals + 1 },
+  });
+  if (await agents.renew(agentId, row.renewals, issued.serial, issued.expiresAt)) {
+    return { certificate: issued.certificate };
+  }
+  throw new WeirError('conflict', 'Two holders of this identity renewed at the same time.', {
+    why: 'One agent renews one after the other; a copied state folder does not.',
+    fix: 'Make sure that the agent runs once; if it does, revoke it and enrol it again.',
+  });
+}
+
+async function authorise(parts: AgentParts, agentId: string, serial: string): Promise<{ readonly name: string }> {
+  const { agents, audit, now } = parts;
+  const row = await agents.find(agentId);
+  if (row === undefined) throw refused('It is unknown.');
+  if (row.revoked_at !== null) throw refused('It was revoked.');
+  const at = new Date(now());
+  if (serial.toUpperCase() === row.serial) {
+    await agents.seen(agentId, { previousSerial: null, previousUsedAt: null, at });
+    return { name: row.name };
+  }
+  // A crash between the renewal and the storing of the new certificate leaves the agent with the one before: accepted for one reconnect.
+  const firstUse = row.previous_used_at ?? at;
+  if (serial.toUpperCase() === row.previous_serial && at.getTime() - firstUse.getTime() <= previousGraceMs) {
+    await agents.seen(agentId, { previousSerial: row.previous_serial, previousUsedAt: firstUse, at });
+    return { name: row.name };
+  }
+  await audit.append({
+    actor: row.name,
+    action: 'agent-refused',
+    subject: row.name,
+    detail: { agentId, serial, reason: 'old certificate' },
+  });
+  throw refused('Its certificate was replaced by a renewal; a copy of the agent may be running.');
+}
+
+function refused(why: string): WeirError {
+  return new WeirError('not_permitted', 'The gateway does not accept this agent.', {
+    why,
+    fix: 'Enrol it with a new join token: weir agent enrol NAME',
+  });
+}
+
+function viewOf(row: AgentRow, dataPlane: DataPlaneLink): AgentView {
+  const info = dataPlane.agentInfo(row.name);
+  const lastSeenAt = info === null ? row.last_seen_at : new Date(info.lastSeenAtMs);
+  return {
+    id: row.id,
+    name: row.name,
+    online: dataPlane.agentOnline(row.name),
+    version: info?.version ?? row.version,
+    capabilities: [...(info?.capabilities ?? [])],
+    lastSeenAt: lastSeenAt?.toISOString() ?? null,
+    channels: info?.channels ?? 0,
+  };
+}
+
+function hashSecret(secret: string): Buffer {
+  return createHash('sha256').update(secret).digest();
+}

@@ -1,0 +1,185 @@
+import { createHash, randomBytes, type webcrypto } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
+import { join } from 'node:path';
+import * as x509 from '@peculiar/x509';
+import { WeirError } from '@weir/errors';
+import { writeFileAtomically } from '../config/write-file.ts';
+
+const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+const dayMs = 86_400_000;
+/** Certificates begin a little in the past, for clocks that are not quite right. */
+const skewMs = 5 * 60_000;
+/** Life of agents' certificates: renewed daily, so a stolen one is soon worthless. */
+export const agentCertificateLifeMs = dayMs;
+/** Life of the listeners' certificate. */
+export const serverCertificateLifeMs = 30 * dayMs;
+
+/** A signed certificate. */
+export interface IssuedCertificate {
+  readonly certificate: string;
+  /** Upper-case hexadecimal. */
+  readonly serial: string;
+  readonly expiresAt: Date;
+}
+
+/** The gateway's own CA (ECDSA P-256). It signs agents and the gateway's listeners, nothing else. */
+export interface CertificateAuthority {
+  /** PEM. */
+  readonly certificate: string;
+  /** SHA-256 of the certificate's DER, lower-case hexadecimal. */
+  readonly pin: string;
+  /** @throws WeirError invalid_request when the request is not PKCS#10 or is not signed by its own key. */
+  verifyRequest(certificateRequestDer: Buffer): Promise<void>;
+  /** Client certificate with the SAN URI `weir://agent/<id>`; everything but the public key of the request is ignored. */
+  signAgent(agentId: string, certificateRequestDer: Buffer, nowMs: number): Promise<IssuedCertificate>;
+  /** Server certificate (leaf, then CA) with a new key. */
+  issueServer(hosts: readonly string[], nowMs: number): Promise<IssuedCertificate & { readonly key: string }>;
+}
+
+/** Loads the CA of `<stateDir>/ca`; makes it at the first start (10 years). */
+export async function loadCertificateAuthority(stateDir: string, nowMs: number): Promise<CertificateAuthority> {
+  const keyFile = join(stateDir, 'ca', 'ca.key');
+  const certificateFile = caFileOf(stateDir);
+  const [keyPem, certificatePem] = await Promise.all([tryRead(keyFile), tryRead(certificateFile)]);
+  if (keyPem !== undefined && certificatePem !== undefined) {
+    const key = await importKey(keyPem);
+    return createAuthority(new x509.X509Certificate(certificatePem), key);
+  }
+  if (keyPem !== undefined || certificatePem !== undefined) {
+    throw new WeirError('internal', `The CA in ${join(stateDir, 'ca')} is incomplete.`, {
+      why: 'Of ca.key and ca.crt one is missing, and a new CA would lock all agents out.',
+      fix: 'Restore the missing file from a backup, or remove both and enrol all agents again.',
+    });
+  }
+  const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    serialNumber: newSerial(),
+    name: 'CN=Weir gateway CA',
+    notBefore: new Date(nowMs - skewMs),
+    notAfter: new Date(nowMs + 3650 * dayMs),
+    keys,
+    signingAlgorithm: algorithm,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, 0, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
+  });
+  await writeFileAtomically(keyFile, await exportKey(keys.privateKey));
+  await writeFileAtomically(certificateFile, `${certificate.toString('pem')}\n`, 0o644);
+  return createAuthority(certificate, keys.privateKey);
+}
+
+/** Where clients find the CA's certificate. */
+export function caFileOf(stateDir: string): string {
+  return join(stateDir, 'ca', 'ca.crt');
+}
+
+function createAuthority(ca: x509.X509Certificate, signingKey: webcrypto.CryptoKey): CertificateAuthority {
+  const sign = async (
+    publicKey: x509.PublicKeyType,
+    subject: string,
+    nowMs: number,
+    lifeMs: number,
+    usage: x509.ExtendedKeyUsage,
+    names: x509.JsonGeneralNames,
+  ): Promise<IssuedCertificate> => {
+    const notAfter = new Date(Math.min(nowMs + lifeMs, ca.notAfter.getTime()));
+    const serialNumber = newSerial();
+    const certificate = await x509.X509CertificateGenerator.create({
+      serialNumber,
+      subject,
+      issuer: ca.subject,
+      notBefore: new Date(nowMs - skewMs),
+      notAfter,
+      publicKey,
+      signingKey,
+      signingAlgorithm: algorithm,
+      extensions: [
+        new x509.BasicConstraintsExtension(false, undefined, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+        new x509.ExtendedKeyUsageExtension([usage], true),
+        new x509.SubjectAlternativeNameExtension(names),
+        await x509.AuthorityKeyIdentifierExtension.create(ca),
+      ],
+    });
+    return { certificate: `${certificate.toString('pem')}\n`, serial: serialNumber.toUpperCase(), expiresAt: notAfter };
+  };
+  const certificate = `${ca.toString('pem')}\n`;
+  return {
+    certificate,
+    pin: createHash('sha256').update(Buffer.from(ca.rawData)).digest('hex'),
+    verifyRequest: async (der) => {
+      await readRequest(der);
+    },
+    signAgent: async (agentId, der, nowMs) => {
+      const { publicKey } = await readRequest(der);
+      const names = [{ type: 'url' as const, value: `weir://agent/${agentId}` }];
+      const usage = x509.ExtendedKeyUsage.clientAuth;
+      return sign(publicKey, `CN=${agentId}`, nowMs, agentCertificateLifeMs, usage, names);
+    },
+    issueServer: async (hosts, nowMs) => {
+      const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+      const names = [...new Set(['localhost', '127.0.0.1', '::1', ...hosts])].map((host) => ({
+        type: isIP(host) === 0 ? ('dns' as const) : ('ip' as const),
+        value: host,
+      }));
+      const usage = x509.ExtendedKeyUsage.serverAuth;
+      const leaf = await sign(keys.publicKey, 'CN=Weir gateway', nowMs, serverCertificateLifeMs, usage, names);
+      return { ...leaf, certificate: leaf.certificate + certificate, key: await exportKey(keys.privateKey) };
+    },
+  };
+}
+
+/** Largest request that is looked at; real ones have a few hundred bytes. */
+const maxRequestBytes = 16_384;
+
+async function readRequest(der: Buffer): Promise<x509.Pkcs10CertificateRequest> {
+  const refuse = (why: string, cause?: unknown): WeirError =>
+    new WeirError('invalid_request', 'The certificate request is refused.', {
+      why,
+      fix: 'Enrol again with the agent of this version.',
+      ...(cause === undefined ? {} : { cause }),
+    });
+  if (der.length > maxRequestBytes) throw refuse('It is too long.');
+  let request: x509.Pkcs10CertificateRequest;
+  let isGenuine: boolean;
+  try {
+    request = new x509.Pkcs10CertificateRequest(der);
+    isGenuine = await request.verify();
+  } catch (cause) {
+    throw refuse('It is not a PKCS#10 request.', cause);
+  }
+  if (!isGenuine) throw refuse('Its signature does not belong to its key.');
+  const key = request.publicKey.algorithm as { name: string; namedCurve?: string };
+  const isStrong =
+    key.name === 'Ed25519' || (key.name === 'ECDSA' && ['P-256', 'P-384'].includes(key.namedCurve ?? ''));
+  if (!isStrong) throw refuse('Its key must be ECDSA P-256, ECDSA P-384 or Ed25519.');
+  return request;
+}
+
+/** 16 random bytes, first bit 0 (positive) and first byte not 0 (its shortest form). */
+function newSerial(): string {
+  const bytes = randomBytes(16);
+  bytes[0] = ((bytes[0] ?? 0) & 0x3f) | 0x40;
+  return bytes.toString('hex');
+}
+
+async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
+  const der = await crypto.subtle.exportKey('pkcs8', key);
+  return `${x509.PemConverter.encode(der, 'PRIVATE KEY')}\n`;
+}
+
+async function importKey(pem: string): Promise<webcrypto.CryptoKey> {
+  const [der] = x509.PemConverter.decode(pem);
+  if (der === undefined) throw new WeirError('internal', 'The key of the CA is damaged: it is not PEM.');
+  return crypto.subtle.importKey('pkcs8', der, algorithm, false, ['sign']);
+}
+
+async function tryRead(file: string): Promise<string | undefined> {
+  return readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+}

@@ -1,0 +1,56 @@
+import type { Log } from '../log/create-log.ts';
+import type { CertificateAuthority } from './certificate-authority.ts';
+
+/** TLS material of the gateway's listeners, PEM. `certificate` is the leaf followed by the CA. */
+export interface ServerMaterial {
+  readonly certificate: string;
+  readonly key: string;
+  readonly ca: string;
+}
+
+/** The listeners' certificate, renewed when two thirds of its life are over. */
+export interface ServerIdentity {
+  current(): ServerMaterial;
+  /** Told of each new certificate; new connections must use it. */
+  onRenewed(listener: (material: ServerMaterial) => void): void;
+  stop(): void;
+}
+
+/** How often the certificate's age is looked at. */
+const checkIntervalMs = 3_600_000;
+
+/** Issues the first certificate and keeps it fresh. Its key lives in memory alone. */
+export async function createServerIdentity(parts: {
+  readonly ca: CertificateAuthority;
+  readonly hosts: readonly string[];
+  readonly now: () => number;
+  readonly log: Log;
+}): Promise<ServerIdentity> {
+  const { ca, hosts, now, log } = parts;
+  const listeners: ((material: ServerMaterial) => void)[] = [];
+  let renewAtMs = 0;
+  const issue = async (): Promise<ServerMaterial> => {
+    const at = now();
+    const issued = await ca.issueServer(hosts, at);
+    renewAtMs = at + ((issued.expiresAt.getTime() - at) * 2) / 3;
+    return { certificate: issued.certificate, key: issued.key, ca: ca.certificate };
+  };
+  let material = await issue();
+  const renewIfDue = async (): Promise<void> => {
+    if (now() < renewAtMs) return;
+    material = await issue();
+    log.info('the certificate of the listeners was renewed');
+    for (const listener of listeners) listener(material);
+  };
+  const timer = setInterval(() => {
+    renewIfDue().catch((error: unknown) => log.error('the certificate of the listeners could not be renewed', error));
+  }, checkIntervalMs);
+  timer.unref();
+  return {
+    current: () => material,
+    onRenewed: (listener) => {
+      listeners.push(listener);
+    },
+    stop: () => clearInterval(timer),
+  };
+}

@@ -1,0 +1,165 @@
+import { WeirError } from '@weir/errors';
+import type { ApprovalAsk, ApprovalState } from '@weir/proto';
+import type { AuditLog } from '../audit/audit-log.ts';
+import type { LiveSession } from '../dataplane/ports.ts';
+import { shortId } from '../identity/short-id.ts';
+import type { Log } from '../log/create-log.ts';
+import type { ApprovalRepository, NewRequest, RequestRow } from '../store/approvals.ts';
+import type { ApprovalClock } from './approval-clock.ts';
+import type { WaitingAsks } from './waiting-asks.ts';
+
+/** Bounds of the time that a request stays open. */
+const minTimeoutMs = 1000;
+const maxTimeoutMs = 24 * 3_600_000;
+
+/** What asking stands on. */
+export interface AskParts {
+  readonly approvals: ApprovalRepository;
+  readonly waiting: WaitingAsks;
+  readonly clock: ApprovalClock;
+  readonly audit: AuditLog;
+  readonly log: Log;
+  readonly now: () => number;
+}
+
+/**
+ * An agent asks. `wait`: pending, then one final state; the returned function withdraws the request. `retry`: an approved request of the
+ * same binding is used up (approved), else the pending one is named again or a new one is made (pending); it outlives its channel, so
+ * the returned function does nothing. When the request cannot be stored the ask is denied.
+ */
+export function askApproval(
+  parts: AskParts,
+  session: LiveSession,
+  ask: ApprovalAsk,
+  tell: (state: ApprovalState) => void,
+): () => void {
+  const handle = { requestId: undefined as string | undefined, isWithdrawn: false };
+  const work = ask.mode === 'wait' ? wait(parts, session, ask, tell, handle) : retry(parts, session, ask, tell);
+  work.catch((error: unknown) => {
+    parts.log.error('an approval request could not be stored', error, { session: session.id });
+    if (handle.isWithdrawn) return;
+    tell({ ask: ask.ask, requestId: '', state: 'denied', reason: 'the gateway could not store the request' });
+  });
+  return () => {
+    if (ask.mode === 'retry' || handle.isWithdrawn) return;
+    handle.isWithdrawn = true;
+    if (handle.requestId !== undefined) withdraw(parts, handle.requestId, session.principal.name);
+  };
+}
+
+/** Withdraws the requests that a session waits for. */
+export function withdrawAsksOf(parts: AskParts, sessionId: string): void {
+  for (const id of parts.waiting.forgetSession(sessionId)) withdrawStored(parts, id, 'gateway');
+}
+
+function withdraw(parts: AskParts, requestId: string, by: string): void {
+  if (parts.waiting.forget(requestId)) withdrawStored(parts, requestId, by);
+}
+
+function withdrawStored({ approvals, audit, log }: AskParts, requestId: string, by: string): void {
+  approvals
+    .withdraw(requestId)
+    .then((isWithdrawn) => {
+      if (isWithdrawn) audit.later({ actor: by, action: 'request-withdrawn', subject: requestId });
+    })
+    .catch((error: unknown) => log.error('an approval request could not be withdrawn', error, { request: requestId }));
+}
+
+async function wait(
+  parts: AskParts,
+  session: LiveSession,
+  ask: ApprovalAsk,
+  tell: (state: ApprovalState) => void,
+  handle: { requestId: string | undefined; isWithdrawn: boolean },
+): Promise<void> {
+  const request = await store(parts, session, ask);
+  if (handle.isWithdrawn) return withdrawStored(parts, request.id, session.principal.name);
+  handle.requestId = request.id;
+  const base = { ask: ask.ask, requestId: request.id };
+  tell({ ...base, state: 'pending', expiresAtMs: request.expiresAt.getTime() });
+  parts.waiting.wait(request.id, session.id, (outcome) => tell({ ...base, ...outcome }));
+  await parts.clock.reschedule();
+}
+
+async function retry(
+  parts: AskParts,
+  session: LiveSession,
+  ask: ApprovalAsk,
+  tell: (state: ApprovalState) => void,
+): Promise<void> {
+  const { approvals, audit, now } = parts;
+  const key = { userId: session.principal.id, connection: session.connection.name, binding: ask.binding };
+  const used = await approvals.consume(key, new Date(now()));
+  if (used !== undefined) {
+    const detail = { session: session.id, approvedBy: used.decided_by };
+    await audit.append({ actor: session.principal.name, action: 'request-used', subject: used.id, detail });
+    tell({ ask: ask.ask, requestId: used.id, state: 'approved', ...decisionOf(used) });
+    return;
+  }
+  for (let attempt = 0; attempt < 5; attempt++) {
+    const pending = await approvals.findPendingRetry(key, new Date(now()));
+    const request = pending ?? (await tryStore(parts, session, ask));
+    if (request === undefined) {
+      // The same statement was asked by another channel at this moment, or its request just expired.
+      await parts.clock.expireDue();
+      continue;
+    }
+    const expiresAt = 'expires_at' in request ? request.expires_at : request.expiresAt;
+    tell({ ask: ask.ask, requestId: request.id, state: 'pending', expiresAtMs: expiresAt.getTime() });
+    await parts.clock.reschedule();
+    return;
+  }
+  throw new WeirError('conflict', 'The request could not be stored beside its twins.');
+}
+
+async function store(parts: AskParts, session: LiveSession, ask: ApprovalAsk): Promise<NewRequest> {
+  for (let attempt = 0; attempt < 5; attempt++) {
+    const request = await tryStore(parts, session, ask);
+    if (request !== undefined) return request;
+  }
+  throw new WeirError('internal', 'No free name for the request was found.');
+}
+
+async function tryStore(parts: AskParts, session: LiveSession, ask: ApprovalAsk): Promise<NewRequest | undefined> {
+  const { approvals, audit, now } = parts;
+  const request = requestOf(session, ask, now());
+  if (!(await approvals.insert(request))) return undefined;
+  const { principal, connection, rule, mode, approvers } = request;
+  const detail = { session: session.id, connection, rule, mode, approvers };
+  await audit.append({ actor: principal, action: 'request-made', subject: request.id, detail });
+  return request;
+}
+
+function requestOf(session: LiveSession, ask: ApprovalAsk, nowMs: number): NewRequest {
+  const timeoutMs = Math.min(Math.max(ask.timeoutMs, minTimeoutMs), maxTimeoutMs);
+  // A statement that waits cannot wait longer than its session lives.
+  const endMs = ask.mode === 'wait' ? Math.min(nowMs + timeoutMs, session.expiresAtMs) : nowMs + timeoutMs;
+  return {
+    id: `req_${shortId(6)}`,
+    sessionId: session.id,
+    connection: session.connection.name,
+    userId: session.principal.id,
+    principal: session.principal.name,
+    statement: ask.statement,
+    parameters: ask.parameters,
+    database: ask.database,
+    role: ask.role,
+    tables: ask.tables,
+    kind: ask.kind,
+    rule: ask.rule,
+    reason: ask.reason,
+    approvers: ask.approvers,
+    mode: ask.mode,
+    binding: ask.binding,
+    timeoutMs,
+    createdAt: new Date(nowMs),
+    expiresAt: new Date(endMs),
+  };
+}
+
+function decisionOf(row: RequestRow): { by?: string; reason?: string } {
+  return {
+    ...(row.decided_by === null ? {} : { by: row.decided_by }),
+    ...(row.decision_reason === null ? {} : { reason: row.decision_reason }),
+  };
+}

@@ -1,0 +1,167 @@
+import { randomBytes } from 'node:crypto';
+import type { OpenSessionRequest, OpenSessionResponse } from '@weir/api';
+import { WeirError } from '@weir/errors';
+import type { Plan } from '@weir/policy';
+import type { Access } from '../access/access.ts';
+import type { AuditLog } from '../audit/audit-log.ts';
+import type { Connections } from '../connections/connections.ts';
+import { addressText, type DataPlaneLink } from '../control/data-plane-link.ts';
+import type { Journal } from '../dataplane/ports.ts';
+import { type Caller, principalOf } from '../identity/caller.ts';
+import { shortId } from '../identity/short-id.ts';
+import type { SessionRepository } from '../store/sessions.ts';
+import { type LiveSessions, liveSessionOf, type SessionEntry } from './live-session.ts';
+import { createScramVerifier } from './scram-verifier.ts';
+
+/** What opening stands on. */
+export interface OpenParts {
+  readonly live: LiveSessions;
+  readonly sessions: SessionRepository;
+  readonly connections: Pick<Connections, 'find'>;
+  readonly access: Access;
+  readonly dataPlane: DataPlaneLink;
+  readonly journal: Pick<Journal, 'note' | 'whenDurable'>;
+  readonly audit: AuditLog;
+  readonly now: () => number;
+  readonly ttlSeconds: number;
+  /** Starts the clock of a session that is in the map now. */
+  readonly onOpened: (entry: SessionEntry) => void;
+}
+
+/** Authorises and opens a session. @throws WeirError not_found, not_permitted, agent_unavailable, recording_unavailable, invalid_request. */
+export async function openSession(
+  parts: OpenParts,
+  caller: Caller,
+  request: OpenSessionRequest,
+  clientAddress: string,
+): Promise<OpenSessionResponse> {
+  const { access, audit, now } = parts;
+  const connection = await parts.connections.find(request.connection);
+  const principal = principalOf(caller);
+  const { plan, allowed, reason } = access.compile(principal, connection);
+  if (!allowed) {
+    const detail = { connection: connection.name, reason };
+    await audit.append({ actor: caller.name, action: 'session-refused', subject: connection.name, detail });
+    throw new WeirError('not_permitted', `You may not use the connection ${connection.name}.`, { why: reason });
+  }
+  requireAgent(parts.dataPlane, connection.agent, plan);
+  const password = passwordOf(request);
+  const expiresAtMs = now() + parts.ttlSeconds * 1000;
+  const via = request.via ?? 'connect';
+  const verifier = await createScramVerifier(password);
+  const id = `ses_${shortId(16)}`;
+  const openedAt = new Date(now());
+  await record(parts, {
+    id,
+    principal: caller.name,
+    connection: connection.name,
+    agent: connection.agent,
+    clientAddress,
+    via,
+  });
+  await audit.append({
+    actor: caller.name,
+    action: 'session-opened',
+    subject: id,
+    detail: { connection: connection.name, via, address: clientAddress },
+  });
+  await parts.sessions.insert({
+    id,
+    connection: connection.name,
+    userId: caller.id,
+    principal: caller.name,
+    via,
+    openedAt,
+    expiresAt: new Date(expiresAtMs),
+    clientAddress,
+  });
+  const login = freeLogin(parts.live, caller.name);
+  const entry: SessionEntry = {
+    live: liveSessionOf({ id, principal, connection, plan, verifier, via, expiresAtMs }),
+    login,
+    channels: new Set(),
+    counts: { channels: 0, statements: 0, denied: 0, clientAddress },
+    isCountStored: true,
+    expiry: undefined,
+    refreshing: Promise.resolve(),
+  };
+  parts.live.add(entry);
+  parts.onOpened(entry);
+  const { database } = connection.target;
+  const native = nativeOf(parts.dataPlane, { login, password, database });
+  return {
+    id,
+    connection: connection.name,
+    user: login,
+    password,
+    database,
+    expiresAt: new Date(expiresAtMs).toISOString(),
+    native,
+  };
+}
+
+function requireAgent(dataPlane: DataPlaneLink, agent: string, plan: Plan): void {
+  const info = dataPlane.agentInfo(agent);
+  if (!dataPlane.agentOnline(agent) || info === null) {
+    throw new WeirError('agent_unavailable', `The agent ${agent}, which reaches this target, is not connected.`);
+  }
+  const missing = plan.requires.filter((capability) => !info.capabilities.includes(capability));
+  if (missing.length === 0) return;
+  throw new WeirError('agent_unavailable', `The agent ${agent} is too old for what policy asks of it.`, {
+    why: `It cannot do: ${missing.join(', ')}.`,
+    fix: 'Update the agent.',
+  });
+}
+
+function passwordOf(request: OpenSessionRequest): string {
+  if (request.password === undefined) return randomBytes(24).toString('base64url');
+  if (/^[\x21-\x7e]+$/.test(request.password)) return request.password;
+  throw new WeirError('invalid_request', 'The session password must be printable ASCII without spaces.');
+}
+
+/** A healthy journal needs milliseconds. */
+const durableTimeoutMs = 10_000;
+
+/** The opening is evidence: nobody gets a session before it is durable. */
+async function record(
+  parts: OpenParts,
+  session: {
+    id: string;
+    principal: string;
+    connection: string;
+    agent: string;
+    clientAddress: string;
+    via: 'native' | 'connect';
+  },
+): Promise<void> {
+  const { id, ...facts } = session;
+  try {
+    const position = parts.journal.note(id, { event: 'session-opened', atMs: parts.now(), ...facts });
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error('the journal does not answer')), durableTimeoutMs);
+      parts.journal.whenDurable(position, () => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  } catch (cause) {
+    throw new WeirError('recording_unavailable', 'The session cannot be recorded, so it is not opened.', { cause });
+  }
+}
+
+function freeLogin(live: LiveSessions, name: string): string {
+  for (;;) {
+    const login = `${name}~${shortId(6)}`;
+    if (live.byLogin(login) === undefined) return login;
+  }
+}
+
+function nativeOf(
+  dataPlane: DataPlaneLink,
+  { login, password, database }: { login: string; password: string; database: string },
+): OpenSessionResponse['native'] {
+  const address = dataPlane.reachable('postgres');
+  const userinfo = `${encodeURIComponent(login)}:${encodeURIComponent(password)}`;
+  const dsn = `postgresql://${userinfo}@${addressText(address)}/${encodeURIComponent(database)}?sslmode=require`;
+  return { ...address, dsn };
+}

@@ -1,0 +1,64 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { ConnectionSpec } from '@weir/api';
+import { isWeirError } from '@weir/errors';
+import type { Plan } from '@weir/policy';
+import { targetOf } from '../connections/target.ts';
+import type { LiveSession } from '../dataplane/ports.ts';
+import type { SessionEnder } from './end-session.ts';
+import { type LiveSessions, liveSessionOf, type SessionEntry } from './live-session.ts';
+import type { SessionParts } from './sessions.ts';
+
+type RefreshParts = Pick<SessionParts, 'connections' | 'access' | 'dataPlane' | 'log' | 'groupsOf'> & {
+  readonly live: LiveSessions;
+  readonly ender: SessionEnder;
+};
+
+/** Compiles policy again for the matching live sessions. Resolves when each has its new plan or has ended. */
+export async function refreshSessions(
+  parts: RefreshParts,
+  matches: (session: LiveSession) => boolean,
+  why: string,
+): Promise<void> {
+  const matching = parts.live.all().filter((entry) => matches(entry.live));
+  await Promise.all(
+    matching.map((entry) => {
+      const turn = entry.refreshing.then(() => refresh(parts, entry, why));
+      entry.refreshing = turn.catch(() => undefined);
+      return turn;
+    }),
+  );
+}
+
+async function refresh(parts: RefreshParts, entry: SessionEntry, why: string): Promise<void> {
+  const { id, principal } = entry.live;
+  const end = (reason: string): Promise<boolean> => parts.ender.end(id, reason, 'gateway');
+  const groups = await parts.groupsOf(principal.name);
+  if (groups === undefined) return void (await end('the account is disabled'));
+  const connection = await findConnection(parts, entry.live.connection.name);
+  if (connection === undefined) return void (await end('the connection was deleted'));
+  // Channels that run already stay where they are connected: they must not outlive a change of their target.
+  if (!isDeepStrictEqual(targetOf(connection), entry.live.target) || connection.agent !== entry.live.agentName) {
+    return void (await end('the target of the connection changed'));
+  }
+  const now = { ...principal, groups: [...groups] };
+  const { plan, allowed, reason } = parts.access.compile(now, connection);
+  if (!allowed) return void (await end(`${why}: ${reason}`));
+  const before = entry.live.plan as Plan;
+  entry.live = liveSessionOf({ ...entry.live, principal: now, connection, plan });
+  if (before.version === plan.version) return;
+  try {
+    await parts.dataPlane.updatePlan(id, plan);
+  } catch (error) {
+    parts.log.error('a session did not take its new policy', error, { session: id });
+    await end(`${why}, and the agent did not confirm the new rules`);
+  }
+}
+
+async function findConnection(parts: RefreshParts, name: string): Promise<ConnectionSpec | undefined> {
+  try {
+    return await parts.connections.find(name);
+  } catch (error) {
+    if (isWeirError(error) && error.code === 'not_found') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,163 @@
+import type { ListSessionsQuery, OpenSessionRequest, OpenSessionResponse, Session } from '@weir/api';
+import { WeirError } from '@weir/errors';
+import type { RecordEntry } from '@weir/recording';
+import type { LiveSession } from '../dataplane/ports.ts';
+import { type Caller, seesAll } from '../identity/caller.ts';
+import type { SessionRow } from '../store/sessions.ts';
+import { createSessionEnder, type EndParts, type SessionEnder } from './end-session.ts';
+import { createLiveSessions, type LiveSessions, type SessionEntry } from './live-session.ts';
+import { type OpenParts, openSession } from './open-session.ts';
+import { refreshSessions } from './refresh-sessions.ts';
+
+/** How often counters of live sessions are stored. */
+const countIntervalMs = 2000;
+/** Longest delay that a timer takes; sessions live a day at most. */
+const maxTimerMs = 2 ** 31 - 1;
+
+/** Sessions: live ones in memory, all of them in the store. */
+export interface Sessions {
+  /** Ends what a crashed gateway left active. Call before anything is opened. */
+  recover(): Promise<void>;
+  open(caller: Caller, request: OpenSessionRequest, clientAddress: string): Promise<OpenSessionResponse>;
+  list(caller: Caller, query: ListSessionsQuery & { limit: number }): Promise<Session[]>;
+  /** @throws WeirError not_found also for sessions that the caller may not see. */
+  show(caller: Caller, id: string): Promise<Session>;
+  /** Events, oldest first. Reading another person's is audited. */
+  events(caller: Caller, id: string): Promise<AsyncIterable<RecordEntry>>;
+  /** Own sessions, and all for admins. */
+  kill(caller: Caller, id: string, reason: string): Promise<void>;
+  end(id: string, reason: string, by: string): Promise<boolean>;
+  endWhere(matches: (session: LiveSession) => boolean, reason: string, by: string): Promise<void>;
+  /** Compiles policy again for the matching sessions: pushes new plans, ends sessions that are no longer allowed. */
+  refresh(matches: (session: LiveSession) => boolean, why: string): Promise<void>;
+  readonly live: LiveSessions;
+  liveCount(): number;
+  /** Ends all sessions and waits for their recordings. */
+  close(reason: string): Promise<void>;
+}
+
+/** What sessions stand on. */
+export type SessionParts = Omit<OpenParts, 'live' | 'onOpened'> &
+  Omit<EndParts, 'live'> & {
+    readonly journal: OpenParts['journal'] &
+      EndParts['journal'] & { read(session: string): AsyncIterable<RecordEntry> };
+    /** The person's groups now; undefined = gone or disabled. */
+    readonly groupsOf: (userName: string) => Promise<readonly string[] | undefined>;
+  };
+
+/** Makes the use-cases. */
+export function createSessions(parts: SessionParts): Sessions {
+  const live = createLiveSessions();
+  const ender = createSessionEnder({ ...parts, live });
+  const counting = setInterval(() => storeCounts(parts, live), countIntervalMs);
+  counting.unref();
+  const onOpened = (entry: SessionEntry): void => startClock(entry, ender, parts);
+  const visible = async (caller: Caller, id: string): Promise<SessionRow> => {
+    const row = await parts.sessions.find(id);
+    if (row !== undefined && (row.user_id === caller.id || seesAll(caller))) return row;
+    throw new WeirError('not_found', `There is no session ${id}.`, { fix: 'Run: weir sessions ls' });
+  };
+  const endWhere: Sessions['endWhere'] = async (matches, reason, by) => {
+    const matching = live.all().filter((entry) => matches(entry.live));
+    await Promise.all(matching.map((entry) => ender.end(entry.live.id, reason, by)));
+  };
+  const refresh: Sessions['refresh'] = (matches, why) => refreshSessions({ ...parts, live, ender }, matches, why);
+  return {
+    recover: () => recover(parts),
+    open: async (caller, request, address) => {
+      const opened = await openSession({ ...parts, live, onOpened }, caller, request, address);
+      // Rules that changed while the session was being opened did not find it among the live ones.
+      await refresh((session) => session.id === opened.id, 'policy changed');
+      if (live.byId(opened.id) !== undefined) return opened;
+      throw new WeirError('not_permitted', 'The session ended while it was being opened.', {
+        why: 'Policy, the account or the connection changed at that moment.',
+      });
+    },
+    list: async (caller, { state, connection, limit }) => {
+      const own = seesAll(caller) ? {} : { userId: caller.id };
+      return (await parts.sessions.list({ ...own, state, connection, limit })).map((row) => viewOf(row, live));
+    },
+    show: async (caller, id) => viewOf(await visible(caller, id), live),
+    events: async (caller, id) => {
+      const row = await visible(caller, id);
+      if (row.user_id !== caller.id) {
+        const detail = { principal: row.principal };
+        await parts.audit.append({ actor: caller.name, action: 'session-viewed', subject: id, detail });
+      }
+      return parts.journal.read(id);
+    },
+    kill: async (caller, id, reason) => {
+      const row = await visible(caller, id);
+      if (row.user_id !== caller.id && !caller.roles.includes('admin')) {
+        throw new WeirError('not_permitted', 'Only an administrator may end the sessions of others.');
+      }
+      const text = reason === '' ? `ended by ${caller.name}` : `ended by ${caller.name}: ${reason}`;
+      await ender.end(id, text, caller.name);
+    },
+    end: (id, reason, by) => ender.end(id, reason, by),
+    endWhere,
+    refresh,
+    live,
+    liveCount: () => live.all().length,
+    close: async (reason) => {
+      clearInterval(counting);
+      await endWhere(() => true, reason, 'gateway');
+      await ender.sealed();
+    },
+  };
+}
+
+function startClock(entry: SessionEntry, ender: SessionEnder, parts: Pick<SessionParts, 'now' | 'log'>): void {
+  const { id, expiresAtMs } = entry.live;
+  const delayMs = Math.min(Math.max(0, expiresAtMs - parts.now()), maxTimerMs);
+  entry.expiry = setTimeout(() => {
+    ender
+      .end(id, 'the session has expired', 'gateway')
+      .catch((error: unknown) => parts.log.error('an expired session could not be ended', error, { session: id }));
+  }, delayMs);
+  entry.expiry.unref();
+}
+
+function storeCounts(parts: Pick<SessionParts, 'sessions' | 'log'>, live: LiveSessions): void {
+  for (const entry of live.all().filter((candidate) => !candidate.isCountStored)) {
+    entry.isCountStored = true;
+    parts.sessions.count(entry.live.id, { ...entry.counts }).catch((error: unknown) => {
+      entry.isCountStored = false;
+      parts.log.error('counters of a session could not be stored', error, { session: entry.live.id });
+    });
+  }
+}
+
+async function recover(parts: SessionParts): Promise<void> {
+  const { sessions, audit, journal, log, now } = parts;
+  const reason = 'the gateway stopped without ending it';
+  for (const id of await sessions.endAll(reason, new Date(now()))) {
+    await audit.append({ actor: 'gateway', action: 'session-ended', subject: id, detail: { reason } });
+    try {
+      await journal.sessionEnded(id);
+      await sessions.setRecording(id, 'sealed');
+    } catch (error) {
+      log.error('the recording of an interrupted session could not be sealed', error, { session: id });
+      await sessions.setRecording(id, 'broken');
+    }
+  }
+}
+
+function viewOf(row: SessionRow, live: LiveSessions): Session {
+  const counts = live.byId(row.id)?.counts;
+  return {
+    id: row.id,
+    connection: row.connection,
+    principal: row.principal,
+    via: row.via,
+    state: row.state,
+    openedAt: row.opened_at.toISOString(),
+    endedAt: row.ended_at?.toISOString() ?? null,
+    endReason: row.end_reason,
+    channels: counts?.channels ?? row.channels,
+    statements: counts?.statements ?? row.statements,
+    denied: counts?.denied ?? row.denied,
+    clientAddress: counts?.clientAddress ?? row.client_address,
+    recording: row.recording,
+  };
+}
