@@ -1,8 +1,9 @@
 import type { ErrorFields } from './redact-error-fields.ts';
 
 /** Source files of the server and its modules whose messages carry text that users, remote servers or scripts have worded. */
-const foreignFiles =
-  /^(plpy_.*|plperl|pltcl|dblink|postgres_fdw|connection|option|file_fdw|sepgsql.*|xml|xpath|xslt_proc)\.c$/;
+const foreignFiles = /^(plpy_.*|plperl|pltcl|dblink|postgres_fdw|connection|option|file_fdw|sepgsql.*|xslt_proc)\.c$/;
+/** Server files whose messages quote what libxml2 makes of the data; their SQLSTATEs and names are the server's. */
+const quotingFiles = /^(xml|xpath)\.c$/;
 const raiseRoutines = new Set(['exec_stmt_raise', 'exec_stmt_assert', 'ts_accum', 'pg_logical_emit_message']);
 
 /** SQLSTATE classes of the SQL standard and PostgreSQL (Appendix A). */
@@ -17,6 +18,11 @@ const knownClasses = new Set(
  * has no C file behind it are not trusted: there any text, SQLSTATE and object name may hold a value.
  */
 export function isWordedByServer(fields: ErrorFields): boolean {
+  return isCodedByServer(fields) && !quotingFiles.test(fields['F'] ?? '');
+}
+
+/** @returns true when SQLSTATE and object names are the server's own, whoever worded the texts. */
+export function isCodedByServer(fields: ErrorFields): boolean {
   const { F: file, R: routine, C: code } = fields;
   if (file === undefined || routine === undefined || !/\.[cly]$/.test(file)) return false;
   if (foreignFiles.test(file) || raiseRoutines.has(routine)) return false;

@@ -1,5 +1,5 @@
 import { collapseBlanks, occursAsToken } from './client-echo.ts';
-import { isUsualState, isWordedByServer } from './message-origin.ts';
+import { isCodedByServer, isUsualState, isWordedByServer } from './message-origin.ts';
 import { type Disclosure, redactedMark, redactServerText } from './redact-text.ts';
 
 /** Fields of an ErrorResponse or NoticeResponse by their one-letter codes (protocol documentation, "Error and Notice Message Fields"). */
@@ -30,8 +30,8 @@ const texts = new Set(['M', 'D', 'H', 'W']);
  * the server's own words. See redactServerText for what stays of a text.
  *
  * A quoted piece of the client's own statement stays when the server points into that statement (P), as it does for everything found before
- * execution. Without P the piece must have three characters and the error must not be a data exception, integrity violation or notice
- * (classes 22, 23, 01, 00): otherwise `substr(ssn, 1, 1)::uuid` beside a list of all letters would spell out the value.
+ * execution. Without P the piece must have three characters and the error must not be a data exception or integrity violation
+ * (classes 22 and 23): otherwise `substr(ssn, 1, 1)::uuid` beside a list of all letters would spell out the value.
  * @returns new fields, or the same object when nothing is protected. Unknown fields are redacted.
  */
 export function redactErrorFields(request: ErrorRedaction): ErrorFields {
@@ -49,14 +49,16 @@ export function redactErrorFields(request: ErrorRedaction): ErrorFields {
 function redactField(
   code: string,
   value: string,
-  { clientText, knownNames }: ErrorRedaction,
+  { fields, clientText, knownNames }: ErrorRedaction,
   isServers: boolean,
   disclosure: Disclosure,
 ): string {
   if (harmless.has(code)) return value;
-  if (code === 'C') return isServers || isUsualState(value) || isWithin(clientText, value) ? value : 'P0001';
+  if (code === 'C') {
+    return isCodedByServer(fields) || isUsualState(value) || isWithin(clientText, value) ? value : 'P0001';
+  }
   if ((objectNames as readonly string[]).includes(code)) {
-    return isServers || knownNames(value) ? value : redactedMark;
+    return isCodedByServer(fields) || knownNames(value) ? value : redactedMark;
   }
   if (code === 'q') return isWithin(clientText, value) ? value : redactedMark;
   if (!texts.has(code)) return redactedMark;
@@ -75,12 +77,16 @@ function isWithin(clientText: string | null, value: string): boolean {
 }
 
 /** Classes whose messages speak of values at run time. */
-const valueClasses = new Set(['00', '01', '22', '23', 'P0']);
+const valueClasses = new Set(['22', '23', 'P0']);
+
+/** Where names of the statement at hand are resolved; with a context (W) it may be the statement of a function. */
+const parserFiles = /^parse_(relation|clause|target|expr|func|agg)\.c$/;
 
 function createDisclosure(request: ErrorRedaction, isServers: boolean): Disclosure {
-  const { fields, clientText, knownNames, kind } = request;
-  const isPointed = fields['P'] !== undefined && fields['q'] === undefined && fields['p'] === undefined;
-  const speaksOfValues = kind === 'notice' || valueClasses.has((fields['C'] ?? '00').slice(0, 2));
+  const { fields, clientText, knownNames } = request;
+  const isParsers = parserFiles.test(fields['F'] ?? '') && fields['W'] === undefined;
+  const isPointed = (fields['P'] !== undefined || isParsers) && fields['q'] === undefined && fields['p'] === undefined;
+  const speaksOfValues = valueClasses.has((fields['C'] ?? '00').slice(0, 2));
   const shortest = isPointed ? 1 : 3;
   const canEcho = isServers && clientText !== null && (isPointed || !speaksOfValues);
   const own = new Set(isServers ? objectNames.map((code) => fields[code]).filter((name) => name !== undefined) : []);

@@ -94,6 +94,7 @@ const quotePairs = [/"[\s\S]*"/g, /(?<![A-Za-z])'[\s\S]*'/g, /[«»„“”‚�
  */
 function judgeQuoted(region: string, disclosure: Disclosure): readonly Stretch[] {
   const quote = region.charAt(0);
+  if (region.length > 2 && disclosure.isClients(region.slice(1, -1))) return [final(region)];
   const pieces = region.split(quote);
   const isWellFormed = (quote === '"' || quote === "'") && pieces.length % 2 === 1;
   const canShow = (piece: string): boolean =>

@@ -23,8 +23,8 @@ export const serverVocabulary: ReadonlySet<string> = new Set(
   bits blk block blocks bloom body bogus bonjour boolean boolop bootstrap bootstrapping both bound boundaries
   bounded bounds brace bracket btree buckets buf buffer buffered buffers bug build building built builtin but by
   bypassed byte bytea bytes byval cache cached caches calculate calculated call callback called calling calls can
-  can't cancel canceled canceling candidate candidates cannot canonical capture carriage cascaded cascades case
-  cast casts catalog catalogs catcache catchup category cause caused causes cb cert certificate certificate's
+  can't cancel canceled canceling candidate candidates cannot canonical capture carriage cascade cascaded cascades
+  case cast casts catalog catalogs catcache catchup category cause caused causes cb cert certificate certificate's
   chain change changed changes changing channel char character characters check checked checking checkpoint
   checkpointer checkpoints checks checksum checksums child child's children chmod choose chosen chunk chunks cidr
   cipher ciphers circle class classes clause clauses cleaning cleanup cleared clearing client clientcert
@@ -43,8 +43,8 @@ export const serverVocabulary: ReadonlySet<string> = new Set(
   cycle damaged data database database's databases datatype datatypes date daterange dates datetime datum days db
   dd dead deadlock death deb debian debugger debugging decimal decision declaration declarations declare declared
   decode decoded decoding deconstruct dedicated deduplication default defaults deferrable define defined
-  definition definitions delay delete deleted deletes deleting deletion delimiter denied depend dependencies
-  dependency dependent depending depends deprecated depth derived desc descriptor descriptors descs
+  definition definitions delay delete deleted deletes deleting deletion delimited delimiter denied depend
+  dependencies dependency dependent depending depends deprecated depth derived desc descriptor descriptors descs
   deserialization desired destination detach detached detail details detected detection determine determined
   developer dict dictionary did didn't diff differ difference different differing differs digit digits dimension
   dimensional dimensions dir direct direction directly directories directory dirtied dirty disable disabled
@@ -127,48 +127,48 @@ export const serverVocabulary: ReadonlySet<string> = new Set(
   removed removing rename renamed renaming reopen reorder reorderbuffer repeatable replace replaced replay
   replayed replaying replica replicated replication reply report reported reporting represent representation
   request requested requests require required requires reserved reset resetting resno resolution resolve resolved
-  resource respectively response restart restarting restartpoint restore restored restoring restr restricted
-  restriction result results resume retransmits retrieve retrieved retry retrying return returned returning
-  returns reusable revocation revoke revoked rewind rewrite rewritten right role roles roll rollback root rotation
-  round routine row rows rtekind rule rule's rules run running runs rw rwx safe safely salt same sample sampling
-  satisfies save saved savepoint savepoints scalar scale scan scanblkno scanned scanner scanning scans scheduling
-  schema schemas script search searches searching second secondary seconds secret security see seed seek seem
-  seems segment segments select selected selection selectivity selects self send sender senders sending sendtime
-  sent separate separator seq sequence sequences sequential serial serializable serialization serialize serialized
-  serious server server's servers service session sessions set setlocale sets setting settings setup shared shell
-  shmem short shot should show shows shut shutdown shutting sibling sibling's side sign signal signalfd signature
-  simple simultaneous simultaneously since single sinval situation size sized sizes skip skipped skipping slab
-  sleep slice slices slot slot's slots small smallint snapbuild snapshot snapshots so socket sockets some soon
-  sort sortable sortby sorted sorting source space spec special specific specification specifications specified
-  specifier specifies specify specifying speculative spi spill spinlock split splitting sql ssl sspi stack stale
-  standalone standard standby standbys start started starting starts startup stat state statement statements
-  statistic statistics stats status stderr stdin stdout step steps still stmt stop stopping storage store stored
-  strategy stream streamed streaming string strings struct structure stuck style sub subcommands subdictionary
-  subdirectory subfield subject sublink subplan subplans subprocess subqueries subquery subscript subscripted
-  subscripting subscription subscriptions subscripts substitute substring subsystem subtract subtransaction
-  subtransactions subtype successfully such sufficient suitable sum summaries summarization summarizer summary
-  superuser superusers supplied support supported supports sure surrogate sv swap sweep switch switched switching
-  symbol symbolic sync synchronization synchronize synchronized synchronous syncing synonym syntax syslog system
-  table table's tables tablesample tablespace tablespaces tablesync tag take taken taking tape tapes tar target
-  targetlist temp template temporary term terminate terminated terminating terminator test testing text tgargs th
-  than that the their them then there there's thesaurus these they this those three threshold thresholds through
-  tid time timed timeline timeout times timestamp timestamps timestamptz timetravel timetz timezone timing timings
-  title tli tlist tmp to toast toasted together token too took top total track trailing transaction transaction's
-  transactions transfer transform transient transition translate treated treatment tree trigger trigger's
-  triggered triggers true truncate truncated truncating truncation try trying ts tsearch tsquery tsvector tuning
-  tupdesc tuple tuples tuplesort tuplestore turned turns twice two typ type typed types typmod ubuntu umask unable
-  unacceptable unambiguously unary uncommitted unconditional undefined under underflow underlying unencrypted
-  unexpected unexpectedly unfinished unicode uninitialized union unique unit units unix unknown unless unlink
-  unlinked unlogged unmatched unnamed unpin unprivileged unquoted unrecognized unresolved unsafe unsupported
-  unterminated until untransformed untrusted unused up updatable update updated updates updating upgrade upper
-  usable usage use used useless user users uses using usually utility uuid vac vacuum vacuumed vacuuming vacuums
-  valid validate validation validator value values var varattno varchar variable variables variadic variant varies
-  varlevelsup varno vars varying vector verification verify version versions versus via view views violated
-  violates virtual visibilitymap visible void volatile vs wait waiting waits wal walreceiver walsender want
-  warning was way weight were what when whence where whether which while whole wholerow whose wide width wildcard
-  will window winref with within without word words work worker workers working would wrap wraparound wrapper
-  write writer writes writing written wrong wrote xact xid xids xlog xmax xmin xml xx year yet yield you your yy
-  yyyy zd zero zeroed zeroes zeroing zone zstd zu
+  resource respectively response restart restarting restartpoint restore restored restoring restr restrict
+  restricted restriction result results resume retransmits retrieve retrieved retry retrying return returned
+  returning returns reusable revocation revoke revoked rewind rewrite rewritten right role roles roll rollback
+  root rotation round routine row rows rtekind rule rule's rules run running runs rw rwx safe safely salt same
+  sample sampling satisfies save saved savepoint savepoints scalar scale scan scanblkno scanned scanner scanning
+  scans scheduling schema schemas script search searches searching second secondary seconds secret security see
+  seed seek seem seems segment segments select selected selection selectivity selects self send sender senders
+  sending sendtime sent separate separator seq sequence sequences sequential serial serializable serialization
+  serialize serialized serious server server's servers service session sessions set setlocale sets setting
+  settings setup shared shell shmem short shot should show shows shut shutdown shutting sibling sibling's side
+  sign signal signalfd signature simple simultaneous simultaneously since single sinval situation size sized sizes
+  skip skipped skipping slab sleep slice slices slot slot's slots small smallint snapbuild snapshot snapshots so
+  socket sockets some soon sort sortable sortby sorted sorting source space spec special specific specification
+  specifications specified specifier specifies specify specifying speculative spi spill spinlock split splitting
+  sql ssl sspi stack stale standalone standard standby standbys start started starting starts startup stat state
+  statement statements statistic statistics stats status stderr stdin stdout step steps still stmt stop stopping
+  storage store stored strategy stream streamed streaming string strings struct structure stuck style sub
+  subcommands subdictionary subdirectory subfield subject sublink subplan subplans subprocess subqueries subquery
+  subscript subscripted subscripting subscription subscriptions subscripts substitute substring subsystem subtract
+  subtransaction subtransactions subtype successfully such sufficient suitable sum summaries summarization
+  summarizer summary superuser superusers supplied support supported supports sure surrogate sv swap sweep switch
+  switched switching symbol symbolic sync synchronization synchronize synchronized synchronous syncing synonym
+  syntax syslog system table table's tables tablesample tablespace tablespaces tablesync tag take taken taking
+  tape tapes tar target targetlist temp template temporary term terminate terminated terminating terminator test
+  testing text tgargs th than that the their them then there there's thesaurus these they this those three
+  threshold thresholds through tid time timed timeline timeout times timestamp timestamps timestamptz timetravel
+  timetz timezone timing timings title tli tlist tmp to toast toasted together token too took top total track
+  trailing transaction transaction's transactions transfer transform transient transition translate treated
+  treatment tree trigger trigger's triggered triggers true truncate truncated truncating truncation try trying ts
+  tsearch tsquery tsvector tuning tupdesc tuple tuples tuplesort tuplestore turned turns twice two typ type typed
+  types typmod ubuntu umask unable unacceptable unambiguously unary uncommitted unconditional undefined under
+  underflow underlying unencrypted unexpected unexpectedly unfinished unicode uninitialized union unique unit
+  units unix unknown unless unlink unlinked unlogged unmatched unnamed unpin unprivileged unquoted unrecognized
+  unresolved unsafe unsupported unterminated until untransformed untrusted unused up updatable update updated
+  updates updating upgrade upper usable usage use used useless user users uses using usually utility uuid vac
+  vacuum vacuumed vacuuming vacuums valid validate validation validator value values var varattno varchar variable
+  variables variadic variant varies varlevelsup varno vars varying vector verification verify version versions
+  versus via view views violated violates virtual visibilitymap visible void volatile vs wait waiting waits wal
+  walreceiver walsender want warning was way weight were what when whence where whether which while whole wholerow
+  whose wide width wildcard will window winref with within without word words work worker workers working would
+  wrap wraparound wrapper write writer writes writing written wrong wrote xact xid xids xlog xmax xmin xml xx year
+  yet yield you your yy yyyy zd zero zeroed zeroes zeroing zone zstd zu
   `
     .trim()
     .split(/\s+/),
