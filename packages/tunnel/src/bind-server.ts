@@ -1,9 +1,19 @@
-import type { Server, ServerCredentials } from '@grpc/grpc-js';
+import { type Server, ServerCredentials } from '@grpc/grpc-js';
 import { WeirError } from '@weir/errors';
+import type { ServerTls } from './gateway-end.ts';
 import { withReceiveWindow } from './http2-window.ts';
 import { formatAddress, type NetworkAddress } from './network-address.ts';
 
-/** Listens; port 0 takes a free one. @returns where it listens. @throws WeirError conflict when the address cannot be had */
+/** Credentials of a server; with `clientCa` only clients with a certificate of that CA get through the TLS handshake. */
+export function serverCredentials({ certificate, key }: ServerTls, clientCa?: string): ServerCredentials {
+  // Chains are put together from files, and the last line of a PEM file often has no end.
+  const chain = certificate.replaceAll('-----END CERTIFICATE----------', '-----END CERTIFICATE-----\n-----');
+  const pair = { cert_chain: Buffer.from(chain), private_key: Buffer.from(key) };
+  const ca = clientCa === undefined ? null : Buffer.from(clientCa);
+  return ServerCredentials.createSsl(ca, [pair], clientCa !== undefined);
+}
+
+/** Listens; port 0 takes a free one. @returns where it listens. @throws WeirError conflict when the address cannot be had, invalid_request when certificate or key cannot be used */
 export function bindServer(
   server: Server,
   listen: NetworkAddress,
@@ -14,18 +24,25 @@ export function bindServer(
     withReceiveWindow(windowBytes, () => {
       server.bindAsync(formatAddress(listen), credentials, (error, port) => {
         if (error === null) resolve({ host: listen.host, port });
-        else {
-          reject(
-            new WeirError('conflict', `Cannot listen on ${formatAddress(listen)}.`, {
-              why: error.message,
-              fix: 'Choose another port, or stop the program that uses it.',
-              cause: error,
-            }),
-          );
-        }
+        else reject(bindFailure(error, listen));
       });
     });
   });
+}
+
+function bindFailure(error: Error, listen: NetworkAddress): WeirError {
+  const aboutTls = 'code' in error && String(error.code).startsWith('ERR_OSSL');
+  return aboutTls
+    ? new WeirError('invalid_request', 'The TLS certificate or key of the server cannot be used.', {
+        why: error.message,
+        fix: 'Check that the PEM files are complete and belong together.',
+        cause: error,
+      })
+    : new WeirError('conflict', `Cannot listen on ${formatAddress(listen)}.`, {
+        why: error.message,
+        fix: 'Choose another port, or stop the program that uses it.',
+        cause: error,
+      });
 }
 
 /** Ends all connections and frees the port. */

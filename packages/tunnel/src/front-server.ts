@@ -1,14 +1,8 @@
 import { create } from '@bufbuild/protobuf';
-import {
-  Server,
-  ServerCredentials,
-  type ServerDuplexStream,
-  type ServerUnaryCall,
-  type sendUnaryData,
-} from '@grpc/grpc-js';
+import { Server, type ServerDuplexStream, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
 import { WeirError } from '@weir/errors';
 import { Enrolment, type EnrolRequest, type EnrolResponse, EnrolResponseSchema, FrontDoor } from '@weir/proto';
-import { bindServer, shutDown } from './bind-server.ts';
+import { bindServer, serverCredentials, shutDown } from './bind-server.ts';
 import { ByteStream } from './byte-stream.ts';
 import type { FrontServer, FrontServerOptions } from './front-door.ts';
 import { toServiceError } from './grpc-failure.ts';
@@ -31,9 +25,7 @@ export async function createFrontServer(options: FrontServerOptions): Promise<Fr
     { connect: rawMethodOf(FrontDoor.method.connect) },
     { connect: (call: ConnectCall) => void connect(options, call) },
   );
-  const { certificate, key } = options.tls;
-  const pair = { cert_chain: Buffer.from(certificate), private_key: Buffer.from(key) };
-  const credentials = ServerCredentials.createSsl(null, [pair], false);
+  const credentials = serverCredentials(options.tls);
   const address = await bindServer(server, options.listen, credentials, options.windowBytes ?? frontWindowBytes);
   return { address, close: () => shutDown(server) };
 }

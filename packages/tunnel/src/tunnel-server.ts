@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
+import { Server, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
 import { WeirError } from '@weir/errors';
 import {
   AgentTunnel,
@@ -10,7 +10,7 @@ import {
 } from '@weir/proto';
 import { agentPeerOf } from './agent-identity.ts';
 import { AgentSession, type ControlCall, type LaneCall } from './agent-session.ts';
-import { bindServer, shutDown } from './bind-server.ts';
+import { bindServer, serverCredentials, shutDown } from './bind-server.ts';
 import { systemClock } from './clock.ts';
 import type { AgentHello, AgentPeer, ConnectedAgent, TunnelServer, TunnelServerOptions } from './gateway-end.ts';
 import { toServiceError } from './grpc-failure.ts';
@@ -34,9 +34,7 @@ export async function createTunnelServer(options: TunnelServerOptions): Promise<
         void desk.renew(call, done),
     },
   );
-  const { certificate, key, ca } = options.tls;
-  const pair = { cert_chain: Buffer.from(certificate), private_key: Buffer.from(key) };
-  const credentials = ServerCredentials.createSsl(Buffer.from(ca), [pair], true);
+  const credentials = serverCredentials(options.tls, options.tls.ca);
   const address = await bindServer(server, options.listen, credentials, options.windowBytes ?? tunnelWindowBytes);
   return {
     address,
