@@ -65,7 +65,13 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   try {
     if (await clearLeftoverServer(dataDir)) log(`stopped a server that an earlier run left on ${dataDir}`);
     const { superuser = 'postgres', password, isDurable = true } = options;
-    await initialiseCluster(server, { dataDir, superuser, password, isDurable, hasBuiltinLocale: options.installation === undefined });
+    await initialiseCluster(server, {
+      dataDir,
+      superuser,
+      password,
+      isDurable,
+      hasBuiltinLocale: options.installation === undefined,
+    });
     const running = await startWithRetry(server, dataDir, options);
     log(`PostgreSQL (${options.role}) accepts connections on port ${running.port}`);
     void running.child.exited.then(() => lock.release());

@@ -10,7 +10,13 @@ export {
 } from './postmaster-pid.ts';
 export { isProcessAlive, processCommand, processIdentity } from './process-identity.ts';
 export { findServerBinaries, type ServerBinaries } from './server-binaries.ts';
-export { prepareInstallation, prepareServerHome, type ServerHome, type ServerHomeOptions, serverHomePath } from './server-home.ts';
+export {
+  prepareInstallation,
+  prepareServerHome,
+  type ServerHome,
+  type ServerHomeOptions,
+  serverHomePath,
+} from './server-home.ts';
 export { acquireStateLock, type LockHolder, lockHolder, type StateLock } from './state-lock.ts';
 export {
   type ChildExit,

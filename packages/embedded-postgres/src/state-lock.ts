@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WeirError } from '@weir/errors';
@@ -34,7 +35,7 @@ export function lockHolder(path: string): LockHolder | undefined {
  */
 export async function acquireStateLock(path: string, what: string): Promise<StateLock> {
   const mine: LockHolder = { pid: process.pid, identity: processIdentity(process.pid) ?? '' };
-  const aside = `${path}.${process.pid}`;
+  const aside = `${path}.${randomUUID()}`;
   writeFileSync(aside, JSON.stringify(mine), { mode: 0o600 });
   try {
     while (!tryLink(aside, path)) {
