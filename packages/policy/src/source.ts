@@ -1,4 +1,4 @@
-import { isNode, LineCounter, type Node, type ParsedNode, parseAllDocuments } from 'yaml';
+import { type Document, isNode, LineCounter, type Node, type ParsedNode, parseAllDocuments, visit } from 'yaml';
 
 /** Place in a source, both from 1. */
 export interface Position {
@@ -47,9 +47,12 @@ export function readSource(text: string): RawSource {
   const problems: (Position & { message: string })[] = [];
   for (const document of parseAllDocuments(text, { lineCounter, prettyErrors: false, merge: false })) {
     for (const error of [...document.errors, ...document.warnings]) {
-      problems.push({ ...place(error.pos[0]), message: `${error.message.replace(/\.?$/, '')}.` });
+      const message = error.code === 'BAD_ALIAS' ? starAdvice : `${error.message.replace(/\.?$/, '')}.`;
+      problems.push({ ...place(error.pos[0]), message });
     }
-    if (document.errors.length > 0 || document.contents === null) continue;
+    const stars = unresolvedAliases(document);
+    problems.push(...stars.map((offset) => ({ ...place(offset), message: starAdvice })));
+    if (document.errors.length > 0 || document.contents === null || stars.length > 0) continue;
     try {
       const value: unknown = document.toJS({ maxAliasCount: 100 });
       const root = document.contents;
@@ -61,6 +64,19 @@ export function readSource(text: string): RawSource {
     }
   }
   return { documents, problems };
+}
+
+const starAdvice = 'A text that begins with * must be in quotes, because YAML takes it for an alias.';
+
+/** Offsets of aliases without an anchor: mostly globs that were not quoted. */
+function unresolvedAliases(document: Document.Parsed): number[] {
+  const offsets: number[] = [];
+  visit(document, {
+    Alias: (_key, node) => {
+      if (node.source !== '' && node.resolve(document) === undefined) offsets.push(node.range?.[0] ?? 0);
+    },
+  });
+  return offsets;
 }
 
 function rawDocument(
