@@ -60,9 +60,10 @@ const channelShapes: ReadonlyMap<string, Shape> = new Map<ChannelEvent['event'],
 ]);
 
 /** Events of the gateway itself; they stand in channel 0 alone, so that no agent can write them. */
-const sessionShapes: ReadonlyMap<string, Shape> = new Map<SessionEvent['event'], Shape>([
+const sessionShapes: ReadonlyMap<string, Shape> = new Map<SessionEvent['event'] | 'note', Shape>([
   ['session-opened', { principal: text, connection: text, agent: text, clientAddress: text, via: text }],
   ['session-closed', { reason: text }],
+  ['note', { code: text, message: text, statement: nullable(number) }],
 ]);
 
 function problem(value: unknown, channel: number): string | null {
