@@ -1,4 +1,4 @@
-import { type Server, ServerCredentials } from '@grpc/grpc-js';
+import { logVerbosity, type Server, ServerCredentials, setLogVerbosity } from '@grpc/grpc-js';
 import { WeirError } from '@weir/errors';
 import type { ServerTls } from './gateway-end.ts';
 import { withReceiveWindow } from './http2-window.ts';
@@ -20,6 +20,8 @@ export function bindServer(
   credentials: ServerCredentials,
   windowBytes: number,
 ): Promise<NetworkAddress> {
+  // Failures are reported by rejecting; grpc-js would also print them, past the program's log.
+  setLogVerbosity(logVerbosity.NONE);
   return new Promise((resolve, reject) => {
     withReceiveWindow(windowBytes, () => {
       server.bindAsync(formatAddress(listen), credentials, (error, port) => {

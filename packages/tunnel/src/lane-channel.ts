@@ -155,7 +155,12 @@ export class Channel implements LaneChannel {
     for (;;) {
       const source = this.source();
       const frame = source.peek();
-      if (frame === undefined || this.life === 'over') return 'idle';
+      if (this.life === 'over') return 'idle';
+      if (frame === undefined) {
+        if (this.credit > 0 || !this.writerWaits || this.saidBlocked || this.life !== 'open') return 'idle';
+        this.sayBlocked();
+        continue;
+      }
       if (frame.kind === frameKind.data) {
         if (this.credit === 0) {
           if (this.saidBlocked) return 'idle';

@@ -12,7 +12,7 @@ export const defaultCreditBytes = 1024 * 1024;
 /** Bytes by which the channels of one lane may grow beyond their initial credit, together. */
 const laneGrowthBytes = 64 * 1024 * 1024;
 /** Batches handed to the transport and not yet taken by the socket. Few, so that a small answer waits for few bulk messages. */
-const maxBatchesInFlight = 8;
+const maxBatchesInFlight = 4;
 
 /** A stream of encoded batches. */
 export interface BatchStream {

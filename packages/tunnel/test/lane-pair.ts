@@ -2,8 +2,8 @@ import { Duplex } from 'node:stream';
 import type { LaneChannel, LaneChannelHandler } from '../src/lane.ts';
 import { createLaneEndpoint, type LaneEndpoint, type LaneEndpointOptions } from '../src/lane-endpoint.ts';
 
-/** Two object-mode streams joined in memory, with the back pressure of real ones. */
-export function joinedStreams(): [Duplex, Duplex] {
+/** Two object-mode streams joined in memory, with the back pressure of real ones, or with a delay and no bound. */
+export function joinedStreams(delayMs = 0): [Duplex, Duplex] {
   const make = (): Duplex & { peer?: Duplex; waiting?: () => void } =>
     Object.assign(
       new Duplex({
@@ -16,6 +16,11 @@ export function joinedStreams(): [Duplex, Duplex] {
         },
         write(this: Duplex & { peer?: Duplex & { waiting?: () => void } }, message, _encoding, done) {
           const peer = this.peer as Duplex & { waiting?: () => void };
+          if (delayMs > 0) {
+            setTimeout(() => peer.push(message), delayMs);
+            setImmediate(done);
+            return;
+          }
           // The callback comes later, as a socket's does.
           if (peer.push(message)) setImmediate(done);
           else peer.waiting = done;
@@ -53,8 +58,9 @@ export interface LanePair {
 export function createLanePair(
   accept: NonNullable<LaneEndpointOptions['onOpen']>,
   initialCreditBytes = 1024 * 1024,
+  delayMs = 0,
 ): LanePair {
-  const [gatewayCall, agentCall] = joinedStreams();
+  const [gatewayCall, agentCall] = joinedStreams(delayMs);
   const problems: Error[] = [];
   const agentMessages: Buffer[] = [];
   const shared = {

@@ -215,6 +215,28 @@ describe('the tunnel', () => {
   });
 });
 
+describe('new credentials', () => {
+  it('are used from the next connection on', async () => {
+    const gateway = await server();
+    const serials = () => gateway.joined.map(({ peer }) => peer.certificateSerial);
+    const observed = client(gateway.server.address.port);
+    await eventually(() => gateway.joined[0]);
+    observed.client.setCredentials(await issueAgent(pki.authority, 'agent-1'));
+    gateway.joined[0]?.lane.close('test');
+    await eventually(() => gateway.joined[1]);
+    expect(new Set(serials()).size).toBe(2);
+  });
+
+  it('that cannot be used are a reason to wait, not a crash', async () => {
+    const gateway = await server();
+    const observed = client(gateway.server.address.port, { credentials: { certificate: 'x', key: 'y' } });
+    expect(observed.client.state).toMatchObject({
+      state: 'waiting',
+      reason: expect.stringContaining('cannot be used'),
+    });
+  });
+});
+
 describe('who may not connect', () => {
   const refusals: [string, () => Promise<TestPki>, RegExp][] = [
     [
