@@ -2,9 +2,7 @@ import type { ErrorFields } from './redact-error-fields.ts';
 
 /** Source files of the server and its modules whose messages carry text that users, remote servers or scripts have worded. */
 const foreignFiles = /^(plpy_.*|plperl|pltcl|dblink|postgres_fdw|connection|option|file_fdw|sepgsql.*|xslt_proc)\.c$/;
-/** Server files whose messages quote what libxml2 makes of the data; their SQLSTATEs and names are the server's. */
-const quotingFiles = /^(xml|xpath)\.c$/;
-const raiseRoutines = new Set(['exec_stmt_raise', 'exec_stmt_assert', 'ts_accum', 'pg_logical_emit_message']);
+const raiseRoutines = new Set(['exec_stmt_raise', 'exec_stmt_assert']);
 
 /** SQLSTATE classes of the SQL standard and PostgreSQL (Appendix A). */
 const knownClasses = new Set(
@@ -18,15 +16,15 @@ const knownClasses = new Set(
  * has no C file behind it are not trusted: there any text, SQLSTATE and object name may hold a value.
  */
 export function isWordedByServer(fields: ErrorFields): boolean {
-  return isCodedByServer(fields) && !quotingFiles.test(fields['F'] ?? '');
-}
-
-/** @returns true when SQLSTATE and object names are the server's own, whoever worded the texts. */
-export function isCodedByServer(fields: ErrorFields): boolean {
   const { F: file, R: routine, C: code } = fields;
   if (file === undefined || routine === undefined || !/\.[cly]$/.test(file)) return false;
   if (foreignFiles.test(file) || raiseRoutines.has(routine)) return false;
   return code !== undefined && !code.startsWith('P0001') && knownClasses.has(code.slice(0, 2));
+}
+
+/** @returns true when DETAIL is what libxml2 says, with lines of the document in it. */
+export function hasDocumentInDetail(fields: ErrorFields): boolean {
+  return /^(xml|xpath)\.c$/.test(fields['F'] ?? '');
 }
 
 /** The states that triggers and functions usually raise. */

@@ -1,11 +1,12 @@
 import { collapseBlanks, occursAsToken } from './client-echo.ts';
-import { isCodedByServer, isUsualState, isWordedByServer } from './message-origin.ts';
+import { hasDocumentInDetail, isUsualState, isWordedByServer } from './message-origin.ts';
 import { type Disclosure, redactedMark, redactServerText } from './redact-text.ts';
 
 /** Fields of an ErrorResponse or NoticeResponse by their one-letter codes (protocol documentation, "Error and Notice Message Fields"). */
 export type ErrorFields = Readonly<Record<string, string>>;
 
 export interface ErrorRedaction {
+  /** Both are judged by the same rules: what worded a text counts, not how severe it is. */
   readonly kind: 'error' | 'notice';
   readonly fields: ErrorFields;
   /** The statement that the client sent, or null when the message belongs to none. */
@@ -55,13 +56,14 @@ function redactField(
 ): string {
   if (harmless.has(code)) return value;
   if (code === 'C') {
-    return isCodedByServer(fields) || isUsualState(value) || isWithin(clientText, value) ? value : 'P0001';
+    return isServers || isUsualState(value) || isWithin(clientText, value) ? value : 'P0001';
   }
   if ((objectNames as readonly string[]).includes(code)) {
-    return isCodedByServer(fields) || knownNames(value) ? value : redactedMark;
+    return isServers || knownNames(value) ? value : redactedMark;
   }
   if (code === 'q') return isWithin(clientText, value) ? value : redactedMark;
   if (!texts.has(code)) return redactedMark;
+  if (code === 'D' && hasDocumentInDetail(fields)) return redactedUserText;
   if (isServers) return redactServerText(value, disclosure);
   // The stack below a RAISE is the server's; what the client has written itself may be said to it.
   if (code === 'W') return redactServerText(value, disclosure);

@@ -114,7 +114,7 @@ function redactChunks(text: string, disclosure: Disclosure): string {
     previous = bare.toLowerCase();
     if (bare === '' || /^[-+*/<>~!@#%^&|`?.]+$/.test(bare)) return piece;
     if (countingWords.has(before) && /^\d{1,10}$/.test(bare)) return piece;
-    if (/^\$\d{1,5}$/.test(bare) || bare.split(/[-./]/).every(isServerWord)) return piece;
+    if (/^\$\d{1,5}$/.test(bare) || bare.split(/[-./_]/).every(isServerWord)) return piece;
     if (disclosure.isName(bare) || disclosure.isClients(bare)) return piece;
     return redactedMark + piece.slice(bare.length);
   });
