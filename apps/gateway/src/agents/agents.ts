@@ -18,7 +18,7 @@ export interface Agents {
   /** @throws WeirError not_permitted (unknown, used or expired token), invalid_request (bad certificate request: the token stays good). */
   enrol(request: EnrolmentRequest, remoteAddress: string): Promise<EnrolmentResult>;
   /** @throws WeirError not_permitted, conflict (another renewal was first). */
-  renew(agentId: string, certificateRequestDer: Buffer): Promise<{ readonly certificate: string }>;
+  renew(agentId: string, serial: string, certificateRequestDer: Buffer): Promise<{ readonly certificate: string }>;
   /** @throws WeirError not_permitted. */
   authorise(agentId: string, serial: string): Promise<{ readonly name: string }>;
   list(): Promise<AgentView[]>;
@@ -49,7 +49,7 @@ export function createAgents(parts: AgentParts): Agents {
       return { token, expiresAt: expiresAt.toISOString() };
     },
     enrol: (request, remoteAddress) => enrol(parts, request, remoteAddress),
-    renew: (agentId, der) => renew(parts, agentId, der),
+    renew: (agentId, serial, der) => renew(parts, agentId, serial, der),
     authorise: (agentId, serial) => authorise(parts, agentId, serial),
     list: async () => (await agents.list()).map((row) => viewOf(row, dataPlane)),
     isEnrolled: async (name) => {
@@ -108,8 +108,14 @@ async function enrol(parts: AgentParts, request: EnrolmentRequest, remoteAddress
   };
 }
 
-async function renew(parts: AgentParts, agentId: string, der: Buffer): Promise<{ readonly certificate: string }> {
+async function renew(
+  parts: AgentParts,
+  agentId: string,
+  serial: string,
+  der: Buffer,
+): Promise<{ readonly certificate: string }> {
   const { agents, ca, audit, now } = parts;
+  await authorise(parts, agentId, serial);
   const row = await agents.find(agentId);
   if (row === undefined || row.revoked_at !== null) throw refused('It is unknown or was revoked.');
   const issued: IssuedCertificate = await ca.signAgent(agentId, der, now());
@@ -119,7 +125,9 @@ async function renew(parts: AgentParts, agentId: string, der: Buffer): Promise<{
     subject: row.name,
     detail: { agentId, serial: issued.serial, renewal: row.renewals + 1 },
   });
-  if (await agents.renew(agentId, row.renewals, issued.serial, issued.expiresAt)) {
+  if (
+    await agents.renew(agentId, row.renewals, { serial: issued.serial, before: serial.toUpperCase() }, issued.expiresAt)
+  ) {
     return { certificate: issued.certificate };
   }
   throw new WeirError('conflict', 'Two holders of this identity renewed at the same time.', {

@@ -58,6 +58,7 @@ export const gatewayConfigSchema = z.strictObject({
   /** Names and addresses under which clients and agents reach the gateway, for its certificate; the first is shown to them. */
   publicHost: z.array(z.string().min(1).max(253)).default([]),
   store: storeSchema.default({ embedded: true }),
+  /** Folder of the evidence: `journal/` and `recordings/` are made below it. Default: stateDir. */
   recordings: z.strictObject({ dir: z.string().min(1) }).optional(),
   /** Written when everything is ready: where the gateway can be reached. */
   runtimeFile: z.string().min(1).optional(),

@@ -73,7 +73,7 @@ function withAbsolutePaths(config: z.output<typeof gatewayConfigSchema>, folder:
     ...config,
     stateDir,
     api: { host: api.host, port: api.port, ...(tls === undefined ? {} : { tls }) },
-    recordings: { dir: config.recordings ? at(config.recordings.dir) : join(stateDir, 'recordings') },
+    recordings: { dir: config.recordings ? at(config.recordings.dir) : stateDir },
     runtimeFile: config.runtimeFile === undefined ? join(stateDir, 'gateway.json') : at(config.runtimeFile),
     bootstrap: {
       users: bootstrap.users.map((user) =>

@@ -48,6 +48,28 @@ export interface ControlPlane {
   askApproval(session: LiveSession, ask: ApprovalAsk, tell: (state: ApprovalState) => void): () => void;
   /** May this agent certificate connect? @throws WeirError not_permitted. */
   authoriseAgent(agentId: string, serial: string): Promise<{ readonly name: string }>;
+  /** Exchanges a join token and a certificate request for an identity. @throws WeirError not_permitted, invalid_request. */
+  enrol(request: EnrolmentRequest, remoteAddress: string): Promise<EnrolmentResult>;
+  /** A new certificate for an authorised agent that shows the certificate of this serial. @throws WeirError not_permitted, invalid_request, conflict. */
+  renewAgent(agentId: string, serial: string, certificateRequestDer: Buffer): Promise<{ readonly certificate: string }>;
+}
+
+/** What an agent sends to enrol, and what it gets (structural twins of packages/tunnel's types). */
+export interface EnrolmentRequest {
+  readonly joinToken: string;
+  /** PKCS#10, DER. */
+  readonly certificateRequest: Buffer;
+  readonly agentVersion: string;
+}
+export interface EnrolmentResult {
+  readonly agentId: string;
+  readonly agentName: string;
+  /** PEM. */
+  readonly certificate: string;
+  /** PEM. */
+  readonly ca: string;
+  /** host:port of the tunnel listener. */
+  readonly tunnelAddress: string;
 }
 
 /** What the control plane may ask of the data plane. */
@@ -57,9 +79,7 @@ export interface DataPlane {
   /** Pushes a session's new plan to its agent; cuts the session when the agent does not confirm within 2 s. */
   updatePlan(sessionId: string, plan: unknown): Promise<void>;
   agentOnline(agentName: string): boolean;
-  agentInfo(
-    agentName: string,
-  ): {
+  agentInfo(agentName: string): {
     readonly version: string;
     readonly capabilities: readonly string[];
     readonly channels: number;

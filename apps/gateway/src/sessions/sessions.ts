@@ -41,6 +41,8 @@ export type SessionParts = Omit<OpenParts, 'live' | 'onOpened'> &
   Omit<EndParts, 'live'> & {
     readonly journal: OpenParts['journal'] &
       EndParts['journal'] & { read(session: string): AsyncIterable<RecordEntry> };
+    /** Does the store hold the sealed anchor of a session's recording? */
+    readonly isSealed: (sessionId: string) => Promise<boolean>;
     /** The person's groups now; undefined = gone or disabled. */
     readonly groupsOf: (userName: string) => Promise<readonly string[] | undefined>;
   };
@@ -129,17 +131,14 @@ function storeCounts(parts: Pick<SessionParts, 'sessions' | 'log'>, live: LiveSe
 }
 
 async function recover(parts: SessionParts): Promise<void> {
-  const { sessions, audit, journal, log, now } = parts;
+  const { sessions, audit, log, now } = parts;
   const reason = 'the gateway stopped without ending it';
   for (const id of await sessions.endAll(reason, new Date(now()))) {
     await audit.append({ actor: 'gateway', action: 'session-ended', subject: id, detail: { reason } });
-    try {
-      await journal.sessionEnded(id);
-      await sessions.setRecording(id, 'sealed');
-    } catch (error) {
-      log.error('the recording of an interrupted session could not be sealed', error, { session: id });
-      await sessions.setRecording(id, 'broken');
-    }
+    // The journal has finished the recordings of an earlier process when it was opened.
+    const isSealed = await parts.isSealed(id);
+    if (!isSealed) log.warn('the recording of an interrupted session is not sealed', { session: id });
+    await sessions.setRecording(id, isSealed ? 'sealed' : 'broken');
   }
 }
 

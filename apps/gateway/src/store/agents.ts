@@ -26,8 +26,13 @@ export interface AgentRepository {
   list(): Promise<AgentRow[]>;
   findByName(name: string): Promise<AgentRow | undefined>;
   seen(id: string, change: { previousSerial: string | null; previousUsedAt: Date | null; at: Date }): Promise<void>;
-  /** Stores a renewed certificate if the agent still holds `expectedRenewals`. @returns false when another renewal was first. */
-  renew(id: string, expectedRenewals: number, serial: string, expiresAt: Date): Promise<boolean>;
+  /** Stores a renewed certificate (`before` = the one that it was renewed with) if the count of renewals is still this. @returns false when another renewal was first. */
+  renew(
+    id: string,
+    expectedRenewals: number,
+    serials: { serial: string; before: string },
+    expiresAt: Date,
+  ): Promise<boolean>;
   /** @returns the revoked agent's id. */
   revoke(name: string, now: Date): Promise<string | undefined>;
 }
@@ -65,16 +70,16 @@ export function createAgentRepository({ db }: Pick<Store, 'db'>): AgentRepositor
         .where('id', '=', id)
         .execute();
     },
-    renew: async (id, expectedRenewals, serial, expiresAt) => {
+    renew: async (id, expectedRenewals, { serial, before }, expiresAt) => {
       const result = await db
         .updateTable('agents')
-        .set((row) => ({
-          previous_serial: row.ref('serial'),
+        .set({
+          previous_serial: before,
           previous_used_at: null,
           serial,
           renewals: expectedRenewals + 1,
           certificate_expires_at: expiresAt,
-        }))
+        })
         .where('id', '=', id)
         .where('renewals', '=', expectedRenewals)
         .where('revoked_at', 'is', null)

@@ -1,9 +1,10 @@
 import type { RecordingAnchor } from '@weir/api';
+import { sql } from 'kysely';
 import type { Store } from './open-store.ts';
 
 /** What the store says that each recording must be. */
 export interface AnchorRepository {
-  /** Adds or replaces a session's anchor; a sealed one is final. @returns false when a sealed one exists. */
+  /** Adds or replaces a session's anchor; an unsealed one never replaces a sealed one. @returns false when it would. */
   put(anchor: RecordingAnchor): Promise<boolean>;
   find(session: string): Promise<RecordingAnchor | undefined>;
   list(): Promise<RecordingAnchor[]>;
@@ -36,7 +37,10 @@ export function createAnchorRepository({ db }: Pick<Store, 'db'>): AnchorReposit
         .insertInto('recording_anchors')
         .values({ session: anchor.session, ...values })
         .onConflict((conflict) =>
-          conflict.column('session').doUpdateSet(values).where('recording_anchors.sealed', '=', false),
+          conflict
+            .column('session')
+            .doUpdateSet(values)
+            .where((where) => where.or([where('recording_anchors.sealed', '=', false), sql.lit(anchor.sealed)])),
         )
         .executeTakeFirst();
       return result.numInsertedOrUpdatedRows === 1n;

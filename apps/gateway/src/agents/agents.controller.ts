@@ -1,0 +1,37 @@
+import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post } from '@nestjs/common';
+import { type AgentView, type JoinTokenResponse, joinTokenRequestSchema, nameSchema } from '@weir/api';
+import type { z } from 'zod';
+import { ZodPipe } from '../http/zod-pipe.ts';
+import { CurrentCaller } from '../identity/auth-guard.ts';
+import type { Caller } from '../identity/caller.ts';
+import { OnlyFor } from '../identity/permissions.ts';
+import type { Agents } from './agents.ts';
+
+export const AGENTS = Symbol('agents');
+
+/** Routes of agents, for administrators. */
+@Controller('v1/agents')
+@OnlyFor('admin')
+export class AgentsController {
+  constructor(@Inject(AGENTS) private readonly agents: Agents) {}
+
+  @Post('join-tokens')
+  @HttpCode(200)
+  createJoinToken(
+    @Body(new ZodPipe(joinTokenRequestSchema)) { agent, ttlSeconds }: z.output<typeof joinTokenRequestSchema>,
+    @CurrentCaller() caller: Caller,
+  ): Promise<JoinTokenResponse> {
+    return this.agents.createJoinToken(agent, ttlSeconds, caller.name);
+  }
+
+  @Get()
+  list(): Promise<AgentView[]> {
+    return this.agents.list();
+  }
+
+  @Delete(':name')
+  @HttpCode(204)
+  revoke(@Param('name', new ZodPipe(nameSchema)) name: string, @CurrentCaller() caller: Caller): Promise<void> {
+    return this.agents.revoke(name, caller.name);
+  }
+}

@@ -1,0 +1,38 @@
+import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
+import { type ApprovalRequest, decideRequestSchema, listRequestsQuerySchema } from '@weir/api';
+import type { z } from 'zod';
+import { ZodPipe } from '../http/zod-pipe.ts';
+import { CurrentCaller } from '../identity/auth-guard.ts';
+import type { Caller } from '../identity/caller.ts';
+import type { Approvals } from './approvals.ts';
+
+export const APPROVALS = Symbol('approvals');
+
+/** Routes of approval requests. */
+@Controller('v1/requests')
+export class ApprovalsController {
+  constructor(@Inject(APPROVALS) private readonly approvals: Approvals) {}
+
+  @Get()
+  list(
+    @Query(new ZodPipe(listRequestsQuerySchema)) query: z.output<typeof listRequestsQuerySchema>,
+    @CurrentCaller() caller: Caller,
+  ): Promise<ApprovalRequest[]> {
+    return this.approvals.list(caller, query);
+  }
+
+  @Get(':id')
+  show(@Param('id') id: string, @CurrentCaller() caller: Caller): Promise<ApprovalRequest> {
+    return this.approvals.show(caller, id);
+  }
+
+  @Post(':id/decision')
+  @HttpCode(200)
+  decide(
+    @Param('id') id: string,
+    @Body(new ZodPipe(decideRequestSchema)) body: z.output<typeof decideRequestSchema>,
+    @CurrentCaller() caller: Caller,
+  ): Promise<ApprovalRequest> {
+    return this.approvals.decide(caller, id, body);
+  }
+}

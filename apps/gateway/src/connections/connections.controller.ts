@@ -1,0 +1,47 @@
+import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Put } from '@nestjs/common';
+import { type Connection, type ConnectionSpec, type ConnectionTest, connectionSpecSchema, nameSchema } from '@weir/api';
+import { WeirError } from '@weir/errors';
+import { ZodPipe } from '../http/zod-pipe.ts';
+import { CurrentCaller } from '../identity/auth-guard.ts';
+import type { Caller } from '../identity/caller.ts';
+import { OnlyFor } from '../identity/permissions.ts';
+import type { Connections } from './connections.ts';
+
+export const CONNECTIONS = Symbol('connections');
+const name = new ZodPipe(nameSchema);
+
+/** Routes of connections. */
+@Controller('v1/connections')
+export class ConnectionsController {
+  constructor(@Inject(CONNECTIONS) private readonly connections: Connections) {}
+
+  @Get()
+  list(@CurrentCaller() caller: Caller): Promise<Connection[]> {
+    return this.connections.list(caller);
+  }
+
+  @OnlyFor('admin')
+  @Put(':name')
+  put(
+    @Param('name', name) of: string,
+    @Body(new ZodPipe(connectionSpecSchema)) spec: ConnectionSpec,
+    @CurrentCaller() caller: Caller,
+  ): Promise<Connection> {
+    if (spec.name === of) return this.connections.put(spec, caller);
+    throw new WeirError('invalid_request', `The address names ${of}, the body ${spec.name}.`);
+  }
+
+  @OnlyFor('admin')
+  @Delete(':name')
+  @HttpCode(204)
+  delete(@Param('name', name) of: string, @CurrentCaller() caller: Caller): Promise<void> {
+    return this.connections.delete(of, caller.name);
+  }
+
+  @OnlyFor('admin')
+  @Post(':name/test')
+  @HttpCode(200)
+  test(@Param('name', name) of: string, @CurrentCaller() caller: Caller): Promise<ConnectionTest> {
+    return this.connections.test(of, caller.name);
+  }
+}

@@ -1,0 +1,168 @@
+import { join } from 'node:path';
+import type { DynamicModule } from '@nestjs/common';
+import { type Access, createAccess } from '../access/access.ts';
+import { agentsModule } from '../agents/agents.module.ts';
+import { type Agents, createAgents } from '../agents/agents.ts';
+import type { CertificateAuthority } from '../agents/certificate-authority.ts';
+import { type ApprovalClock, createApprovalClock } from '../approvals/approval-clock.ts';
+import { approvalsModule } from '../approvals/approvals.module.ts';
+import { type Approvals, createApprovals } from '../approvals/approvals.ts';
+import { type AskParts, withdrawAsksOf } from '../approvals/ask-approval.ts';
+import { createWaitingAsks } from '../approvals/waiting-asks.ts';
+import { auditModule } from '../audit/audit.module.ts';
+import type { AuditLog } from '../audit/audit-log.ts';
+import type { GatewayConfig } from '../config/config-schema.ts';
+import { connectionsModule } from '../connections/connections.module.ts';
+import { type Connections, createConnections } from '../connections/connections.ts';
+import type { ControlPlane, Journal } from '../dataplane/ports.ts';
+import { evidenceModule } from '../evidence/evidence.module.ts';
+import { createEvidence, type Evidence } from '../evidence/evidence.ts';
+import { identityModule } from '../identity/identity.module.ts';
+import { createIdentity, type Identity } from '../identity/identity.ts';
+import { createLoginThrottle } from '../identity/login-throttle.ts';
+import { createPasswordChecker } from '../identity/passwords.ts';
+import type { Log } from '../log/create-log.ts';
+import { policiesModule } from '../policies/policies.module.ts';
+import { createPolicies, type Policies } from '../policies/policies.ts';
+import { sessionsModule } from '../sessions/sessions.module.ts';
+import { createSessions, type Sessions } from '../sessions/sessions.ts';
+import { statusModule } from '../status/status.module.ts';
+import { createStatus, type Status } from '../status/status.ts';
+import type { Repositories } from '../store/repositories.ts';
+import { createControlPlane } from './control-plane.ts';
+import type { DataPlaneLink } from './data-plane-link.ts';
+
+/** What everything stands on. */
+export interface Foundation {
+  readonly config: GatewayConfig;
+  readonly version: string;
+  readonly repositories: Repositories;
+  readonly ping: () => Promise<void>;
+  readonly ca: CertificateAuthority;
+  readonly journal: Journal;
+  readonly audit: AuditLog;
+  readonly dataPlane: DataPlaneLink;
+  readonly log: Log;
+  readonly now: () => number;
+}
+
+/** The gateway's use-cases, wired. */
+export interface Capabilities {
+  readonly identity: Identity;
+  readonly policies: Policies;
+  readonly access: Access;
+  readonly connections: Connections;
+  readonly agents: Agents;
+  readonly sessions: Sessions;
+  readonly approvals: Approvals;
+  readonly approvalClock: ApprovalClock;
+  readonly evidence: Evidence;
+  readonly status: Status;
+  readonly controlPlane: ControlPlane;
+  /** Nest modules that show them over HTTP. */
+  readonly modules: readonly DynamicModule[];
+}
+
+/** Wires the use-cases: the one place that knows who stands on whom. */
+export function createCapabilities(foundation: Foundation): Capabilities {
+  const { repositories, audit, dataPlane, now } = foundation;
+  const passwords = createPasswordChecker();
+  const throttle = createLoginThrottle(now);
+  const identity = createIdentity({ users: repositories.users, passwords, throttle, audit, now });
+  const policies = createPolicies({ policies: repositories.policies, audit });
+  const access = createAccess(policies);
+  const connections = createConnections({ connections: repositories.connections, access, dataPlane, audit });
+  const agents = createAgents({ agents: repositories.agents, ca: foundation.ca, dataPlane, audit, now });
+  const approval = createApprovalParts(foundation);
+  const approvals = createApprovals(approval);
+  const sessions = createSessionsOf(foundation, { connections, access, asks: approval });
+  const evidence = createEvidence({
+    anchors: repositories.anchors,
+    audit,
+    directory: join(foundation.config.recordings.dir, 'recordings'),
+  });
+  const status = createStatusOf(foundation, { agents, sessions, approvals, policies });
+  pushChanges({ identity, policies, connections, sessions });
+  const controlPlane = createControlPlane({
+    identity,
+    sessions,
+    rows: repositories.sessions,
+    agents,
+    asks: approval,
+    audit,
+    now,
+  });
+  const modules = [
+    identityModule(identity, policies),
+    policiesModule(policies),
+    connectionsModule(connections),
+    agentsModule(agents),
+    sessionsModule(sessions),
+    approvalsModule(approvals),
+    auditModule(audit),
+    evidenceModule(evidence),
+    statusModule(status),
+  ];
+  const { clock: approvalClock } = approval;
+  return {
+    ...{ identity, policies, access, connections, agents, sessions, approvals, approvalClock },
+    ...{ evidence, status, controlPlane, modules },
+  };
+}
+
+function createApprovalParts({ repositories, audit, log, now }: Foundation): AskParts {
+  const { approvals } = repositories;
+  const waiting = createWaitingAsks();
+  const clock = createApprovalClock({ approvals, waiting, audit, log, now });
+  return { approvals, waiting, clock, audit, log, now };
+}
+
+function createSessionsOf(
+  { config, repositories, dataPlane, journal, audit, log, now }: Foundation,
+  { connections, access, asks }: { connections: Connections; access: Access; asks: AskParts },
+): Sessions {
+  return createSessions({
+    sessions: repositories.sessions,
+    ttlSeconds: config.sessions.ttlSeconds,
+    onEnded: (id) => withdrawAsksOf(asks, id),
+    isSealed: async (id) => (await repositories.anchors.find(id))?.sealed ?? false,
+    groupsOf: async (name) => {
+      const user = await repositories.users.findByName(name);
+      return user === undefined || user.disabled ? undefined : user.groups;
+    },
+    ...{ connections, access, dataPlane, journal, audit, log, now },
+  });
+}
+
+function createStatusOf(
+  { version, journal, ping, now }: Foundation,
+  parts: Pick<Capabilities, 'agents' | 'sessions' | 'approvals' | 'policies'>,
+): Status {
+  let isHealthy = true;
+  journal.onBroken(() => {
+    isHealthy = false;
+    // Channels are cut by the data plane; here the sessions follow, so that nobody signs in to one again.
+    void parts.sessions.endWhere(() => true, 'the evidence cannot be stored', 'gateway');
+  });
+  return createStatus({
+    ...parts,
+    version,
+    journal: { isHealthy: () => isHealthy, entries: () => journal.durable },
+    checkHealth: ping,
+    now,
+  });
+}
+
+/** Live sessions follow what decides about them. */
+function pushChanges({
+  identity,
+  policies,
+  connections,
+  sessions,
+}: Pick<Capabilities, 'identity' | 'policies' | 'connections' | 'sessions'>): void {
+  policies.onChange(() => sessions.refresh(() => true, 'the policy changed'));
+  identity.onChange((user) => sessions.refresh((session) => session.principal.id === user.id, 'the account changed'));
+  connections.onChange((name) =>
+    sessions.refresh((session) => session.connection.name === name, 'the connection changed'),
+  );
+}

@@ -1,0 +1,82 @@
+import { WeirError } from '@weir/errors';
+import type { Agents } from '../agents/agents.ts';
+import { type AskParts, askApproval } from '../approvals/ask-approval.ts';
+import type { AuditLog } from '../audit/audit-log.ts';
+import type { ControlPlane, LiveSession } from '../dataplane/ports.ts';
+import type { Identity } from '../identity/identity.ts';
+import type { SessionEntry } from '../sessions/live-session.ts';
+import type { Sessions } from '../sessions/sessions.ts';
+import type { SessionRepository } from '../store/sessions.ts';
+
+/** What the control plane stands on. */
+export interface ControlPlaneParts {
+  readonly identity: Pick<Identity, 'authenticate'>;
+  readonly sessions: Pick<Sessions, 'live'>;
+  readonly rows: Pick<SessionRepository, 'find'>;
+  readonly agents: Agents;
+  readonly asks: AskParts;
+  readonly audit: AuditLog;
+  readonly now: () => number;
+}
+
+/** Makes the control plane as the data plane sees it. */
+export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
+  const { sessions, agents, asks, audit, now } = parts;
+  const unexpired = (entry: SessionEntry | undefined): LiveSession | null =>
+    entry !== undefined && entry.live.expiresAtMs > now() ? entry.live : null;
+  const change = (sessionId: string, apply: (entry: SessionEntry) => void): void => {
+    const entry = sessions.live.byId(sessionId);
+    if (entry === undefined) return;
+    apply(entry);
+    entry.isCountStored = false;
+  };
+  return {
+    findByLogin: (user) => unexpired(sessions.live.byLogin(user)),
+    findByToken: async (token, sessionId) => {
+      const caller = await parts.identity.authenticate(token);
+      const entry = sessions.live.byId(sessionId);
+      const live = unexpired(entry);
+      if (live !== null && live.principal.id === caller.id) return live;
+      const row = await parts.rows.find(sessionId);
+      if (row === undefined || row.user_id !== caller.id) {
+        throw new WeirError('not_found', `There is no session ${sessionId}.`, { fix: 'Run: weir sessions ls' });
+      }
+      throw new WeirError('session_ended', `The session ${sessionId} has ended.`, {
+        why: row.end_reason ?? 'Its time is over.',
+        fix: `Open a new one: weir connect ${row.connection}`,
+      });
+    },
+    channelOpened: (sessionId, channel, clientAddress) => {
+      change(sessionId, (entry) => {
+        entry.channels.add(channel);
+        entry.counts.channels += 1;
+        entry.counts.clientAddress = clientAddress;
+      });
+      const actor = sessions.live.byId(sessionId)?.live.principal.name ?? 'unknown';
+      audit.later({ actor, action: 'channel-opened', subject: sessionId, detail: { channel, address: clientAddress } });
+    },
+    channelClosed: (sessionId, channel, reason) => {
+      change(sessionId, (entry) => entry.channels.delete(channel));
+      const actor = sessions.live.byId(sessionId)?.live.principal.name ?? 'gateway';
+      audit.later({ actor, action: 'channel-closed', subject: sessionId, detail: { channel, reason } });
+    },
+    refused: ({ what, user, clientAddress, code, message, sessionId }) => {
+      audit.later({
+        actor: user ?? 'unknown',
+        action: `${what}-refused`,
+        subject: sessionId ?? user ?? clientAddress,
+        detail: { address: clientAddress, code, message },
+      });
+    },
+    counted: (sessionId, { statements, denied }) => {
+      change(sessionId, ({ counts }) => {
+        counts.statements += statements;
+        counts.denied += denied;
+      });
+    },
+    askApproval: (session, ask, tell) => askApproval(asks, session, ask, tell),
+    authoriseAgent: (agentId, serial) => agents.authorise(agentId, serial),
+    enrol: (request, remoteAddress) => agents.enrol(request, remoteAddress),
+    renewAgent: (agentId, serial, der) => agents.renew(agentId, serial, der),
+  };
+}

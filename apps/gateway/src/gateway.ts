@@ -1,0 +1,182 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { acquireStateLock } from '@weir/embedded-postgres';
+import { caFileOf, loadCertificateAuthority } from './agents/certificate-authority.ts';
+import { createServerIdentity, type ServerIdentity } from './agents/server-identity.ts';
+import { createAuditLog } from './audit/audit-log.ts';
+import { applyBootstrap, writeJoinTokens } from './config/bootstrap.ts';
+import type { GatewayConfig } from './config/config-schema.ts';
+import { loadSecretKey } from './config/secret-key.ts';
+import { writeFileAtomically } from './config/write-file.ts';
+import { type Capabilities, createCapabilities } from './control/capabilities.ts';
+import { addressText, createDataPlaneLink, type RunningDataPlane } from './control/data-plane-link.ts';
+import type { ControlPlane, Journal } from './dataplane/ports.ts';
+import { startApiServer } from './http/api-server.ts';
+import type { Log } from './log/create-log.ts';
+import { createJournal, loadOrCreateRecordingKeys } from './recordings/index.ts';
+import { createAnchorStore } from './store/anchor-store.ts';
+import { openStore } from './store/open-store.ts';
+import { createRepositories } from './store/repositories.ts';
+import { gatewayVersion } from './version.ts';
+
+/** What the data plane is started with. */
+export interface DataPlaneIngredients {
+  readonly config: GatewayConfig;
+  readonly serverIdentity: ServerIdentity;
+  readonly controlPlane: ControlPlane;
+  readonly journal: Journal;
+  /** 32 bytes, the same at every start: equal values get equal masks. */
+  readonly maskingKey: Buffer;
+  readonly log: Log;
+}
+
+/** How to run a gateway. */
+export interface GatewayOptions {
+  readonly config: GatewayConfig;
+  readonly log: Log;
+  readonly startDataPlane: (ingredients: DataPlaneIngredients) => Promise<RunningDataPlane>;
+  /** Milliseconds since the epoch; the system's clock when absent. */
+  readonly now?: () => number;
+}
+
+/** Content of the runtime file. */
+export interface GatewayAddresses {
+  readonly pid: number;
+  /** Base URL of the API. */
+  readonly api: string;
+  /** host:port */
+  readonly front: string;
+  readonly tunnel: string;
+  readonly postgres: { readonly host: string; readonly port: number };
+  /** PEM of the gateway's CA. */
+  readonly caFile: string;
+}
+
+/** A running gateway. */
+export interface Gateway {
+  readonly addresses: GatewayAddresses;
+  readonly capabilities: Capabilities;
+  /** Settles when the gateway cannot go on (its store is lost). */
+  readonly lost: Promise<Error>;
+  /** Ends sessions, listeners, journal and store, in this order. Safe to call again. */
+  close(): Promise<void>;
+}
+
+/** Starts everything in order of dependence; what was started is stopped again when a later part fails. */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const undo: (() => Promise<void> | void)[] = [];
+  const closeAll = async (): Promise<void> => {
+    for (let step = undo.pop(); step !== undefined; step = undo.pop()) {
+      try {
+        await step();
+      } catch (error) {
+        options.log.error('a part of the gateway did not stop cleanly', error);
+      }
+    }
+  };
+  try {
+    const started = await start(options, undo);
+    let closing: Promise<void> | undefined;
+    return {
+      ...started,
+      close: () => {
+        closing ??= closeAll();
+        return closing;
+      },
+    };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+async function start(
+  { config, log, startDataPlane, now = Date.now }: GatewayOptions,
+  undo: (() => Promise<void> | void)[],
+): Promise<Omit<Gateway, 'close'>> {
+  const { stateDir } = config;
+  await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  const lock = await acquireStateLock(join(stateDir, 'gateway.lock'), `The state folder ${stateDir}`);
+  undo.push(() => lock.release());
+  const store = await openStore({ stateDir, store: config.store, log: (message) => log.info(message) });
+  undo.push(() => store.close());
+  const repositories = createRepositories(store, await loadSecretKey(stateDir, 'content'));
+  const audit = createAuditLog(repositories.audit, { now, log });
+  undo.push(() => audit.flush());
+  const journal = await createJournal({
+    dir: config.recordings.dir,
+    anchors: createAnchorStore(repositories.anchors),
+    now,
+    log: recordingLog(log),
+    ...(await loadOrCreateRecordingKeys(join(stateDir, 'keys'))),
+  });
+  undo.push(() => journal.close());
+
+  const ca = await loadCertificateAuthority(stateDir, now());
+  const [publicHost] = config.publicHost;
+  const dataPlane = createDataPlaneLink(publicHost);
+  const capabilities = createCapabilities({
+    ...{ config, repositories, ca, journal, audit, dataPlane, log, now },
+    version: gatewayVersion,
+    ping: () => store.ping(),
+  });
+  await capabilities.policies.load();
+  await capabilities.sessions.recover();
+  await capabilities.approvalClock.start();
+  undo.push(() => capabilities.approvalClock.stop());
+  await applyBootstrap(config.bootstrap, capabilities);
+
+  const serverIdentity = await createServerIdentity({ ca, hosts: config.publicHost, now, log });
+  undo.push(() => serverIdentity.stop());
+  const maskingKey = await loadSecretKey(stateDir, 'masking');
+  const { controlPlane } = capabilities;
+  const running = await startDataPlane({ config, serverIdentity, controlPlane, journal, maskingKey, log });
+  dataPlane.attach(running);
+  undo.push(() => running.close());
+  undo.push(() => capabilities.sessions.close('the gateway stopped'));
+  const api = await startApiServer({
+    api: config.api,
+    modules: capabilities.modules,
+    identity: capabilities.identity,
+    log,
+  });
+  undo.push(() => api.close());
+  await writeJoinTokens(config.bootstrap, capabilities.agents);
+  const addresses = addressesOf(running, api.url, stateDir);
+  await writeFileAtomically(config.runtimeFile, `${JSON.stringify(addresses, null, 2)}\n`);
+  undo.push(() => rm(config.runtimeFile, { force: true }));
+  await audit.append({
+    actor: 'gateway',
+    action: 'gateway-started',
+    subject: 'gateway',
+    detail: { version: gatewayVersion },
+  });
+  log.info('the gateway is ready', { api: api.url, front: addresses.front, tunnel: addresses.tunnel });
+  return { addresses, capabilities, lost: store.lost };
+}
+
+function addressesOf(running: RunningDataPlane, api: string, stateDir: string): GatewayAddresses {
+  const { front, tunnel, postgres } = running.addresses;
+  return {
+    pid: process.pid,
+    api,
+    front: addressText(front),
+    tunnel: addressText(tunnel),
+    postgres,
+    caFile: caFileOf(stateDir),
+  };
+}
+
+/** The journal logs facts as objects; a log line takes plain values. */
+function recordingLog(log: Log) {
+  const fieldsOf = (detail: Readonly<Record<string, unknown>> = {}) =>
+    Object.fromEntries(
+      Object.entries(detail).map(([key, value]) => [key, value instanceof Error ? value.message : String(value)]),
+    );
+  return {
+    info: (message: string, detail?: Readonly<Record<string, unknown>>) => log.info(message, fieldsOf(detail)),
+    warn: (message: string, detail?: Readonly<Record<string, unknown>>) => log.warn(message, fieldsOf(detail)),
+    error: (message: string, detail?: Readonly<Record<string, unknown>>) =>
+      log.error(message, detail?.['error'] ?? message, fieldsOf(detail)),
+  };
+}

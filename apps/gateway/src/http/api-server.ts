@@ -1,0 +1,101 @@
+import 'reflect-metadata';
+import { readFile } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { type DynamicModule, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { WeirError } from '@weir/errors';
+import type { GatewayConfig } from '../config/config-schema.ts';
+import { AuthGuard } from '../identity/auth-guard.ts';
+import type { Identity } from '../identity/identity.ts';
+import type { Log } from '../log/create-log.ts';
+import { ErrorFilter, errorAnswer } from './error-filter.ts';
+
+/** Largest body: a policy text of 1 MiB with JSON's escapes. */
+const bodyLimitBytes = 2 * 1024 * 1024;
+
+/** The running API. */
+export interface ApiServer {
+  readonly host: string;
+  readonly port: number;
+  /** e.g. `http://127.0.0.1:8080`. */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+@Module({})
+class ApiModule {}
+
+/** Starts the HTTP API with the modules of the capabilities. @throws WeirError conflict when the port is taken. */
+export async function startApiServer(options: {
+  readonly api: GatewayConfig['api'];
+  readonly modules: readonly DynamicModule[];
+  readonly identity: Pick<Identity, 'authenticate'>;
+  readonly log: Log;
+}): Promise<ApiServer> {
+  const { api, modules, identity, log } = options;
+  const app = await NestFactory.create<NestFastifyApplication>(
+    { module: ApiModule, imports: [...modules] },
+    await createAdapter(api, log),
+    { logger: false, abortOnError: false, forceCloseConnections: true },
+  );
+  app.useGlobalGuards(new AuthGuard(identity));
+  app.useGlobalFilters(new ErrorFilter(log));
+  try {
+    await app.listen(api.port, api.host);
+  } catch (cause) {
+    await app.close();
+    throw new WeirError('conflict', `The API cannot listen on ${api.host}:${api.port}.`, {
+      why: cause instanceof Error ? cause.message : String(cause),
+      fix: 'Choose another api.port, or 0 for any free one.',
+      cause,
+    });
+  }
+  const { address, port } = app.getHttpServer().address() as AddressInfo;
+  const host = address.includes(':') ? `[${address}]` : address;
+  return {
+    host: address,
+    port,
+    url: `${api.tls === undefined ? 'http' : 'https'}://${host}:${port}`,
+    close: () => app.close(),
+  };
+}
+
+async function createAdapter(api: GatewayConfig['api'], log: Log): Promise<FastifyAdapter> {
+  const base = {
+    logger: false,
+    bodyLimit: bodyLimitBytes,
+    requestTimeout: 30_000,
+    maxParamLength: 200,
+    forceCloseConnections: true,
+    return503OnClosing: true,
+  } as const;
+  const https = api.tls && {
+    cert: await readFile(api.tls.certificateFile),
+    key: await readFile(api.tls.keyFile),
+    minVersion: 'TLSv1.2' as const,
+  };
+  // The adapter's type knows https only as a type parameter of its own.
+  const adapter = new FastifyAdapter({ ...base, ...(https === undefined ? {} : { https }) } as typeof base);
+  const fastify = adapter.getInstance();
+  fastify.addHook('onRequest', async (_request, reply) => {
+    reply.header('x-content-type-options', 'nosniff').header('cache-control', 'no-store');
+  });
+  fastify.addHook('onResponse', async (request, reply) => {
+    const path = request.url.split('?', 1)[0] ?? '';
+    if (path === '/healthz') return;
+    log.info('request', {
+      method: request.method,
+      path,
+      status: reply.statusCode,
+      ms: Math.round(reply.elapsedTime * 10) / 10,
+      address: request.ip,
+    });
+  });
+  // Failures before Nest's filters: malformed JSON, wrong content type, too large bodies.
+  fastify.setErrorHandler((error, request, reply) => {
+    const { status, body } = errorAnswer(error, `${request.method} ${request.url.split('?', 1)[0] ?? ''}`, log);
+    return reply.status(status).send(body);
+  });
+  return adapter;
+}

@@ -1,0 +1,47 @@
+import { type CanActivate, createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { WeirError } from '@weir/errors';
+import type { FastifyRequest } from 'fastify';
+import type { Caller } from './caller.ts';
+import type { Identity } from './identity.ts';
+import { type Permission, permissionKey } from './permissions.ts';
+
+const callers = new WeakMap<object, Caller>();
+
+/** Signs every request in by its bearer token and checks the route's permission. It guards all routes, also those added later. */
+export class AuthGuard implements CanActivate {
+  constructor(
+    private readonly identity: Pick<Identity, 'authenticate'>,
+    private readonly reflector: Reflector = new Reflector(),
+  ) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const declared = this.reflector.getAllAndOverride<Permission | undefined>(permissionKey, [
+      context.getHandler(),
+      context.getClass(),
+    ]);
+    const permission = declared ?? 'signed-in';
+    if (permission === 'public') return true;
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const caller = await this.identity.authenticate(bearerOf(request));
+    callers.set(request, caller);
+    if (permission === 'signed-in' || permission.some((role) => caller.roles.includes(role))) return true;
+    throw new WeirError('not_permitted', `This needs the role ${permission.join(' or ')}.`, {
+      why: `You are ${caller.name}, with ${caller.roles.length === 0 ? 'no role' : `the role ${caller.roles.join(', ')}`}.`,
+      fix: 'Ask an administrator of the gateway.',
+    });
+  }
+}
+
+/** Parameter of a handler: the signed-in person. */
+export const CurrentCaller = createParamDecorator((_data: unknown, context: ExecutionContext): Caller => {
+  const caller = callers.get(context.switchToHttp().getRequest<FastifyRequest>());
+  if (caller === undefined) throw new WeirError('sign_in_required', 'You are not signed in.');
+  return caller;
+});
+
+function bearerOf(request: FastifyRequest): string {
+  const match = /^Bearer ([A-Za-z0-9_-]{1,200})$/i.exec(request.headers.authorization ?? '');
+  if (match?.[1] !== undefined) return match[1];
+  throw new WeirError('sign_in_required', 'You are not signed in.', { why: 'The request carries no bearer token.' });
+}

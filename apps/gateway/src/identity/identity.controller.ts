@@ -1,0 +1,71 @@
+import { Body, Controller, Get, HttpCode, Inject, Ip, Param, Post, Put } from '@nestjs/common';
+import {
+  type LoginRequest,
+  type LoginResponse,
+  loginRequestSchema,
+  nameSchema,
+  type PutUserRequest,
+  putUserRequestSchema,
+  type User,
+  type Whoami,
+} from '@weir/api';
+import { ZodPipe } from '../http/zod-pipe.ts';
+import { approverGroups } from '../policies/approver-groups.ts';
+import type { Policies } from '../policies/policies.ts';
+import { CurrentCaller } from './auth-guard.ts';
+import type { Caller } from './caller.ts';
+import type { Identity } from './identity.ts';
+import { OnlyFor, Public } from './permissions.ts';
+
+export const IDENTITY = Symbol('identity');
+export const POLICY_IN_FORCE = Symbol('policy in force');
+
+/** Routes of sign-in and accounts. */
+@Controller('v1')
+export class IdentityController {
+  constructor(
+    @Inject(IDENTITY) private readonly identity: Identity,
+    @Inject(POLICY_IN_FORCE) private readonly policies: Pick<Policies, 'current'>,
+  ) {}
+
+  @Public()
+  @Post('login')
+  @HttpCode(200)
+  login(@Body(new ZodPipe(loginRequestSchema)) body: LoginRequest, @Ip() address: string): Promise<LoginResponse> {
+    return this.identity.login(body, address);
+  }
+
+  @Post('logout')
+  @HttpCode(204)
+  logout(@CurrentCaller() caller: Caller): Promise<void> {
+    return this.identity.logout(caller);
+  }
+
+  @Get('whoami')
+  whoami(@CurrentCaller() { name, groups, roles, expiresAt }: Caller): Whoami {
+    const named = approverGroups(this.policies.current.documents);
+    const isApprover = groups.some((group) => named.has(group));
+    return {
+      user: name,
+      groups: [...groups],
+      roles: [...roles, ...(isApprover ? (['approver'] as const) : [])],
+      expiresAt: expiresAt.toISOString(),
+    };
+  }
+
+  @OnlyFor('admin')
+  @Get('users')
+  listUsers(): Promise<User[]> {
+    return this.identity.listUsers();
+  }
+
+  @OnlyFor('admin')
+  @Put('users/:name')
+  putUser(
+    @Param('name', new ZodPipe(nameSchema)) name: string,
+    @Body(new ZodPipe(putUserRequestSchema)) body: PutUserRequest,
+    @CurrentCaller() caller: Caller,
+  ): Promise<User> {
+    return this.identity.putUser(name, body, caller.name);
+  }
+}

@@ -1,0 +1,10 @@
+import type { PolicyDocument } from '@weir/policy';
+
+/** Groups that any approval rule of the policy names. */
+export function approverGroups(documents: readonly PolicyDocument[]): ReadonlySet<string> {
+  return new Set(
+    documents.flatMap((document) =>
+      document.kind === 'Guardrail' ? (document.spec.approval?.approvers.groups ?? []) : [],
+    ),
+  );
+}

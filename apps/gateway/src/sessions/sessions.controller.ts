@@ -1,0 +1,62 @@
+import { Readable } from 'node:stream';
+import { Body, Controller, Get, HttpCode, Inject, Ip, Param, Post, Query, StreamableFile } from '@nestjs/common';
+import {
+  killSessionRequestSchema,
+  listSessionsQuerySchema,
+  type OpenSessionResponse,
+  openSessionRequestSchema,
+  type Session,
+} from '@weir/api';
+import type { z } from 'zod';
+import { ZodPipe } from '../http/zod-pipe.ts';
+import { CurrentCaller } from '../identity/auth-guard.ts';
+import type { Caller } from '../identity/caller.ts';
+import { ndjsonOf } from './ndjson.ts';
+import type { Sessions } from './sessions.ts';
+
+export const SESSIONS = Symbol('sessions');
+
+/** Routes of sessions. */
+@Controller('v1/sessions')
+export class SessionsController {
+  constructor(@Inject(SESSIONS) private readonly sessions: Sessions) {}
+
+  @Post()
+  @HttpCode(201)
+  open(
+    @Body(new ZodPipe(openSessionRequestSchema)) body: z.output<typeof openSessionRequestSchema>,
+    @CurrentCaller() caller: Caller,
+    @Ip() address: string,
+  ): Promise<OpenSessionResponse> {
+    return this.sessions.open(caller, body, address);
+  }
+
+  @Get()
+  list(
+    @Query(new ZodPipe(listSessionsQuerySchema)) query: z.output<typeof listSessionsQuerySchema>,
+    @CurrentCaller() caller: Caller,
+  ): Promise<Session[]> {
+    return this.sessions.list(caller, query);
+  }
+
+  @Get(':id')
+  show(@Param('id') id: string, @CurrentCaller() caller: Caller): Promise<Session> {
+    return this.sessions.show(caller, id);
+  }
+
+  @Get(':id/events')
+  async events(@Param('id') id: string, @CurrentCaller() caller: Caller): Promise<StreamableFile> {
+    const events = await this.sessions.events(caller, id);
+    return new StreamableFile(Readable.from(ndjsonOf(events)), { type: 'application/x-ndjson' });
+  }
+
+  @Post(':id/kill')
+  @HttpCode(204)
+  kill(
+    @Param('id') id: string,
+    @Body(new ZodPipe(killSessionRequestSchema)) { reason }: z.output<typeof killSessionRequestSchema>,
+    @CurrentCaller() caller: Caller,
+  ): Promise<void> {
+    return this.sessions.kill(caller, id, reason);
+  }
+}

@@ -1,0 +1,36 @@
+import { type AgentRepository, createAgentRepository } from './agents.ts';
+import { type AnchorRepository, createAnchorRepository } from './anchors.ts';
+import { type ApprovalRepository, createApprovalRepository } from './approvals.ts';
+import { type AuditRepository, createAuditRepository } from './audit.ts';
+import { type ConnectionRepository, createConnectionRepository } from './connections.ts';
+import type { Store } from './open-store.ts';
+import { createPolicyRepository, type PolicyRepository } from './policies.ts';
+import { createContentSeal } from './sealed-content.ts';
+import { createSessionRepository, type SessionRepository } from './sessions.ts';
+import { createUserRepository, type UserRepository } from './users.ts';
+
+/** All that the store offers to the capabilities. */
+export interface Repositories {
+  readonly users: UserRepository;
+  readonly connections: ConnectionRepository;
+  readonly policies: PolicyRepository;
+  readonly agents: AgentRepository;
+  readonly sessions: SessionRepository;
+  readonly approvals: ApprovalRepository;
+  readonly audit: AuditRepository;
+  readonly anchors: AnchorRepository;
+}
+
+/** Makes the repositories of a store. `contentKey` (32 bytes) seals statements and parameters. */
+export function createRepositories(store: Pick<Store, 'db'>, contentKey: Buffer): Repositories {
+  return {
+    users: createUserRepository(store),
+    connections: createConnectionRepository(store),
+    policies: createPolicyRepository(store),
+    agents: createAgentRepository(store),
+    sessions: createSessionRepository(store),
+    approvals: createApprovalRepository(store, createContentSeal(contentKey)),
+    audit: createAuditRepository(store),
+    anchors: createAnchorRepository(store),
+  };
+}
