@@ -31,6 +31,8 @@ export interface AnalysisRequest {
   readonly objects: SessionObjects;
   /** OIDs of catalog relations are looked up in the catalog of this version, which must have been loaded. */
   readonly catalogVersion: string;
+  /** The session's standard_conforming_strings; absent = on. Off: texts with backslashes in '…' are refused. */
+  readonly standardConformingStrings?: boolean;
 }
 
 /** One statement of the text, in order. */

@@ -6,10 +6,12 @@ export interface CatalogRelation {
   /** pg_class.relkind: r table, v view, m materialized view, p partitioned table, f foreign table, S sequence, t toast, c composite. */
   readonly kind: string;
   readonly columns: readonly CatalogColumn[];
-  /** pg_get_viewdef for views and materialized views, else null. */
+  /** pg_get_viewdef for views and materialized views, else null. Written with search_path = pg_catalog, so every other name is qualified. */
   readonly definition: string | null;
   /** OIDs of the parents by inheritance or partitioning. */
   readonly parents: readonly number[];
+  /** The relation has rewrite rules besides a view's own: a write to it may do anything. Absent = false. */
+  readonly rules?: boolean;
 }
 export interface CatalogColumn {
   readonly name: string;
@@ -19,6 +21,8 @@ export interface CatalogColumn {
   readonly typeModifier: number;
   /** pg_get_expr of a generated column, else null. */
   readonly generated: string | null;
+  /** pg_attribute.attnotnull. Absent = false. */
+  readonly notNull?: boolean;
 }
 /** A function, operator function or aggregate outside pg_catalog (those are known by the analysis itself). */
 export interface CatalogFunction {
@@ -28,6 +32,13 @@ export interface CatalogFunction {
   readonly language: string;
   readonly body: string | null;
   readonly volatility: string;
+  /** Name of the extension that owns it, else null or absent. */
+  readonly extension?: string | null;
+}
+/** Column names of a pg_catalog function that returns records, for `SELECT * FROM f()`. */
+export interface CatalogRecordFunction {
+  readonly name: string;
+  readonly columns: readonly string[];
 }
 /** What the analysis knows of one database of one target. */
 export interface Catalog {
@@ -38,12 +49,15 @@ export interface Catalog {
   readonly database: string;
   readonly relations: readonly CatalogRelation[];
   readonly functions: readonly CatalogFunction[];
-  /** Operators, casts and types outside pg_catalog by qualified name: using them makes a statement opaque. */
+  /** Operators outside pg_catalog that do not belong to a plain extension: using them makes a statement opaque. */
   readonly operators: readonly { readonly schema: string; readonly name: string }[];
+  /** Types outside pg_catalog. An array type has the kind of its elements; kinds are those of pg_type.typtype. A type with a cast function outside pg_catalog has the kind `x`. */
   readonly types: readonly {
     readonly oid: number;
     readonly schema: string;
     readonly name: string;
     readonly kind: string;
   }[];
+  /** Absent = none known. */
+  readonly recordFunctions?: readonly CatalogRecordFunction[];
 }

@@ -1,0 +1,286 @@
+import {
+  type A_Expr,
+  type A_Indirection,
+  type ColumnRefNode,
+  type FuncCall,
+  type Node,
+  type OpenNode,
+  openNode,
+  qualifiedName,
+  type SelectStmt,
+  type SubLink,
+  stringList,
+  stringValue,
+  type TypeName,
+} from './ast.ts';
+import type { Context } from './context.ts';
+import { callValue } from './function-calls.ts';
+import { clearValue, mixed, type NamedProvenance, opaqueValue, type Provenance, rowValue } from './provenance.ts';
+import { noteColumnRead } from './relations.ts';
+import { columnOf, rowOf, type Scope, type Source } from './scope.ts';
+import { selectColumns } from './select.ts';
+import { grammarSince, systemColumns } from './system-knowledge.ts';
+
+/** Where the value of an expression comes from. Any node that is not known here is tainted by everything inside it. */
+export function expressionValue(context: Context, scope: Scope, node: unknown): Provenance {
+  const open = openNode(node);
+  if (open === null) return clearValue;
+  noteGrammar(context, open.tag);
+  const handler = Object.hasOwn(handlers, open.tag) ? handlers[open.tag] : undefined;
+  return handler === undefined ? childrenValue(context, scope, open.body) : handler(context, scope, open.body);
+}
+
+/** All values inside a list of expressions. */
+export function listValue(context: Context, scope: Scope, nodes: readonly Node[] | undefined): Provenance {
+  return mixed((nodes ?? []).map((node) => expressionValue(context, scope, node)));
+}
+
+/** Notes that the value decides on rows or their order without being delivered. */
+export function noteInfluence(context: Context, scope: Scope, nodes: Node | readonly Node[] | undefined): void {
+  if (nodes === undefined) return;
+  const list: readonly Node[] = Array.isArray(nodes) ? nodes : [nodes as Node];
+  context.findings.addInfluence(listValue(context, scope, list));
+}
+
+type Handler = (context: Context, scope: Scope, body: Record<string, unknown>) => Provenance;
+
+const handlers: Readonly<Record<string, Handler>> = {
+  A_Const: () => clearValue,
+  ParamRef: () => clearValue,
+  SQLValueFunction: () => clearValue,
+  SetToDefault: () => clearValue,
+  MergeSupportFunc: () => clearValue,
+  CurrentOfExpr: () => clearValue,
+  ColumnRef: (context, scope, body) => columnRefValue(context, scope, body as ColumnRefNode),
+  A_Indirection: (context, scope, body) => indirectionValue(context, scope, body as A_Indirection),
+  FuncCall: (context, scope, body) => callValue(context, scope, body as FuncCall),
+  SubLink: (context, scope, body) => subLinkValue(context, scope, body as SubLink),
+  SelectStmt: (context, scope, body) => subqueryValue(context, scope, body as SelectStmt),
+  RowExpr: (context, scope, body) => rowExprValue(context, scope, body as { args?: Node[] }),
+  A_Expr: (context, scope, body) => {
+    noteOperators(context, body as A_Expr);
+    return childrenValue(context, scope, body);
+  },
+  TypeCast: (context, scope, body) => {
+    const cast = body as { arg?: Node; typeName?: TypeName };
+    noteType(context, cast.typeName);
+    const value = mixed([expressionValue(context, scope, cast.arg)]);
+    return castsToRow(context, cast.typeName) ? { ...value, composite: true } : value;
+  },
+  CollateClause: (context, scope, body) => expressionValue(context, scope, body['arg']),
+  GroupingFunc: (context, scope, body) => {
+    noteInfluence(context, scope, body['args'] as Node[] | undefined);
+    return clearValue;
+  },
+  SortBy: (context, scope, body) => {
+    noteOperator(context, body['useOp'] as Node[] | undefined);
+    return expressionValue(context, scope, body['node']);
+  },
+  RangeVar: (context) => unexpected(context, 'a relation inside an expression'),
+};
+
+function unexpected(context: Context, what: string): Provenance {
+  context.findings.opaque.add(`${what} cannot be followed`);
+  return opaqueValue;
+}
+
+/** Everything inside a node of any shape. */
+function childrenValue(context: Context, scope: Scope, body: Record<string, unknown>): Provenance {
+  const values: Provenance[] = [];
+  collect(context, scope, body, values);
+  return mixed(values);
+}
+
+function collect(context: Context, scope: Scope, value: unknown, into: Provenance[]): void {
+  if (typeof value !== 'object' || value === null) return;
+  if (Array.isArray(value)) {
+    for (const item of value) collect(context, scope, item, into);
+    return;
+  }
+  for (const key in value) {
+    const child = (value as Record<string, unknown>)[key];
+    if (typeof child !== 'object' || child === null) continue;
+    // The tags of nodes begin with a capital letter, the names of fields do not.
+    if (key.charCodeAt(0) <= 90) {
+      into.push(expressionValue(context, scope, value));
+      return;
+    }
+    if (key === 'typeName') noteType(context, child as TypeName);
+    else collect(context, scope, child, into);
+  }
+}
+
+function noteGrammar(context: Context, tag: string): void {
+  const since = Object.hasOwn(grammarSince, tag) ? grammarSince[tag] : undefined;
+  if (since !== undefined && context.index.major < since) {
+    context.findings.opaque.add(`the syntax of ${tag} means a function call on a server before version ${since}`);
+  }
+}
+
+function columnRefValue(context: Context, scope: Scope, node: ColumnRefNode): Provenance {
+  const fields = node.fields ?? [];
+  const parts = stringList(fields);
+  const star = parts.length < fields.length;
+  if (star) return starValue(context, scope, parts);
+  const last = parts.at(-1) ?? '';
+  if (parts.length === 1) return bareName(context, scope, last);
+  const source = scope.findSource(parts.length > 2 ? (parts.at(-3) ?? null) : null, parts.at(-2) ?? '');
+  if (source === null) return notFound(context, parts.join('.'));
+  return sourceColumn(context, source, last);
+}
+
+/** `a.*` as a value (in a function's arguments or ROW): the whole row. */
+function starValue(context: Context, scope: Scope, parts: readonly string[]): Provenance {
+  if (parts.length === 0) {
+    const visible = scope.sources.filter((source) => source.columnsVisible);
+    return noted(context, { ...mixed(visible.map(rowOf)), composite: true });
+  }
+  const source = scope.findSource(parts.length > 1 ? (parts.at(-2) ?? null) : null, parts.at(-1) ?? '');
+  return source === null ? notFound(context, `${parts.join('.')}.*`) : noted(context, rowOf(source));
+}
+
+function noted(context: Context, value: Provenance): Provenance {
+  noteColumnRead(context, value);
+  return value;
+}
+
+function bareName(context: Context, scope: Scope, name: string): Provenance {
+  const column = scope.findColumn(name);
+  if (column !== null) return noted(context, column);
+  const source = scope.findSource(null, name);
+  if (source !== null) return noted(context, rowOf(source));
+  if (systemColumns.has(name) || (name === 'oid' && scope.sources.length > 0)) return clearValue;
+  return notFound(context, name);
+}
+
+function sourceColumn(context: Context, source: Source, name: string): Provenance {
+  const column = columnOf(source, name);
+  if (column !== null) return noted(context, column);
+  if (systemColumns.has(name)) return clearValue;
+  if (source.rest !== null) return source.rest;
+  // `u.f` is also a way to call f(u).
+  return callLike(context, source, name);
+}
+
+function callLike(context: Context, source: Source, name: string): Provenance {
+  if (context.index.userFunctions(null, name, context.searchPath).length > 0) {
+    context.findings.opaque.add(`function ${name}() is not the server's own`);
+    return opaqueValue;
+  }
+  if (name === 'oid' && context.index.major < 12) return clearValue;
+  const row = noted(context, rowOf(source));
+  return row.origins.size === 0 && !row.opaque ? notFound(context, `${source.name ?? ''}.${name}`) : mixed([row]);
+}
+
+function notFound(context: Context, name: string): Provenance {
+  context.findings.opaque.add(`column ${name} was not found in the known catalog`);
+  return opaqueValue;
+}
+
+/** `(row).field`, `(row).*`, `array[i]`. */
+function indirectionValue(context: Context, scope: Scope, node: A_Indirection): Provenance {
+  const values: Provenance[] = [];
+  let value = expressionValue(context, scope, node.arg);
+  for (const step of node.indirection ?? []) {
+    const field = stringValue(step);
+    if (field === null) {
+      const inside =
+        openNode(step)?.tag === 'A_Indices' ? childrenValue(context, scope, openNode(step)?.body ?? {}) : clearValue;
+      values.push(inside);
+      value = { ...mixed([value]), composite: value.composite };
+      continue;
+    }
+    const known = value.row?.find(({ name }) => name === field);
+    if (known === undefined) callField(context, field);
+    value = known?.value ?? { ...mixed([value]), composite: value.composite };
+  }
+  const taint = mixed(values);
+  return taint.origins.size === 0 && !taint.opaque ? value : mixed([value, taint]);
+}
+
+function callField(context: Context, field: string): void {
+  if (context.index.userFunctions(null, field, context.searchPath).length === 0) return;
+  context.findings.opaque.add(`function ${field}() is not the server's own`);
+}
+
+function rowExprValue(context: Context, scope: Scope, node: { args?: Node[] }): Provenance {
+  const args = node.args ?? [];
+  const fields = args.map(
+    (arg, at): NamedProvenance => ({ name: `f${at + 1}`, value: expressionValue(context, scope, arg) }),
+  );
+  const hasStar = args.some((arg) => isStar(openNode(arg)));
+  return hasStar ? { ...mixed(fields.map(({ value }) => value)), composite: true } : rowValue(fields, true);
+}
+
+/** Whether a node is `*`, `a.*` or `(x).*`. */
+export function isStar(open: OpenNode | null): boolean {
+  if (open === null) return false;
+  const steps =
+    open.tag === 'ColumnRef' ? open.body['fields'] : open.tag === 'A_Indirection' ? open.body['indirection'] : null;
+  return Array.isArray(steps) && openNode(steps.at(-1))?.tag === 'A_Star';
+}
+
+function subLinkValue(context: Context, scope: Scope, link: SubLink): Provenance {
+  noteOperator(context, link.operName);
+  const query = openNode(link.subselect);
+  if (query?.tag !== 'SelectStmt') return unexpected(context, 'a sub-select of this kind');
+  const { columns } = selectColumns(context, scope, query.body as SelectStmt);
+  if (link.subLinkType === 'EXISTS_SUBLINK') {
+    for (const { value } of columns) context.findings.addInfluence(value);
+    return clearValue;
+  }
+  const first = columns[0]?.value ?? clearValue;
+  if (link.subLinkType === 'EXPR_SUBLINK' && columns.length === 1) return first;
+  const composite = columns.some(({ value }) => value.composite);
+  const all = mixed([expressionValue(context, scope, link.testexpr), ...columns.map(({ value }) => value)]);
+  return { ...all, composite };
+}
+
+function subqueryValue(context: Context, scope: Scope, query: SelectStmt): Provenance {
+  return mixed(selectColumns(context, scope, query).columns.map(({ value }) => value));
+}
+
+/** Operators by the meaning of the construct: BETWEEN and IN use the ordinary comparison operators. */
+function noteOperators(context: Context, node: A_Expr): void {
+  switch (node.kind) {
+    case 'AEXPR_BETWEEN':
+    case 'AEXPR_NOT_BETWEEN':
+    case 'AEXPR_BETWEEN_SYM':
+    case 'AEXPR_NOT_BETWEEN_SYM':
+      for (const name of ['>=', '<=', '<', '>']) noteOperatorName(context, null, name);
+      return;
+    default:
+      noteOperator(context, node.name);
+  }
+}
+
+/** Notes an operator that is not the server's own. */
+export function noteOperator(context: Context, names: readonly Node[] | undefined): void {
+  if (names === undefined || names.length === 0) return;
+  const { schema, name } = qualifiedName(names);
+  noteOperatorName(context, schema, name);
+}
+
+function noteOperatorName(context: Context, schema: string | null, name: string): void {
+  if (schema === 'pg_catalog') return;
+  if (schema !== null || context.index.userOperator(schema, name, context.searchPath)) {
+    context.findings.opaque.add(`operator ${name} is not the server's own`);
+  }
+}
+
+/** Notes a cast to a type whose input or cast runs code that is not the server's own. */
+export function noteType(context: Context, type: TypeName | undefined): void {
+  const { schema, name } = qualifiedName(type?.names);
+  if (schema === 'pg_catalog') return;
+  const kind = context.index.userType(schema, name, context.searchPath);
+  if (kind === 'x') context.findings.opaque.add(`casts of type ${name} run functions that are not the server's own`);
+}
+
+function castsToRow(context: Context, type: TypeName | undefined): boolean {
+  const { schema, name } = qualifiedName(type?.names);
+  if (schema === 'pg_catalog') return name === 'record';
+  return context.index.relation(schema, name, context.searchPath) !== null ||
+    context.index.userType(schema, name, context.searchPath) === 'c'
+    ? true
+    : name === 'record';
+}

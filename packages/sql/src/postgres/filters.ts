@@ -1,0 +1,65 @@
+import type { WhereState } from '@weir/policy';
+import { type Node, openNode } from './ast.ts';
+import type { Context } from './context.ts';
+import { expressionValue } from './expressions.ts';
+import { areComplements, leafTruth } from './predicates.ts';
+import type { Scope } from './scope.ts';
+
+/** What is known of a predicate for every row: always true, never true (false or NULL), or it depends on the row. */
+export type Truth = 'always' | 'never' | 'depends';
+
+/**
+ * State of a WHERE clause. `hits` counts the lookups of columns that make a predicate a filter (those of the target of a write, those of any
+ * source of a SELECT): a predicate that looks up none lets all rows through or none, so it does not count as a filter. Notes the influence.
+ */
+export function filterState(context: Context, scope: Scope, where: Node | undefined, hits: () => number): WhereState {
+  if (where === undefined) return 'none';
+  return truthOf(context, scope, where, hits) === 'always' ? 'always-true' : 'effective';
+}
+
+function truthOf(context: Context, scope: Scope, node: Node, hits: () => number): Truth {
+  const open = openNode(node);
+  if (open?.tag === 'CurrentOfExpr') return 'depends';
+  if (open?.tag === 'BoolExpr') {
+    const args = (open.body['args'] as Node[] | undefined) ?? [];
+    const truths = args.map((arg) => truthOf(context, scope, arg, hits));
+    return combineTruths(String(open.body['boolop']), truths, args);
+  }
+  if (open?.tag === 'BooleanTest') return booleanTest(context, scope, open.body, hits);
+  const before = hits();
+  context.findings.addInfluence(expressionValue(context, scope, node));
+  const refersToRow = hits() > before;
+  const known = leafTruth(context, scope, node);
+  if (known !== null) return known;
+  return refersToRow ? 'depends' : 'always';
+}
+
+function combineTruths(operator: string, truths: readonly Truth[], args: readonly Node[]): Truth {
+  switch (operator) {
+    case 'NOT_EXPR':
+      return truths[0] === 'always' ? 'never' : truths[0] === 'never' ? 'always' : 'depends';
+    case 'AND_EXPR':
+      if (truths.includes('never')) return 'never';
+      return truths.includes('depends') ? 'depends' : 'always';
+    default:
+      if (truths.includes('always') || areComplements(args)) return 'always';
+      return truths.includes('depends') ? 'depends' : 'never';
+  }
+}
+
+/** `p IS TRUE`, `p IS NOT FALSE`, `p IS NOT UNKNOWN`… */
+function booleanTest(context: Context, scope: Scope, body: Record<string, unknown>, hits: () => number): Truth {
+  const inner = truthOf(context, scope, body['arg'] as Node, hits);
+  switch (body['booltesttype']) {
+    case 'IS_TRUE':
+    case 'IS_NOT_FALSE':
+      return inner;
+    case 'IS_FALSE':
+    case 'IS_NOT_TRUE':
+      return inner === 'always' ? 'never' : inner === 'never' ? 'always' : 'depends';
+    case 'IS_UNKNOWN':
+      return inner === 'depends' ? 'depends' : 'never';
+    default:
+      return 'always';
+  }
+}

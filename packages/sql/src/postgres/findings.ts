@@ -1,0 +1,72 @@
+import type { ColumnRef, StatementFacts, StatementKind, TableEffectKind, WhereState } from '@weir/policy';
+import type { SessionChange } from '../analysis.ts';
+import type { Provenance } from './provenance.ts';
+
+type FilterFact = StatementFacts['filters'][number];
+type CopyFact = StatementFacts['copies'][number];
+
+/** What has been found out about one statement so far. Adding the same thing twice changes nothing, so parts may be walked again. */
+export class Findings {
+  readonly tables = new Map<string, { schema: string; table: string; effects: Set<TableEffectKind> }>();
+  readonly functions = new Map<string, { schema: string; name: string }>();
+  /** By the tree node that names the relation. */
+  readonly filters = new Map<object, FilterFact[]>();
+  readonly influence = new Set<ColumnRef>();
+  readonly kinds = new Set<StatementKind>();
+  readonly copies = new Map<string, CopyFact>();
+  readonly opaque = new Set<string>();
+  readonly settings: { name: string; value: string | null }[] = [];
+  readonly changes: SessionChange[] = [];
+  readonly unknownRelations = new Set<string>();
+
+  addEffect(schema: string, table: string, effect: TableEffectKind): void {
+    const key = `${schema}\0${table}`;
+    const known = this.tables.get(key);
+    if (known) known.effects.add(effect);
+    else this.tables.set(key, { schema, table, effects: new Set([effect]) });
+  }
+
+  addFunction(schema: string, name: string): void {
+    this.functions.set(`${schema}\0${name}`, { schema, name });
+  }
+
+  addInfluence(value: Provenance): void {
+    for (const origin of value.origins) this.influence.add(origin);
+  }
+
+  addFilter(
+    node: object,
+    kind: FilterFact['kind'],
+    relations: readonly { schema: string; name: string }[],
+    where: WhereState,
+    limit: number | null,
+  ): void {
+    this.filters.set(
+      node,
+      relations.map(({ schema, name }) => ({ kind, schema, table: name, where, limit })),
+    );
+  }
+
+  /** Values stored in `to` (null: a place that is no column). Copies of a column onto itself are left out. */
+  addCopies(value: Provenance, to: ColumnRef | null): void {
+    for (const from of value.origins) {
+      if (to !== null && from.schema === to.schema && from.table === to.table && from.column === to.column) continue;
+      this.copies.set(JSON.stringify([from.schema, from.table, from.column, to?.schema, to?.table, to?.column]), {
+        from,
+        to,
+      });
+    }
+    if (value.opaque) this.opaque.add('values of unknown origin would be stored');
+  }
+
+  /** Adds what the definition of a view does. */
+  absorb(other: Findings): void {
+    for (const { schema, table, effects } of other.tables.values()) {
+      for (const effect of effects) this.addEffect(schema, table, effect);
+    }
+    for (const { schema, name } of other.functions.values()) this.addFunction(schema, name);
+    for (const origin of other.influence) this.influence.add(origin);
+    for (const reason of other.opaque) this.opaque.add(reason);
+    for (const name of other.unknownRelations) this.unknownRelations.add(name);
+  }
+}

@@ -1,0 +1,97 @@
+import { constantValue, type FuncCall, type Node, qualifiedName } from './ast.ts';
+import type { Context } from './context.ts';
+import { expressionValue, listValue, noteInfluence } from './expressions.ts';
+import { clearValue, mixed, opaqueValue, type Provenance } from './provenance.ts';
+import type { Scope } from './scope.ts';
+import { deliveringFunctions, meaningfulSettings, opaqueFunction, plainExtensions } from './system-knowledge.ts';
+
+/** What a call means: the server's own function, one through which values flow the same way, or code of a user. */
+export interface ResolvedCall {
+  readonly schema: string;
+  readonly name: string;
+  /** The server's own. */
+  readonly builtin: boolean;
+  /** Why it cannot be followed; null when values flow from the arguments to the result alone. */
+  readonly opaque: string | null;
+}
+
+/** Resolves a call by name as far as the name goes: when an overload of a user's may be meant, it is. */
+export function resolveCall(context: Context, names: readonly Node[] | undefined): ResolvedCall {
+  const { schema: given, name } = qualifiedName(names);
+  const schema = given === 'pg_catalog' && name === 'json_object' && context.index.major < 16 ? null : given;
+  if (schema === 'pg_catalog' || schema === 'information_schema') {
+    return { schema, name, builtin: true, opaque: opaqueFunction(name) };
+  }
+  const candidates = context.index.userFunctions(schema, name, context.searchPath);
+  const untrusted = candidates.find((fn) => !isTrusted(context, fn));
+  const found = untrusted ?? candidates[0];
+  if (found === undefined) {
+    if (schema === null) return { schema: 'pg_catalog', name, builtin: true, opaque: opaqueFunction(name) };
+    return { schema, name, builtin: false, opaque: `function ${schema}.${name}() is not in the known catalog` };
+  }
+  const reason =
+    untrusted === undefined ? opaqueFunction(name) : `function ${found.schema}.${name}() is not the server's own`;
+  return { schema: found.schema, name, builtin: false, opaque: reason };
+}
+
+function isTrusted(
+  context: Context,
+  fn: { schema: string; name: string; language: string; extension?: string | null },
+): boolean {
+  if (context.trustedFunctions.has(`${fn.schema}.${fn.name}`)) return true;
+  return plainExtensions.includes(fn.extension ?? '') && fn.language !== 'plpgsql';
+}
+
+/** Where the result of a call comes from; notes the function, what it decides by, and what it does to the session. */
+export function callValue(context: Context, scope: Scope, call: FuncCall): Provenance {
+  const resolved = resolveCall(context, call.funcname);
+  context.findings.addFunction(resolved.schema, resolved.name);
+  if (resolved.opaque !== null) context.findings.opaque.add(resolved.opaque);
+  const args = (call.args ?? []).map((arg) => expressionValue(context, scope, arg));
+  const ordered = listValue(context, scope, call.agg_order);
+  noteInfluence(context, scope, call.agg_filter);
+  if (call.over !== undefined) {
+    const { partitionClause, orderClause, startOffset, endOffset } = call.over;
+    noteInfluence(context, scope, [...(partitionClause ?? []), ...(orderClause ?? [])]);
+    noteInfluence(context, scope, startOffset);
+    noteInfluence(context, scope, endOffset);
+  }
+  if (!call.agg_within_group) context.findings.addInfluence(ordered);
+  const value = mixed(call.agg_within_group ? [...args, ordered] : args);
+  if (resolved.builtin) noteDelivery(context, resolved.name, call.args ?? [], args);
+  if (resolved.builtin && resolved.name === 'count') {
+    context.findings.addInfluence(value);
+    return value.opaque ? opaqueValue : clearValue;
+  }
+  return resolved.opaque === null ? value : { ...value, opaque: true };
+}
+
+function noteDelivery(context: Context, name: string, args: readonly Node[], values: readonly Provenance[]): void {
+  if (name === 'set_config') noteSetConfig(context, args, values);
+  if (!deliveringFunctions.has(name)) return;
+  const value = mixed(values);
+  context.findings.addCopies(value, null);
+}
+
+/** Names of settings may come from pg_settings (pg_dump asks so whether one exists). */
+function fromSettings(value: Provenance | undefined): boolean {
+  if (value === undefined || value.opaque) return false;
+  return [...value.origins].every(({ schema, table }) => schema === 'pg_catalog' && table === 'pg_settings');
+}
+
+function noteSetConfig(context: Context, args: readonly Node[], values: readonly Provenance[]): void {
+  const name = constantValue(args[0]);
+  const value = constantValue(args[1]);
+  const parameter = 'ParamRef' in (args[1] ?? {});
+  if ((name === null && !fromSettings(values[0])) || (value === null && !parameter)) {
+    context.findings.opaque.add('set_config() with computed arguments stores a value that a later statement can read');
+  }
+  const setting = name === null ? '*' : name.text.toLowerCase();
+  noteSetting(context, setting, value === null || value.kind === 'null' ? null : value.text);
+}
+
+/** Notes a change of a setting and, when it changes what statements mean, that the environment must be asked for again. */
+export function noteSetting(context: Context, name: string, value: string | null): void {
+  context.findings.settings.push({ name, value });
+  if (name === '*' || meaningfulSettings.has(name)) context.findings.changes.push({ change: 'environment' });
+}

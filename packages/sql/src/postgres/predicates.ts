@@ -1,0 +1,289 @@
+import { bodyOf, type Constant, constantValue, type Node, openNode, type SelectStmt, stringList } from './ast.ts';
+import type { Context } from './context.ts';
+import type { Truth } from './filters.ts';
+import type { Scope } from './scope.ts';
+
+/** Truth of a single predicate where its form alone tells; null when it does not. */
+export function leafTruth(context: Context, scope: Scope, node: Node): Truth | null {
+  const constant = constantValue(node);
+  if (constant !== null) return constantTruth(constant);
+  const open = openNode(node);
+  switch (open?.tag) {
+    case 'A_Expr':
+      return comparisonTruth(context, scope, open.body);
+    case 'NullTest':
+      return nullTestTruth(scope, open.body);
+    case 'SubLink':
+      return subLinkTruth(scope, open.body);
+    case 'CoalesceExpr':
+      return coalesceTruth(context, scope, (open.body['args'] as Node[] | undefined) ?? []);
+    case 'CaseExpr':
+      return caseTruth(context, scope, open.body);
+    case 'TypeCast':
+      return leafTruth(context, scope, open.body['arg'] as Node);
+    default:
+      return null;
+  }
+}
+
+function constantTruth(constant: Constant): Truth {
+  if (constant.kind === 'null') return 'never';
+  return /^(t|1|true|yes|on|y)$/i.test(constant.text.trim()) ? 'always' : 'never';
+}
+
+/** Without location fields, so that two spellings of one expression are equal. */
+function shape(node: unknown): string {
+  return JSON.stringify(node, (key, value: unknown) => (key === 'location' ? undefined : value));
+}
+
+function same(a: unknown, b: unknown): boolean {
+  return shape(simplify(a)) === shape(simplify(b));
+}
+
+/** Drops operations that change nothing: `+ 0`, `* 1`, `|| ''`, unary plus. */
+function simplify(node: unknown): unknown {
+  const open = openNode(node);
+  if (open?.tag !== 'A_Expr') return node;
+  const operator = stringList(open.body['name'] as Node[] | undefined).at(-1);
+  const left = open.body['lexpr'] as Node | undefined;
+  const right = open.body['rexpr'] as Node | undefined;
+  if (left === undefined) return operator === '+' ? simplify(right) : node;
+  const neutral: Readonly<Record<string, string>> = { '+': '0', '-': '0', '*': '1', '/': '1', '||': '' };
+  const unit = neutral[operator ?? ''];
+  if (unit === undefined) return node;
+  if (constantValue(right)?.text === unit) return simplify(left);
+  const commutes = operator === '+' || operator === '*' || operator === '||';
+  return commutes && constantValue(left)?.text === unit ? simplify(right) : node;
+}
+
+/** Numbers of constant arithmetic; null when it is none. */
+function numberOf(node: unknown): number | null {
+  const constant = constantValue(node as Node);
+  if (constant !== null)
+    return constant.kind === 'null' || constant.text.trim() === '' ? null : finite(Number(constant.text));
+  const open = openNode(node);
+  if (open?.tag !== 'A_Expr') return null;
+  const right = numberOf(open.body['rexpr']);
+  const left = open.body['lexpr'] === undefined ? 0 : numberOf(open.body['lexpr']);
+  if (left === null || right === null) return null;
+  switch (stringList(open.body['name'] as Node[] | undefined).at(-1)) {
+    case '+':
+      return left + right;
+    case '-':
+      return left - right;
+    case '*':
+      return left * right;
+    default:
+      return null;
+  }
+}
+
+function finite(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
+}
+
+function compare(operator: string, order: number): Truth | null {
+  switch (operator) {
+    case '=':
+      return order === 0 ? 'always' : 'never';
+    case '<>':
+    case '!=':
+      return order !== 0 ? 'always' : 'never';
+    case '<':
+      return order < 0 ? 'always' : 'never';
+    case '<=':
+      return order <= 0 ? 'always' : 'never';
+    case '>':
+      return order > 0 ? 'always' : 'never';
+    case '>=':
+      return order >= 0 ? 'always' : 'never';
+    default:
+      return null;
+  }
+}
+
+function comparisonTruth(context: Context, scope: Scope, body: Record<string, unknown>): Truth | null {
+  const left = body['lexpr'] as Node | undefined;
+  const right = body['rexpr'] as Node | undefined;
+  const operator = stringList(body['name'] as Node[] | undefined).at(-1) ?? '';
+  switch (body['kind']) {
+    case 'AEXPR_OP':
+      return operatorTruth(operator, left, right);
+    case 'AEXPR_NOT_DISTINCT':
+      return same(left, right) ? 'always' : null;
+    case 'AEXPR_DISTINCT':
+      if (same(left, right)) return 'never';
+      return constantValue(right)?.kind === 'null'
+        ? nullTestTruth(scope, { arg: left, nulltesttype: 'IS_NOT_NULL' })
+        : null;
+    case 'AEXPR_LIKE':
+    case 'AEXPR_ILIKE':
+      if (same(left, right)) return 'always';
+      return operator.startsWith('!') ? null : likeTruth(right);
+    case 'AEXPR_IN':
+      return inTruth(operator, left, right);
+    case 'AEXPR_BETWEEN':
+    case 'AEXPR_BETWEEN_SYM': {
+      const bounds = bodyOf<{ items?: Node[] }>(right, 'List')?.items ?? [];
+      return bounds.every((bound) => same(bound, left)) ? 'always' : betweenTruth(left, bounds);
+    }
+    default:
+      return null;
+  }
+}
+
+function betweenTruth(left: Node | undefined, bounds: readonly Node[]): Truth | null {
+  const [value, low, high] = [numberOf(left), numberOf(bounds[0]), numberOf(bounds[1])];
+  if (low !== null && high !== null && low <= -2_147_483_648 && high >= 2_147_483_647) return 'always';
+  if (value === null || low === null || high === null) return null;
+  return value >= low && value <= high ? 'always' : 'never';
+}
+
+function operatorTruth(operator: string, left: Node | undefined, right: Node | undefined): Truth | null {
+  if (left === undefined || right === undefined) return null;
+  if (isNull(left) || isNull(right)) return 'never';
+  if (same(left, right)) return sameOperands(operator);
+  if (isNeverNegative(left) && isZeroOrLess(right, operator)) return 'always';
+  if (operator === '~' || operator === '~*')
+    return constantValue(right) !== null && matchesAll(constantValue(right)?.text ?? 'x') ? 'always' : null;
+  if (operator === '~~' || operator === '~~*') return likeTruth(right);
+  const [a, b] = [numberOf(left), numberOf(right)];
+  if (a !== null && b !== null) return compare(operator, a - b);
+  const [x, y] = [constantValue(left), constantValue(right)];
+  if (x === null || y === null) return null;
+  return operator === '=' || operator === '<>' || operator === '!='
+    ? compare(operator, x.text === y.text ? 0 : 1)
+    : null;
+}
+
+function isNull(node: Node): boolean {
+  return constantValue(node)?.kind === 'null';
+}
+
+/** `x op x`; NULL makes it unknown, which still lets every other row through. */
+function sameOperands(operator: string): Truth | null {
+  if (['=', '<=', '>=', '~~', '~~*', '@>', '<@', '&&'].includes(operator)) return 'always';
+  return ['<>', '!=', '<', '>'].includes(operator) ? 'never' : null;
+}
+
+const neverNegative = new Set([
+  'length',
+  'char_length',
+  'character_length',
+  'octet_length',
+  'bit_length',
+  'abs',
+  'cardinality',
+]);
+
+function isNeverNegative(node: Node): boolean {
+  const call = bodyOf<{ funcname?: Node[] }>(node, 'FuncCall');
+  return call !== null && neverNegative.has(stringList(call.funcname).at(-1) ?? '');
+}
+
+function isZeroOrLess(node: Node, operator: string): boolean {
+  const value = numberOf(node);
+  if (value === null) return false;
+  return (operator === '>=' && value <= 0) || (operator === '>' && value < 0) || (operator === '<>' && value < 0);
+}
+
+function likeTruth(pattern: Node | undefined): Truth | null {
+  const constant = constantValue(pattern);
+  return constant !== null && /^%+$/.test(constant.text) ? 'always' : null;
+}
+
+function matchesAll(pattern: string): boolean {
+  return /^(\^?(\(?\.\*\??\)?)?\$?|\^|\.\{0,\}|\(\))$/.test(pattern);
+}
+
+function inTruth(operator: string, left: Node | undefined, right: Node | undefined): Truth | null {
+  const items = bodyOf<{ items?: Node[] }>(right, 'List')?.items ?? [];
+  if (operator !== '=') return items.some((item) => same(item, left)) ? 'never' : null;
+  if (items.some((item) => same(item, left))) return 'always';
+  const value = constantValue(left);
+  if (value === null || !items.every((item) => constantValue(item) !== null)) return null;
+  return items.some((item) => constantValue(item)?.text === value.text) ? 'always' : 'never';
+}
+
+function nullTestTruth(scope: Scope, body: Record<string, unknown>): Truth | null {
+  const arg = body['arg'] as Node | undefined;
+  const constant = constantValue(arg);
+  const wantsNull = body['nulltesttype'] === 'IS_NULL';
+  if (constant !== null) return (constant.kind === 'null') === wantsNull ? 'always' : 'never';
+  if (!isNotNullColumn(scope, arg)) return null;
+  return wantsNull ? 'never' : 'always';
+}
+
+/** A column declared NOT NULL of a relation at this level (outer joins aside: there the test filters). */
+function isNotNullColumn(scope: Scope, node: Node | undefined): boolean {
+  const parts = stringList(bodyOf<{ fields?: Node[] }>(node, 'ColumnRef')?.fields);
+  const name = parts.at(-1);
+  if (name === undefined) return false;
+  const sources = scope.sources.filter((source) => parts.length === 1 || source.name === parts.at(-2));
+  const holders = sources.filter((source) => source.relation?.columns.some((column) => column.name === name));
+  if (holders.length !== 1 || holders[0]?.columnsVisible === false) return false;
+  return holders[0]?.relation?.columns.find((column) => column.name === name)?.notNull === true;
+}
+
+/** EXISTS without FROM, `id = ANY (SELECT id FROM the same table)`. */
+function subLinkTruth(scope: Scope, body: Record<string, unknown>): Truth | null {
+  const select = openNode(body['subselect'])?.body as SelectStmt | undefined;
+  if (select === undefined || select.limitCount !== undefined || select.havingClause !== undefined) return null;
+  if (body['subLinkType'] === 'EXISTS_SUBLINK') {
+    const isAggregate = select.groupClause === undefined && /"FuncCall"/.test(shape(select.targetList ?? []));
+    if (select.limitOffset !== undefined || (select.op ?? 'SETOP_NONE') !== 'SETOP_NONE') return null;
+    if (select.whereClause === undefined && (select.fromClause === undefined || isPlainAggregate(select, isAggregate)))
+      return 'always';
+    return null;
+  }
+  if (body['subLinkType'] !== 'ANY_SUBLINK' || select.whereClause !== undefined) return null;
+  const operator = stringList(body['operName'] as Node[] | undefined).at(-1) ?? '=';
+  return operator === '=' && isSameColumn(scope, body['testexpr'] as Node, select) ? 'always' : null;
+}
+
+function isPlainAggregate(select: SelectStmt, hasCall: boolean): boolean {
+  return (
+    hasCall &&
+    /"sval":"(count|sum|min|max|avg|bool_or|bool_and|array_agg|string_agg)"/.test(shape(select.targetList ?? []))
+  );
+}
+
+function isSameColumn(scope: Scope, test: Node, select: SelectStmt): boolean {
+  const name = stringList(bodyOf<{ fields?: Node[] }>(test, 'ColumnRef')?.fields).at(-1);
+  const target = bodyOf<{ val?: Node }>(select.targetList?.[0], 'ResTarget')?.val;
+  const inner = stringList(bodyOf<{ fields?: Node[] }>(target, 'ColumnRef')?.fields).at(-1);
+  const from = bodyOf<{ relname?: string }>(select.fromClause?.[0], 'RangeVar');
+  if (name === undefined || name !== inner || select.fromClause?.length !== 1 || from === null) return false;
+  return scope.sources.some((source) => source.relation?.name === from.relname);
+}
+
+function coalesceTruth(context: Context, scope: Scope, args: readonly Node[]): Truth | null {
+  const truths = args.map((arg) => leafTruth(context, scope, arg));
+  return truths.every((truth) => truth === 'always') ? 'always' : null;
+}
+
+function caseTruth(context: Context, scope: Scope, body: Record<string, unknown>): Truth | null {
+  const results = ((body['args'] as Node[] | undefined) ?? []).map((when) => openNode(when)?.body['result'] as Node);
+  const otherwise = body['defresult'] as Node | undefined;
+  if (otherwise === undefined) return null;
+  return [...results, otherwise].every((result) => leafTruth(context, scope, result) === 'always') ? 'always' : null;
+}
+
+const opposites: Readonly<Record<string, string>> = { '=': '<>', '<': '>=', '<=': '>' };
+
+/** Whether two alternatives of an OR are each other's opposite: `a IS NULL OR a IS NOT NULL`, `a < 5 OR a >= 5`, `p OR NOT p`. */
+export function areComplements(args: readonly Node[]): boolean {
+  return args.some((a, at) => args.slice(at + 1).some((b) => isOpposite(a, b) || isOpposite(b, a)));
+}
+
+function isOpposite(a: Node, b: Node): boolean {
+  const [x, y] = [openNode(a), openNode(b)];
+  if (x === null || y === null) return false;
+  if (y.tag === 'BoolExpr' && y.body['boolop'] === 'NOT_EXPR') return same((y.body['args'] as Node[])[0], a);
+  if (x.tag === 'NullTest' && y.tag === 'NullTest') {
+    return x.body['nulltesttype'] !== y.body['nulltesttype'] && same(x.body['arg'], y.body['arg']);
+  }
+  if (x.tag !== 'A_Expr' || y.tag !== 'A_Expr') return false;
+  const [p, q] = [x, y].map((open) => stringList(open.body['name'] as Node[] | undefined).at(-1) ?? '');
+  return opposites[p ?? ''] === q && same(x.body['lexpr'], y.body['lexpr']) && same(x.body['rexpr'], y.body['rexpr']);
+}

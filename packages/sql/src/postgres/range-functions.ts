@@ -1,0 +1,95 @@
+import { type Node, openNode, qualifiedName, type RangeFunction, stringList, type TypeName } from './ast.ts';
+import type { Context } from './context.ts';
+import { expressionValue } from './expressions.ts';
+import { resolveCall } from './function-calls.ts';
+import { outputName } from './output-names.ts';
+import { clearValue, type NamedProvenance, type Provenance } from './provenance.ts';
+import { createSource, renameColumns, type Scope, type Source } from './scope.ts';
+
+interface FunctionColumns {
+  readonly columns: readonly NamedProvenance[];
+  readonly counted: boolean;
+  /** One column that takes the alias of the item as its name. */
+  readonly scalar: boolean;
+  readonly taint: Provenance;
+}
+
+/** Functions in FROM, ROWS FROM and WITH ORDINALITY included. Arguments see the items to the left. */
+export function addRangeFunction(context: Context, scope: Scope, body: Record<string, unknown>): Source {
+  const item = body as RangeFunction;
+  const parts = (item.functions ?? []).map((node) => functionColumns(context, scope, node, item.coldeflist));
+  const alias = item.alias?.aliasname;
+  const only = parts.length === 1 ? parts[0] : undefined;
+  let columns = parts.flatMap((part) => part.columns);
+  if (only?.scalar === true && alias !== undefined) columns = columns.map(({ value }) => ({ name: alias, value }));
+  if (item.ordinality === true) columns.push({ name: 'ordinality', value: clearValue });
+  const counted = parts.every((part) => part.counted);
+  const taint = parts.map((part) => part.taint);
+  return createSource({
+    name: alias ?? parts[0]?.columns[0]?.name ?? '',
+    columns: renameColumns(columns, stringList(item.alias?.colnames)),
+    counted,
+    rest: restOf(taint, parts),
+  });
+}
+
+function restOf(taints: readonly Provenance[], parts: readonly FunctionColumns[]): Provenance | null {
+  if (parts.every((part) => part.counted && !part.scalar)) return null;
+  const origins = new Set(taints.flatMap((taint) => [...taint.origins]));
+  return { ...clearValue, origins, opaque: taints.some((taint) => taint.opaque) };
+}
+
+function functionColumns(context: Context, scope: Scope, node: Node, coldefs: Node[] | undefined): FunctionColumns {
+  const items = (openNode(node)?.body['items'] as Node[] | undefined) ?? [];
+  const call = items[0];
+  const value = expressionValue(context, scope, call);
+  const taint: Provenance = { ...value, direct: false, typeOid: null, row: null, composite: value.composite };
+  const own = openNode(items[1])?.body['items'] as Node[] | undefined;
+  const definitions = own ?? coldefs;
+  if (definitions !== undefined) {
+    const columns = definitions.map((definition) => ({
+      name: String(openNode(definition)?.body['colname'] ?? ''),
+      value: taint,
+    }));
+    return { columns, counted: true, scalar: false, taint };
+  }
+  return shapeOf(context, call, taint);
+}
+
+/** Functions of the server whose rows have the shape of their first argument. */
+const populating = new Set([
+  'json_populate_record',
+  'json_populate_recordset',
+  'jsonb_populate_record',
+  'jsonb_populate_recordset',
+]);
+
+function shapeOf(context: Context, call: Node | undefined, taint: Provenance): FunctionColumns {
+  const open = openNode(call);
+  const name = outputName(call);
+  const scalar = { columns: [{ name, value: taint }], counted: true, scalar: true, taint };
+  if (open?.tag !== 'FuncCall') return taint.composite ? uncounted(taint) : scalar;
+  const resolved = resolveCall(context, open.body['funcname'] as Node[] | undefined);
+  if (!resolved.builtin) return uncounted(taint);
+  if (populating.has(resolved.name)) return populated(context, open.body['args'] as Node[] | undefined, taint);
+  if (context.index.returnsRecord(resolved.name)) {
+    const names = context.index.recordColumns(resolved.name);
+    if (names === null) return uncounted(taint);
+    return { columns: names.map((column) => ({ name: column, value: taint })), counted: true, scalar: false, taint };
+  }
+  return taint.composite ? uncounted(taint) : scalar;
+}
+
+function uncounted(taint: Provenance): FunctionColumns {
+  return { columns: [], counted: false, scalar: false, taint: { ...taint, composite: true } };
+}
+
+function populated(context: Context, args: Node[] | undefined, taint: Provenance): FunctionColumns {
+  const first = openNode(args?.[0]);
+  const type = first?.tag === 'TypeCast' ? (first.body['typeName'] as TypeName | undefined) : undefined;
+  const named = qualifiedName(type?.names);
+  const relation = type === undefined ? null : context.index.relation(named.schema, named.name, context.searchPath);
+  if (relation === null) return uncounted(taint);
+  const columns = relation.columns.map((column) => ({ name: column.name, value: taint }));
+  return { columns, counted: true, scalar: false, taint };
+}

@@ -1,0 +1,152 @@
+import type { CatalogRelation } from '../catalog.ts';
+import type { CommonTableExpr } from './ast.ts';
+import { clearValue, mixed, type NamedProvenance, type Provenance, rowValue } from './provenance.ts';
+
+/** One item of FROM as names see it. */
+export interface Source {
+  /** Alias or relation name; null for an unnamed join. */
+  readonly name: string | null;
+  /** Schema by which columns may be qualified (a relation without alias), else null. */
+  readonly schema: string | null;
+  readonly columns: readonly NamedProvenance[];
+  /** Value of any column that is not listed; null when the list is complete. */
+  readonly rest: Provenance | null;
+  /** The number of columns is known (a `*` can be counted). */
+  readonly counted: boolean;
+  readonly relation: CatalogRelation | null;
+  /** `name.column` works (a join's alias hides its members). */
+  relationVisible: boolean;
+  /** A bare column name works (the members of a join are seen through the join). */
+  columnsVisible: boolean;
+  /** How often a column of it was looked up. */
+  hits: number;
+}
+
+/** A WITH query, analysed when first named. */
+export interface CteEntry {
+  readonly name: string;
+  readonly node: CommonTableExpr;
+  readonly scope: Scope;
+  readonly recursive: boolean;
+  state: 'new' | 'busy' | 'done';
+  columns: readonly NamedProvenance[];
+  counted: boolean;
+}
+
+/** Names visible at one query level. */
+export class Scope {
+  readonly sources: Source[] = [];
+  readonly ctes = new Map<string, CteEntry>();
+  /** Relations named by FROM at this level, with the node that names them. */
+  readonly relations: { readonly node: object; readonly relation: CatalogRelation; readonly only: boolean }[] = [];
+  /** Lookups that ended at this level. */
+  hits = 0;
+  readonly parent: Scope | null;
+
+  constructor(parent: Scope | null) {
+    this.parent = parent;
+  }
+
+  /** The same level without its FROM items: what a sub-select in FROM sees unless it is LATERAL. */
+  withoutSources(): Scope {
+    const blind = new Scope(this.parent);
+    for (const [name, entry] of this.ctes) blind.ctes.set(name, entry);
+    return blind;
+  }
+
+  findCte(name: string): CteEntry | null {
+    for (let level: Scope | null = this; level !== null; level = level.parent) {
+      const entry = level.ctes.get(name);
+      if (entry) return entry;
+    }
+    return null;
+  }
+
+  /** The nearest source of this name. */
+  findSource(schema: string | null, name: string): Source | null {
+    for (let level: Scope | null = this; level !== null; level = level.parent) {
+      for (const source of level.sources) {
+        if (!source.relationVisible || source.name !== name) continue;
+        if (schema !== null && source.schema !== schema) continue;
+        level.hits += 1;
+        source.hits += 1;
+        return source;
+      }
+    }
+    return null;
+  }
+
+  /** The value of a bare column name; null when no source has it. */
+  findColumn(name: string): Provenance | null {
+    for (let level: Scope | null = this; level !== null; level = level.parent) {
+      const found: Provenance[] = [];
+      for (const source of level.sources) {
+        if (!source.columnsVisible) continue;
+        const column = columnOf(source, name);
+        if (column === null) continue;
+        source.hits += 1;
+        found.push(column);
+      }
+      if (found.length > 0) {
+        level.hits += 1;
+        return found.length === 1 ? (found[0] ?? clearValue) : mixed(found);
+      }
+    }
+    return this.findRest();
+  }
+
+  /** Sources whose columns are not all known may have any column: all of them together; null when there is none. */
+  private findRest(): Provenance | null {
+    const rests: Provenance[] = [];
+    for (let level: Scope | null = this; level !== null; level = level.parent) {
+      for (const source of level.sources) {
+        if (source.rest === null || !source.columnsVisible) continue;
+        source.hits += 1;
+        level.hits += 1;
+        rests.push(source.rest);
+      }
+    }
+    return rests.length === 0 ? null : mixed(rests);
+  }
+}
+
+/** Value of a listed column of a source; several of one name (an ambiguity that the server refuses) give all of them. */
+export function columnOf(source: Source, name: string): Provenance | null {
+  let found: Provenance | null = null;
+  for (const column of source.columns) {
+    if (column.name === name) found = found === null ? column.value : mixed([found, column.value]);
+  }
+  return found;
+}
+
+/** The whole row of a source. */
+export function rowOf(source: Source): Provenance {
+  const row = rowValue(source.columns, source.counted);
+  if (source.rest === null) return row;
+  return { ...mixed([row, source.rest]), composite: true, row: source.counted ? source.columns : null };
+}
+
+/** A source with the usual defaults. */
+export function createSource(
+  parts: Pick<Source, 'name' | 'columns'> & Partial<Omit<Source, 'name' | 'columns'>>,
+): Source {
+  return {
+    schema: null,
+    rest: null,
+    counted: true,
+    relation: null,
+    relationVisible: true,
+    columnsVisible: true,
+    hits: 0,
+    ...parts,
+  };
+}
+
+/** Column names replaced by an alias's column list, as far as it goes. */
+export function renameColumns(
+  columns: readonly NamedProvenance[],
+  names: readonly string[],
+): readonly NamedProvenance[] {
+  if (names.length === 0) return columns;
+  return columns.map((column, index) => ({ name: names[index] ?? column.name, value: column.value }));
+}
