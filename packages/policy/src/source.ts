@@ -45,7 +45,12 @@ export function readSource(text: string): RawSource {
   };
   const documents: RawDocument[] = [];
   const problems: (Position & { message: string })[] = [];
-  for (const document of parseAllDocuments(text, { lineCounter, prettyErrors: false, merge: false })) {
+  for (const document of parseAllDocuments(text, {
+    lineCounter,
+    prettyErrors: false,
+    merge: false,
+    logLevel: 'error',
+  })) {
     for (const error of [...document.errors, ...document.warnings]) {
       const message = error.code === 'BAD_ALIAS' ? starAdvice : `${error.message.replace(/\.?$/, '')}.`;
       problems.push({ ...place(error.pos[0]), message });
