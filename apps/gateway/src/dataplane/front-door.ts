@@ -1,0 +1,191 @@
+import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { type SecureContext, TLSSocket } from 'node:tls';
+import { isWeirError, WeirError } from '@weir/errors';
+import {
+  admitStartupParameters,
+  encodeErrorResponse,
+  encodeNegotiateProtocolVersion,
+  fieldsOfWeirError,
+  makeMockScramVerifier,
+  parseFirstMessage,
+  type StartupRequest,
+} from '@weir/wire-postgres';
+import type { CancelKeys } from './cancel-keys.ts';
+import { authenticate } from './client-authentication.ts';
+import type { ControlPlane, LiveSession } from './ports.ts';
+import { createStreamReader, type StreamReader } from './stream-reader.ts';
+
+/** A client that has signed in and waits for its channel. */
+export interface AdmittedClient {
+  readonly session: LiveSession;
+  readonly stream: Duplex;
+  readonly clientAddress: string;
+  /** Start-up parameters that passed the allow-list. */
+  readonly parameters: Readonly<Record<string, string>>;
+  /** Bytes that came behind the sign-in. */
+  readonly early: Buffer;
+}
+
+/** What the door needs. */
+export interface FrontDoorOptions {
+  readonly controlPlane: ControlPlane;
+  readonly cancelKeys: CancelKeys;
+  /** The certificate for SSLRequest; renewed certificates come with the next connection. */
+  secureContext(): SecureContext;
+  admit(client: AdmittedClient): void;
+  /** Native TCP clients elsewhere than on loopback must use TLS. */
+  readonly requireTls: boolean;
+}
+
+/** The front door for PostgreSQL clients: native TCP connections and byte streams of `weir connect` alike (D11). */
+export interface FrontDoor {
+  native(socket: Socket): void;
+  /** A stream whose token has been checked: the session is fixed, the password is asked all the same. */
+  connected(session: LiveSession, stream: Duplex, clientAddress: string): void;
+}
+
+const maxStartupBytes = 20_000;
+const signInTimeoutMs = 30_000;
+
+/** Creates the door. Every refusal reaches the client as a FATAL ErrorResponse and the audit log. */
+export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
+  const { controlPlane, cancelKeys } = options;
+  const mockSecret = randomBytes(32);
+  const mockVerifier = (user: string) => makeMockScramVerifier(user, mockSecret, 4096);
+
+  const greet = async (visit: Visit): Promise<void> => {
+    for (;;) {
+      const first = await visit.reader.next(firstMessageOf);
+      if (first.kind === 'cancel-request') {
+        cancelKeys.request(first.processId, first.secretKey);
+        visit.reader.release();
+        visit.stream.end();
+        return;
+      }
+      if (first.kind === 'gssenc-request') visit.stream.write('N');
+      else if (first.kind === 'ssl-request') encrypt(visit, options);
+      else if (first.kind === 'direct-tls')
+        throw new WeirError('feature_not_supported', 'this port does not take direct TLS (sslnegotiation=direct)', {
+          fix: 'Use sslnegotiation=postgres (the default of libpq).',
+        });
+      else return await admit(visit, first);
+    }
+  };
+
+  const admit = async (visit: Visit, startup: StartupRequest): Promise<void> => {
+    const user = startup.parameters['user'] ?? '';
+    visit.user = user;
+    if (startup.needsNegotiation) visit.stream.write(encodeNegotiateProtocolVersion(0, startup.protocolOptions));
+    if (options.requireTls && visit.session === null && !visit.isEncrypted && !isLoopback(visit.clientAddress)) {
+      throw new WeirError('sign_in_required', 'this port takes encrypted connections only', {
+        fix: 'Connect with sslmode=require or stronger.',
+      });
+    }
+    const session = visit.session ?? controlPlane.findByLogin(user);
+    visit.sessionId = session?.id ?? null;
+    await authenticate(
+      visit.reader,
+      visit.stream,
+      session === null ? mockVerifier(user) : { ...session.verifier, isMock: false },
+    );
+    if (session === null) throw new WeirError('wrong_password', 'password authentication failed');
+    const { admitted, refused } = admitStartupParameters(startup.parameters);
+    const problem = refused[0];
+    if (problem !== undefined)
+      throw new WeirError('invalid_request', `start-up parameter "${problem.name}" is not allowed: ${problem.why}`, {
+        fix: 'Remove it from the connection settings.',
+      });
+    checkDatabase(startup.parameters['database'] ?? user, session);
+    const early = visit.reader.release();
+    const { user: _user, database: _database, ...parameters } = admitted;
+    options.admit({ session, stream: visit.stream, clientAddress: visit.clientAddress, parameters, early });
+  };
+
+  const refuse = (visit: Visit, error: unknown) => {
+    const weirError = isWeirError(error)
+      ? error
+      : new WeirError('internal', 'the connection could not be opened', { cause: error });
+    visit.reader.release();
+    const { user, clientAddress, sessionId } = visit;
+    const what = weirError.code === 'wrong_password' ? 'sign-in' : 'startup';
+    controlPlane.refused({ what, user, clientAddress, code: weirError.code, message: weirError.message, sessionId });
+    visit.stream.on('error', () => visit.stream.destroy());
+    visit.stream.end(encodeErrorResponse(fieldsOfWeirError(weirError, 'FATAL')));
+  };
+
+  const begin = (stream: Duplex, clientAddress: string, session: LiveSession | null) => {
+    const visit: Visit = {
+      stream,
+      reader: readerOf(stream),
+      clientAddress,
+      session,
+      user: null,
+      sessionId: session?.id ?? null,
+      isEncrypted: false,
+    };
+    greet(visit).catch((error: unknown) => refuse(visit, error));
+  };
+
+  return {
+    native(socket) {
+      socket.setNoDelay(true);
+      begin(socket, socket.remoteAddress ?? '', null);
+    },
+    connected: (session, stream, clientAddress) => begin(stream, clientAddress, session),
+  };
+}
+
+/** One client on its way in. */
+interface Visit {
+  stream: Duplex;
+  reader: StreamReader;
+  readonly clientAddress: string;
+  readonly session: LiveSession | null;
+  user: string | null;
+  sessionId: string | null;
+  isEncrypted: boolean;
+}
+
+const readerOf = (stream: Duplex) =>
+  createStreamReader(stream, { maxBytes: maxStartupBytes, timeoutMs: signInTimeoutMs });
+
+/** Answers an SSLRequest and goes on inside TLS. Bytes behind the request would be plaintext injected before the handshake: refused (CVE-2021-23214). */
+function encrypt(visit: Visit, options: FrontDoorOptions): void {
+  if (visit.session !== null) {
+    visit.stream.write('N');
+    return;
+  }
+  if (visit.isEncrypted) throw new WeirError('protocol_violation', 'the connection is encrypted already');
+  if (visit.reader.release().length > 0)
+    throw new WeirError('protocol_violation', 'unencrypted data came behind the TLS request');
+  visit.stream.write('S');
+  const tls = new TLSSocket(visit.stream as Socket, { isServer: true, secureContext: options.secureContext() });
+  visit.stream = tls;
+  visit.reader = readerOf(tls);
+  visit.isEncrypted = true;
+}
+
+/** The connection fixes the database: its own name and the connection's are both welcome, any other is an error. */
+function checkDatabase(database: string, session: LiveSession): void {
+  if (database === session.target.database || database === session.connection.name) return;
+  throw new WeirError(
+    'not_found',
+    `database "${database}" is not what the connection ${session.connection.name} leads to`,
+    {
+      fix: `Connect to database "${session.target.database}".`,
+    },
+  );
+}
+
+const isLoopback = (address: string) => address === '::1' || /^(::ffff:)?127\./.test(address);
+
+type KnownFirstMessage = Exclude<ReturnType<typeof parseFirstMessage>, { kind: 'need-more' } | { kind: 'error' }>;
+
+function firstMessageOf(bytes: Buffer): { value: KnownFirstMessage; used: number } | undefined {
+  const first = parseFirstMessage(bytes);
+  if (first.kind === 'need-more') return undefined;
+  if (first.kind === 'error') throw first.error;
+  return { value: first, used: first.kind === 'direct-tls' ? 0 : bytes.length - first.rest.length };
+}

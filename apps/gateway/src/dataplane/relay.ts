@@ -1,0 +1,128 @@
+import type { Duplex } from 'node:stream';
+import { catalogue, type ErrorCode, WeirError } from '@weir/errors';
+import type { ApprovalAsk, ApprovalState } from '@weir/proto';
+import { frameKind, type LaneChannel, type LaneChannelHandler } from '@weir/tunnel';
+import { encodeErrorResponse, fieldsOfWeirError } from '@weir/wire-postgres';
+import { createEvidenceGate, type EvidenceGate } from './evidence-gate.ts';
+import type { ControlPlane, Journal, LiveSession } from './ports.ts';
+
+/** What a relay joins. */
+export interface RelayParts {
+  readonly session: LiveSession;
+  /** Number of the channel in its session, from 1. */
+  readonly channel: number;
+  readonly client: Duplex;
+  readonly journal: Journal;
+  readonly controlPlane: ControlPlane;
+  /** Client bytes that arrived behind the start-up. */
+  readonly early: Buffer;
+  onClosed(reason: string): void;
+}
+
+/** One client connection between its socket and its lane channel: bytes of the client go down, answers wait for their evidence. */
+export interface Relay {
+  readonly handler: LaneChannelHandler;
+  /** The lane channel exists now. */
+  start(lane: LaneChannel): void;
+  cancel(): void;
+  /** Ends the client with a FATAL error at once, whatever the agent does. */
+  cut(error: WeirError): void;
+}
+
+/** Creates the relay of one channel; nothing flows before start. */
+export function createRelay(parts: RelayParts): Relay {
+  const { client, session, journal } = parts;
+  let lane: LaneChannel | undefined;
+  let isOver = false;
+  let owed = 0;
+  const asks = new Map<number, () => void>();
+
+  const close = (reason: string) => {
+    if (isOver) return;
+    isOver = true;
+    for (const withdraw of asks.values()) withdraw();
+    asks.clear();
+    parts.onClosed(reason);
+  };
+  const cut = (error: WeirError) => {
+    if (isOver) return;
+    client.end(encodeErrorResponse(fieldsOfWeirError(error, 'FATAL')));
+    lane?.reset();
+    close(error.message);
+  };
+  const evidence: EvidenceGate = createEvidenceGate(journal, session.id, parts.channel, {
+    deliver(data) {
+      if (client.writableEnded) return;
+      owed += data.length;
+      if (client.write(data)) giveCredit();
+    },
+    finished() {
+      client.end();
+      close('the channel ended');
+    },
+    broken: cut,
+    counted: (counts) => parts.controlPlane.counted(session.id, counts),
+  });
+  const giveCredit = () => {
+    if (owed === 0 || isOver) return;
+    lane?.consumed(owed);
+    owed = 0;
+  };
+
+  client.on('drain', giveCredit);
+  client.on('error', () => {
+    lane?.reset();
+    close('the client connection failed');
+  });
+  client.on('close', () => {
+    if (!isOver) lane?.reset();
+    close('the client is gone');
+  });
+  client.on('end', () => {
+    if (!isOver) lane?.halfClose();
+  });
+
+  const approve = (data: Buffer) => {
+    const ask = JSON.parse(data.toString('utf8')) as ApprovalAsk;
+    const tell = (state: ApprovalState) => {
+      if (state.state !== 'pending') asks.delete(ask.ask);
+      if (!isOver) lane?.send(frameKind.approvalState, Buffer.from(JSON.stringify(state)));
+    };
+    const withdraw = parts.controlPlane.askApproval(session, ask, tell);
+    if (!isOver) asks.set(ask.ask, withdraw);
+  };
+
+  return {
+    handler: {
+      onData: (data, dependsOn) => evidence.answer(data, dependsOn),
+      onFrame(kind, data, sequence) {
+        if (kind === frameKind.record) evidence.record(data, sequence);
+        else if (kind === frameKind.approvalAsk) approve(data);
+        else if (kind === frameKind.approvalWithdraw) withdrawAsk(asks, data);
+      },
+      onWritable: () => void client.resume(),
+      onHalfClose: () => evidence.end(),
+      onReset(fault) {
+        if (isOver) return;
+        const code = (fault && fault.code in catalogue ? fault.code : 'agent_unavailable') as ErrorCode;
+        cut(new WeirError(code, fault?.message ?? 'the agent ended the channel'));
+      },
+    },
+    start(channel) {
+      lane = channel;
+      if (parts.early.length > 0) channel.write(parts.early);
+      client.on('data', (chunk: Buffer) => {
+        if (!isOver && !channel.write(chunk)) client.pause();
+      });
+      client.resume();
+    },
+    cancel: () => lane?.send(frameKind.cancel, Buffer.alloc(0)),
+    cut,
+  };
+}
+
+function withdrawAsk(asks: Map<number, () => void>, data: Buffer): void {
+  const { ask } = JSON.parse(data.toString('utf8')) as { ask: number };
+  asks.get(ask)?.();
+  asks.delete(ask);
+}

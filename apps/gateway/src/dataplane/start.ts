@@ -1,0 +1,261 @@
+import { createServer, type Server } from 'node:net';
+import { createSecureContext } from 'node:tls';
+import { WeirError } from '@weir/errors';
+import { type ChannelOpen, capabilities, type Target } from '@weir/proto';
+import {
+  type ConnectedAgent,
+  createFrontServer,
+  createTunnelServer,
+  type FrontServer,
+  type TunnelServer,
+} from '@weir/tunnel';
+import { createCancelKeys } from './cancel-keys.ts';
+import { type AdmittedClient, createFrontDoor } from './front-door.ts';
+import { createLiveChannels } from './live-channels.ts';
+import type { ControlPlane, DataPlane, Journal } from './ports.ts';
+import { createRelay } from './relay.ts';
+
+/** Where the data plane listens (port 0 = any) and what it shows. */
+export interface DataPlaneOptions {
+  readonly listen: { readonly front: Address; readonly tunnel: Address; readonly postgres: Address };
+  /** PEM; asked again for each use so that a renewed certificate counts at once. `certificate` = leaf, then CA. */
+  tls(): { readonly certificate: string; readonly key: string; readonly ca: string };
+  readonly gatewayVersion: string;
+  readonly controlPlane: ControlPlane;
+  readonly journal: Journal;
+  /** 32 bytes; key of hash and fake transforms. */
+  readonly maskingKey: Buffer;
+  readonly recording: { readonly maxRows: number; readonly maxBytes: number };
+  log(level: 'info' | 'warn' | 'error', message: string): void;
+}
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** The running data plane. */
+export interface StartedDataPlane extends DataPlane {
+  readonly addresses: { readonly front: Address; readonly tunnel: Address; readonly postgres: Address };
+  close(): Promise<void>;
+}
+
+const confirmTimeoutMs = 2_000;
+
+/** Starts listeners, tunnel and relay. @throws WeirError conflict when a port is taken. */
+export async function startDataPlane(options: DataPlaneOptions): Promise<StartedDataPlane> {
+  const { controlPlane, journal } = options;
+  const agents = new Map<string, ConnectedAgent>();
+  const names = new Map<string, string>();
+  const cancelKeys = createCancelKeys();
+  const live = createLiveChannels();
+  journal.onBroken((error) => {
+    options.log('error', `the journal is broken, all sessions end: ${error.message}`);
+    live.cutAll(
+      new WeirError('recording_unavailable', 'the session ends because its evidence cannot be stored', {
+        cause: error,
+      }),
+    );
+  });
+
+  const admit = (client: AdmittedClient) => openChannel(client, options, { agents, cancelKeys, live });
+  const door = createFrontDoor({
+    controlPlane,
+    cancelKeys,
+    secureContext: () => {
+      const { certificate, key } = options.tls();
+      return createSecureContext({ cert: certificate, key, minVersion: 'TLSv1.2' });
+    },
+    admit,
+    requireTls: true,
+  });
+
+  const { certificate, key, ca } = options.tls();
+  const tunnel: TunnelServer = await createTunnelServer({
+    listen: options.listen.tunnel,
+    tls: { certificate, key, ca },
+    gatewayVersion: options.gatewayVersion,
+    async authorise(peer) {
+      try {
+        const { name } = await controlPlane.authoriseAgent(peer.agentId, peer.certificateSerial);
+        names.set(peer.agentId, name);
+        return { accept: true };
+      } catch (error) {
+        if (error instanceof WeirError && error.code === 'not_permitted')
+          return { accept: false, reason: error.message };
+        throw error;
+      }
+    },
+    renew: (peer, request) => controlPlane.renewAgent(peer.agentId, peer.certificateSerial, request),
+    onJoined(agent) {
+      const name = names.get(agent.agentId);
+      if (name === undefined) return;
+      agents.set(name, agent);
+      options.log('info', `agent ${name} ${agent.hello.version} is connected`);
+    },
+    onLeft(agent, reason) {
+      const name = names.get(agent.agentId);
+      if (name === undefined || agents.get(name) !== agent) return;
+      agents.delete(name);
+      options.log('warn', `agent ${name} is gone: ${reason}`);
+    },
+    onProblem: (problem) => options.log('warn', problem.message),
+  });
+  const front: FrontServer = await createFrontServer({
+    listen: options.listen.front,
+    tls: { certificate, key },
+    enrol: (request, remoteAddress) => controlPlane.enrol(request, remoteAddress),
+    async connect({ token, sessionId, stream, remoteAddress }) {
+      const session = await controlPlane.findByToken(token, sessionId);
+      door.connected(session, stream, remoteAddress);
+    },
+    onProblem: (problem) => options.log('warn', problem.message),
+  });
+  const postgres = createServer({ noDelay: true }, (socket) => door.native(socket));
+  await listen(postgres, options.listen.postgres);
+
+  return {
+    addresses: { front: front.address, tunnel: tunnel.address, postgres: addressOf(postgres) },
+    async killSession(sessionId, reason) {
+      const error = new WeirError('session_ended', reason);
+      live.cut(sessionId, error);
+      live.forget(sessionId);
+      await Promise.allSettled([...agents.values()].map((agent) => agent.kill(sessionId, reason, confirmTimeoutMs)));
+    },
+    async updatePlan(sessionId, plan) {
+      if (!live.has(sessionId)) return;
+      const bytes = Buffer.from(JSON.stringify(plan));
+      try {
+        await Promise.all(
+          [...agents.values()].map((agent) => agent.sendPlanUpdate(sessionId, bytes, confirmTimeoutMs)),
+        );
+      } catch (cause) {
+        live.cut(
+          sessionId,
+          new WeirError('session_ended', 'the session ends because its agent did not confirm the new policy', {
+            cause,
+          }),
+        );
+      }
+    },
+    agentOnline: (name) => agents.has(name),
+    agentInfo(name) {
+      const agent = agents.get(name);
+      if (agent === undefined) return null;
+      return {
+        version: agent.hello.version,
+        capabilities: agent.hello.capabilities,
+        channels: agent.lane.channelCount,
+        lastSeenAtMs: Date.now(),
+      };
+    },
+    testConnection: (name, target) =>
+      requireAgent(agents, name)
+        .testConnection(Buffer.from(JSON.stringify(target)))
+        .then(({ ok, steps }) => ({ ok, steps: [...steps] })),
+    disconnectAgent(name, reason) {
+      const agent = agents.get(name);
+      if (agent !== undefined) tunnel.revoke(agent.agentId, reason);
+    },
+    async close() {
+      live.cutAll(new WeirError('session_ended', 'the gateway stops'));
+      postgres.close();
+      await Promise.all([tunnel.close(), front.close()]);
+    },
+  };
+}
+
+function requireAgent(agents: ReadonlyMap<string, ConnectedAgent>, name: string): ConnectedAgent {
+  const agent = agents.get(name);
+  if (agent !== undefined) return agent;
+  throw new WeirError('agent_unavailable', `the agent ${name} is not connected`, {
+    fix: `Start it in its network: weir agent run. See who is connected: weir status`,
+  });
+}
+
+function openChannel(
+  client: AdmittedClient,
+  options: DataPlaneOptions,
+  shared: {
+    agents: ReadonlyMap<string, ConnectedAgent>;
+    cancelKeys: ReturnType<typeof createCancelKeys>;
+    live: ReturnType<typeof createLiveChannels>;
+  },
+): void {
+  const { session, stream, clientAddress } = client;
+  const { controlPlane, journal } = options;
+  const number = shared.live.nextNumber(session.id);
+  const key = shared.cancelKeys.issue(() => relay.cancel());
+  const relay = createRelay({
+    session,
+    channel: number,
+    client: stream,
+    journal,
+    controlPlane,
+    early: client.early,
+    onClosed(reason) {
+      shared.cancelKeys.withdraw(key);
+      shared.live.remove(session.id, relay);
+      controlPlane.channelClosed(session.id, number, reason);
+    },
+  });
+  shared.live.add(session.id, relay);
+  controlPlane.channelOpened(session.id, number, clientAddress);
+  try {
+    const agent = requireAgent(shared.agents, session.agentName);
+    const missing = capabilities.filter((name) => !agent.hello.capabilities.includes(name));
+    if (missing.length > 0)
+      throw new WeirError(
+        'agent_unavailable',
+        `the agent ${session.agentName} is too old: it lacks ${missing.join(', ')}`,
+        { fix: 'Update the agent.' },
+      );
+    const open: ChannelOpen = {
+      sessionId: session.id,
+      channelId: `${session.id}/${number}`,
+      principal: session.principal,
+      connection: session.connection,
+      target: session.target as Target,
+      plan: session.plan,
+      postgres: { parameters: client.parameters, processId: key.processId, secretKey: key.secretKey },
+      recording: options.recording,
+      maskingKey: options.maskingKey.toString('base64'),
+      approveCommand: 'weir requests approve',
+    };
+    relay.start(agent.lane.open(Buffer.from(JSON.stringify(open)), relay.handler));
+  } catch (error) {
+    const shown =
+      error instanceof WeirError
+        ? error
+        : new WeirError('internal', 'the channel could not be opened', { cause: error });
+    controlPlane.refused({
+      what: 'channel',
+      user: session.principal.name,
+      clientAddress,
+      code: shown.code,
+      message: shown.message,
+      sessionId: session.id,
+    });
+    relay.cut(shown);
+  }
+}
+
+function listen(server: Server, { host, port }: Address): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const taken = cause.code === 'EADDRINUSE';
+      reject(
+        new WeirError(taken ? 'conflict' : 'internal', `cannot listen on ${host}:${port}: ${cause.message}`, {
+          cause,
+          fix: 'Choose another port in the configuration file.',
+        }),
+      );
+    });
+    server.listen(port, host, resolve);
+  });
+}
+
+function addressOf(server: Server): Address {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new WeirError('internal', 'the listener has no address');
+  return { host: address.address, port: address.port };
+}
