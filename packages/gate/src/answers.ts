@@ -1,0 +1,114 @@
+import { createDetectMask, createPostgresCellMask, redactErrorFields } from '@weir/masking';
+import type { StatementFinished } from '@weir/recording';
+import type { GateContext } from './gate.ts';
+import { maskResult, type ResultField, strictestOf } from './result-masks.ts';
+import { addSampleRow, createResultSample } from './result-sample.ts';
+import { encodeFinished } from './statement-record.ts';
+import type { Ticket } from './ticket.ts';
+
+/** Result masks as the engine wants them. */
+export type AnswerMasks = NonNullable<ReturnType<typeof maskResult>['masks']>;
+
+/** What a finished statement did. */
+export interface GateOutcome {
+  readonly index: number;
+  readonly tag: string | null;
+  readonly rows: number;
+  readonly bytes: number;
+  readonly error: { readonly sqlstate: string; readonly message: string } | null;
+}
+
+/** The answering half of a gate: mask, record, deliver. */
+export interface GateAnswers {
+  describe(ticket: Ticket, index: number, fields: readonly ResultField[]): AnswerMasks | null;
+  /** Masks of COPY … TO STDOUT (`format` 0 text or CSV, 1 binary); 'refuse' when the columns are not known. */
+  copyOut(
+    ticket: Ticket,
+    index: number,
+    columns: number,
+    format: 0 | 1,
+  ): { readonly masks: AnswerMasks | null } | 'refuse';
+  sample(ticket: Ticket, index: number, cells: readonly (Buffer | null)[], formats: readonly number[]): void;
+  finished(ticket: Ticket, outcome: GateOutcome): void;
+  redact(
+    ticket: Ticket | null,
+    kind: 'error' | 'notice',
+    fields: Readonly<Record<string, string>>,
+  ): Readonly<Record<string, string>>;
+}
+
+/** Creates the answering half. */
+export function createAnswers(context: GateContext): GateAnswers {
+  const { identity } = context;
+  const sampleOf = (ticket: Ticket, index: number) => {
+    const sample = ticket.samples[index] ?? createResultSample();
+    ticket.samples[index] = sample;
+    return sample;
+  };
+  return {
+    describe(ticket, index, fields) {
+      sampleOf(ticket, index).columns = fields.map((field) => field.name);
+      const outputs = ticket.understood.statements[index]?.facts.outputs ?? null;
+      const { evaluator, understood } = ticket;
+      const { masks, surprises } = maskResult(outputs, fields, {
+        evaluator,
+        view: understood.view,
+        key: identity.maskingKey,
+      });
+      for (const surprise of surprises) context.note('lineage-disagreement', surprise, ticket.number);
+      if (surprises.length > 0) context.target.touched('catalog');
+      return masks;
+    },
+    copyOut(ticket, index, columns, format) {
+      const { evaluator } = ticket;
+      if (!evaluator.hasMasks) return { masks: null };
+      const outputs = ticket.understood.statements[index]?.facts.outputs ?? null;
+      if (outputs === null || outputs.length !== columns) return 'refuse';
+      const masks = outputs.map((output) => {
+        const spec = strictestOf(output.origins, output.opaque, evaluator);
+        const typeOid = output.typeOid ?? 0;
+        const shared = { typeOid, format, key: identity.maskingKey };
+        if (spec !== null) return createPostgresCellMask({ spec, direct: output.direct, typeModifier: -1, ...shared });
+        const types = [...new Set(output.origins.flatMap((origin) => evaluator.detectOf(origin)))];
+        return types.length === 0 ? null : createDetectMask({ types, ...shared });
+      });
+      return { masks: masks.some((mask) => mask !== null) ? masks : null };
+    },
+    sample(ticket, index, cells, formats) {
+      addSampleRow(sampleOf(ticket, index), cells, formats, identity.sampleLimits);
+    },
+    finished(ticket, outcome) {
+      const statement = ticket.understood.statements[outcome.index];
+      if (statement && ticket.number > 0) context.objects.settle(statement.changes, outcome.tag !== null);
+      const sample = ticket.samples[outcome.index];
+      const event: StatementFinished = {
+        event: 'result',
+        atMs: context.now(),
+        statement: ticket.number,
+        index: outcome.index,
+        tag: outcome.tag,
+        rows: outcome.rows,
+        bytes: outcome.bytes,
+        durationMs: Math.max(0, Math.round((context.now() - ticket.startedAtMs) * 1000) / 1000),
+        error: outcome.error,
+        columns: sample?.columns ?? [],
+        sample: sample?.rows ?? [],
+        truncated: sample !== undefined && (sample.truncated || sample.rows.length < outcome.rows),
+      };
+      context.record(encodeFinished(event));
+    },
+    redact(ticket, kind, fields) {
+      const evaluator = ticket?.evaluator ?? context.evaluator();
+      if (!evaluator.hasMasks) return fields;
+      const names = (ticket?.understood.view ?? context.target.current())?.index;
+      const clientText = ticket?.understood.text ?? null;
+      return redactErrorFields({
+        kind,
+        fields,
+        clientText,
+        knownNames: (name) => names?.hasName(name) ?? false,
+        protected: true,
+      });
+    },
+  };
+}

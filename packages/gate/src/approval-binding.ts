@@ -1,0 +1,43 @@
+import { createHash } from 'node:crypto';
+import type { AnalysedStatement } from '@weir/sql';
+import type { TargetView } from './target-view.ts';
+
+/** Everything that an approval is bound to. A change in any of it makes another approval necessary. */
+export interface BindingInput {
+  readonly text: string;
+  readonly parameters: readonly (string | null)[];
+  readonly database: string;
+  readonly view: TargetView;
+  readonly statements: readonly AnalysedStatement[];
+  readonly connection: string;
+  readonly principal: string;
+}
+
+/** Names of all relations that the statements touch, sorted. */
+export function tablesOf(statements: readonly AnalysedStatement[]): string[] {
+  const names = new Set(
+    statements.flatMap(({ facts }) => facts.tables.map((table) => `${table.schema}.${table.table}`)),
+  );
+  return [...names].sort();
+}
+
+/** SHA-256 (hex) over the canonical form of the input; relations are bound by OID as well as by name. */
+export function bindApproval(input: BindingInput): string {
+  const { view } = input;
+  const tables = tablesOf(input.statements);
+  const oids = view.index.catalog.relations
+    .filter((relation) => tables.includes(`${relation.schema}.${relation.name}`))
+    .map((relation) => [relation.oid, relation.definition]);
+  const canonical = [
+    input.text,
+    input.parameters,
+    input.database,
+    view.role,
+    view.searchPath,
+    tables,
+    oids,
+    input.connection,
+    input.principal,
+  ];
+  return createHash('sha256').update(JSON.stringify(canonical)).digest('hex');
+}

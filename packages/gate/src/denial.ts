@@ -1,0 +1,33 @@
+import { catalogue, type ErrorCode } from '@weir/errors';
+
+/** A refusal in words that every protocol can carry. */
+export interface Denial {
+  readonly code: ErrorCode;
+  /** SQLSTATE when it differs from the catalogue's row. */
+  readonly sqlstate: string;
+  readonly message: string;
+  readonly detail: string | null;
+  readonly hint: string;
+  /** 1-based character position in the statement, or null. */
+  readonly position: number | null;
+}
+
+/** What a denial can add to its code and message. */
+export interface DenialOptions {
+  readonly sqlstate?: string;
+  readonly detail?: string | null;
+  readonly hint?: string;
+  readonly position?: number | null;
+}
+
+/** Makes a denial with the catalogue's SQLSTATE and hint where nothing better is known. */
+export function createDenial(code: ErrorCode, message: string, options: DenialOptions = {}): Denial {
+  return {
+    code,
+    sqlstate: options.sqlstate ?? catalogue[code].sqlstate,
+    message,
+    detail: options.detail ?? null,
+    hint: options.hint ?? catalogue[code].hint,
+    position: options.position ?? null,
+  };
+}

@@ -1,0 +1,89 @@
+import type { CellMask } from '@weir/masking';
+import { redactErrorFields } from '@weir/masking';
+import type { PlanEvaluator } from '@weir/policy';
+import type { ChannelNote } from '@weir/recording';
+import type { AnalysedStatement, AnalysisRequest, AnalysisResult } from '@weir/sql';
+import { createAnswers, type GateAnswers } from './answers.ts';
+import type { ApprovalDesk } from './approval.ts';
+import { createJudgement, type GateDecision, type GateRequest } from './judgement.ts';
+import type { SampleLimits } from './result-sample.ts';
+import { createObjectTracker, type ObjectTracker } from './session-objects.ts';
+import type { TargetState } from './target-view.ts';
+
+/** Who acts where: constants of a channel. */
+export interface GateIdentity {
+  readonly sessionId: string;
+  readonly principal: string;
+  readonly connection: string;
+  readonly database: string;
+  /** A person looks at the client's output while a statement runs (psql). */
+  readonly interactive: boolean;
+  /** Key of hash and fake transforms. */
+  readonly maskingKey: Buffer;
+  readonly sampleLimits: SampleLimits;
+}
+
+/** The world of a gate. */
+export interface GateServices {
+  readonly identity: GateIdentity;
+  /** The plan in force now; a new object after a plan update. */
+  evaluator(): PlanEvaluator;
+  analyse(request: AnalysisRequest, database: string): AnalysisResult | Promise<AnalysisResult>;
+  readonly target: TargetState;
+  readonly approvals: ApprovalDesk;
+  /** Sends one event up; everything that the client gets afterwards depends on it. */
+  record(eventJson: Buffer): void;
+  /** A sentence to the client while it waits. */
+  notice(message: string, hint: string): void;
+  now(): number;
+}
+
+/** What judgement and answers share. */
+export interface GateContext extends GateServices {
+  readonly objects: ObjectTracker;
+  note(code: string, message: string, statement: number | null): void;
+  /** Changes of catalog and environment count from the moment that a statement is forwarded. */
+  forwarded(statements: readonly AnalysedStatement[]): void;
+}
+
+/** The one place that knows the order: inspect, decide, (approve), record, release; answer: mask, record, deliver. */
+export interface Gate extends GateAnswers {
+  /** Judges one statement text or bound portal. Answers at once when everything that it needs is cached. */
+  judge(request: GateRequest): GateDecision | Promise<GateDecision>;
+  /** The client gave up (CancelRequest, gone): withdraws a parked statement. @returns whether one was parked. */
+  withdraw(why: 'cancelled' | 'client-gone'): boolean;
+  note(code: string, message: string, statement: number | null): void;
+}
+export type { CellMask };
+
+/** Creates the gate of one channel. */
+export function createGate(services: GateServices): Gate {
+  const objects = createObjectTracker();
+  const context: GateContext = {
+    ...services,
+    objects,
+    note(code, message, statement) {
+      const event: ChannelNote = { event: 'note', atMs: services.now(), code, message, statement };
+      services.record(Buffer.from(JSON.stringify(event)));
+    },
+    forwarded(statements) {
+      for (const { changes, facts } of statements) {
+        objects.expect(changes);
+        for (const change of changes) {
+          if (change.change === 'catalog' || change.change === 'environment') services.target.touched(change.change);
+        }
+        if (facts.kind === 'transaction') services.target.transactionEnded();
+      }
+    },
+  };
+  const judgement = createJudgement(context);
+  return {
+    judge: judgement.judge,
+    withdraw: (why) => services.approvals.withdraw(why),
+    note: context.note,
+    ...createAnswers(context),
+  };
+}
+
+/** Re-exported for the one joiner, so that it needs no second import path. */
+export const redact = redactErrorFields;

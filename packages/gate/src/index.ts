@@ -1,0 +1,10 @@
+export * from './answers.ts';
+export * from './approval.ts';
+export * from './approval-binding.ts';
+export * from './denial.ts';
+export { createGate, type Gate, type GateIdentity, type GateServices } from './gate.ts';
+export type { GateDecision, GateRequest } from './judgement.ts';
+export { maskResult, type ResultField } from './result-masks.ts';
+export { describeParameter } from './statement-record.ts';
+export * from './target-view.ts';
+export type { Ticket } from './ticket.ts';

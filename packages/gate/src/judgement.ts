@@ -1,0 +1,192 @@
+import { isWeirError } from '@weir/errors';
+import type { Verdict } from '@weir/policy';
+import { type ApprovalAnswer, approvalMode, leadingKind, refuseByAnswer } from './approval.ts';
+import { bindApproval, tablesOf } from './approval-binding.ts';
+import { createDenial, type Denial } from './denial.ts';
+import type { GateContext } from './gate.ts';
+import { encodeJudged } from './statement-record.ts';
+import type { Ticket, UnderstoodText } from './ticket.ts';
+import { createUnderstanding } from './understanding.ts';
+import { createVerdicts, type Ruling, unreadableRuling } from './verdicts.ts';
+
+/** What the joiner asks for one statement. */
+export interface GateRequest {
+  readonly phase: 'query' | 'parse' | 'execute';
+  readonly text: string;
+  /** execute: the ticket that this statement's parse got. */
+  readonly prepared: Ticket | null;
+  /** Parameters as the record shows them. */
+  readonly parameters: readonly (string | null)[];
+  /** In a transaction block, a failed one, or behind statements of the same pipeline. */
+  readonly insideTransaction: boolean;
+  readonly failedTransaction: boolean;
+}
+
+/** Release, or refuse in words. `describe`: masks need the server's description of this result. */
+export type GateDecision =
+  | { readonly action: 'forward'; readonly ticket: Ticket; readonly describe: boolean }
+  | { readonly action: 'deny'; readonly denial: Denial };
+
+/** Creates the judging half: inspect, decide, (approve), record, release. */
+export function createJudgement(context: GateContext): {
+  judge(request: GateRequest): GateDecision | Promise<GateDecision>;
+} {
+  const { identity } = context;
+  const understanding = createUnderstanding(context);
+  const verdicts = createVerdicts(context);
+  let count = 0;
+
+  const record = (
+    request: GateRequest,
+    number: number,
+    ruling: Ruling,
+    approval: ApprovalAnswer | null,
+    action = ruling.action,
+  ) => {
+    const shown = approval && { requestId: approval.requestId, state: approval.state, by: approval.by };
+    const head = {
+      atMs: context.now(),
+      statement: number,
+      phase: request.phase,
+      parameters: request.parameters,
+      approval: shown,
+    };
+    context.record(encodeJudged(head, ruling.tail(action)));
+  };
+
+  const deny = (
+    request: GateRequest,
+    denial: Denial,
+    ruling: Ruling,
+    approval: ApprovalAnswer | null = null,
+  ): GateDecision => {
+    count += 1;
+    record(request, count, ruling, approval, 'deny');
+    return { action: 'deny', denial };
+  };
+
+  const release = (
+    request: GateRequest,
+    understood: UnderstoodText,
+    ruling: Ruling,
+    approval: ApprovalAnswer | null,
+  ): GateDecision => {
+    const { evaluator } = ruling;
+    const startedAtMs = context.now();
+    if (request.phase === 'parse') {
+      const describe = evaluator.hasMasks && understood.statements.some(({ facts }) => facts.outputs !== null);
+      return { action: 'forward', ticket: { number: 0, understood, evaluator, startedAtMs, samples: [] }, describe };
+    }
+    count += 1;
+    record(request, count, ruling, approval);
+    context.forwarded(understood.statements);
+    return {
+      action: 'forward',
+      ticket: { number: count, understood, evaluator, startedAtMs, samples: [] },
+      describe: false,
+    };
+  };
+
+  const park = async (
+    request: GateRequest,
+    understood: UnderstoodText,
+    ruling: Ruling,
+    verdict: Verdict & { action: 'require-approval' },
+  ) => {
+    const bind = (known: UnderstoodText) =>
+      bindApproval({
+        ...known,
+        parameters: request.parameters,
+        database: identity.database,
+        connection: identity.connection,
+        principal: identity.principal,
+      });
+    const binding = bind(understood);
+    const mode = approvalMode(verdict, {
+      interactive: identity.interactive,
+      insideTransaction: request.insideTransaction,
+    });
+    const answer = await context.approvals.ask(
+      {
+        binding,
+        mode,
+        statement: request.text,
+        parameters: request.parameters,
+        role: understood.view.role,
+        searchPath: understood.view.searchPath,
+        tables: tablesOf(understood.statements),
+        kind: leadingKind(understood.statements),
+        verdict,
+      },
+      (requestId) => {
+        context.note('approval-asked', `request ${requestId} waits for a decision`, count + 1);
+        context.notice(
+          `weir: this statement waits for approval, request ${requestId}`,
+          `Another person decides: weir requests approve ${requestId}. Ctrl-C withdraws it.`,
+        );
+      },
+    );
+    if (answer.state !== 'approved') return deny(request, refuseByAnswer(answer, ruling.rule), ruling, answer);
+    // The world may have moved while people thought: what was approved must still be what would run.
+    const now = await understanding.again(request.text);
+    if ('denial' in now || bind(now) !== binding) {
+      const moved = createDenial(
+        'approval_expired',
+        'the statement would now do something else than what was approved: its tables or settings changed meanwhile',
+      );
+      return deny(request, moved, ruling, answer);
+    }
+    return release(request, now, ruling, answer);
+  };
+
+  const decide = (request: GateRequest, understood: UnderstoodText): GateDecision | Promise<GateDecision> => {
+    const ruling = verdicts.of(understood, request.parameters);
+    const { verdict } = ruling;
+    // A failed transaction cannot be asked what its end will restore, so nothing may follow in the same text.
+    if (request.failedTransaction && understood.statements.length > 1) return deny(request, afterFailure(), ruling);
+    if (verdict.action === 'deny') return deny(request, denialOf(verdict, identity.sessionId), ruling);
+    if (verdict.action === 'require-approval' && request.phase !== 'parse')
+      return park(request, understood, ruling, verdict);
+    return release(request, understood, ruling, null);
+  };
+
+  const withMeaning = (request: GateRequest, meaning: UnderstoodText | { denial: Denial }) =>
+    'denial' in meaning
+      ? deny(request, meaning.denial, unreadableRuling(context.evaluator(), request.text, meaning.denial.message))
+      : decide(request, meaning);
+
+  return {
+    judge(request) {
+      const meaning = understanding.of(request);
+      if (!(meaning instanceof Promise)) return withMeaning(request, meaning);
+      return meaning
+        .then(
+          (known) => withMeaning(request, known),
+          (error: unknown) => withMeaning(request, { denial: denialOfError(error) }),
+        )
+        .catch((error: unknown) => ({ action: 'deny' as const, denial: denialOfError(error) }));
+    },
+  };
+}
+
+function denialOf(verdict: Verdict & { action: 'deny' }, sessionId: string): Denial {
+  return createDenial('statement_denied', verdict.reason, {
+    detail: `Denied by rule "${verdict.rule}" of the access policy, session ${sessionId}.`,
+    hint: verdict.hint,
+  });
+}
+
+const afterFailure = () =>
+  createDenial('statement_not_understood', 'the transaction has failed: end it alone before other statements', {
+    sqlstate: '25P02',
+    hint: 'Send ROLLBACK, then the rest.',
+  });
+
+function denialOfError(error: unknown): Denial {
+  if (isWeirError(error))
+    return createDenial(error.code, error.message, { detail: error.why ?? null, hint: error.fix });
+  return createDenial(
+    'internal',
+    `the statement could not be judged: ${error instanceof Error ? error.message : String(error)}`,
+  );
+}

@@ -1,0 +1,95 @@
+import { type CellMask, createDetectMask, createPostgresCellMask } from '@weir/masking';
+import { type ColumnRef, type MaskSpec, type OutputColumn, type PlanEvaluator, transforms } from '@weir/policy';
+import type { TargetView } from './target-view.ts';
+
+/** A result field as the server describes it. */
+export interface ResultField {
+  readonly name: string;
+  readonly tableOid: number;
+  readonly attributeNumber: number;
+  readonly typeOid: number;
+  readonly typeModifier: number;
+  /** 0 text, 1 binary. */
+  readonly format: number;
+}
+
+/** Masks of one result set. `surprises` = places where the server named an origin that the analysis did not predict. */
+export interface ResultMasks {
+  /** One per column, or null when every column is clear. */
+  readonly masks: readonly (CellMask | null)[] | null;
+  readonly surprises: readonly string[];
+}
+
+interface MaskContext {
+  readonly evaluator: PlanEvaluator;
+  readonly view: TargetView;
+  readonly key: Buffer;
+}
+
+const opaqueSpec: MaskSpec = { transform: 'redact', contentType: null, rule: 'not-understood' };
+
+/** Joins lineage with the server's own description of the result: a column is masked when either says that it is protected. */
+export function maskResult(
+  outputs: readonly OutputColumn[] | null,
+  fields: readonly ResultField[],
+  context: MaskContext,
+): ResultMasks {
+  if (!context.evaluator.hasMasks) return { masks: null, surprises: [] };
+  const surprises: string[] = [];
+  if (outputs === null || outputs.length !== fields.length) {
+    surprises.push(`the analysis predicted ${outputs?.length ?? 0} columns, the server sends ${fields.length}`);
+    return { masks: fields.map((field) => cellMask(opaqueSpec, false, field, context.key)), surprises };
+  }
+  let anything = false;
+  const masks = fields.map((field, i) => {
+    const mask = maskField(outputs[i] as OutputColumn, field, context, surprises);
+    if (mask) anything = true;
+    return mask;
+  });
+  return { masks: anything ? masks : null, surprises };
+}
+
+function maskField(output: OutputColumn, field: ResultField, context: MaskContext, surprises: string[]) {
+  const named = namedOrigin(field, context.view);
+  const predicted = named === null || output.origins.some((origin) => sameColumn(origin, named));
+  const origins = predicted || named === null ? output.origins : [...output.origins, named];
+  const spec = strictestOf(origins, output.opaque, context.evaluator);
+  if (!predicted && named !== null && context.evaluator.maskOf(named) !== null) {
+    surprises.push(
+      `column "${field.name}" comes from ${named.schema}.${named.table}.${named.column} by the server's word, not by the analysis`,
+    );
+  }
+  if (spec !== null) return cellMask(spec, output.direct && predicted && origins.length === 1, field, context.key);
+  const types = [...new Set(origins.flatMap((origin) => context.evaluator.detectOf(origin)))];
+  return types.length === 0
+    ? null
+    : createDetectMask({ types, format: field.format === 1 ? 1 : 0, typeOid: field.typeOid, key: context.key });
+}
+
+/** The strictest mask over all origins of a column; null = clear. */
+export function strictestOf(origins: readonly ColumnRef[], opaque: boolean, evaluator: PlanEvaluator): MaskSpec | null {
+  let strictest: MaskSpec | null = opaque ? opaqueSpec : null;
+  for (const origin of origins) {
+    const spec = evaluator.maskOf(origin);
+    if (spec !== null && (strictest === null || rank(spec) < rank(strictest))) strictest = spec;
+  }
+  return strictest;
+}
+
+const rank = (spec: MaskSpec) => transforms.indexOf(spec.transform);
+
+function cellMask(spec: MaskSpec, direct: boolean, field: ResultField, key: Buffer): CellMask {
+  const { typeOid, typeModifier } = field;
+  return createPostgresCellMask({ spec, direct, typeOid, typeModifier, format: field.format === 1 ? 1 : 0, key });
+}
+
+function sameColumn(a: ColumnRef, b: ColumnRef): boolean {
+  return a.column === b.column && a.table === b.table && a.schema === b.schema;
+}
+
+function namedOrigin(field: ResultField, view: TargetView): ColumnRef | null {
+  if (field.tableOid === 0 || field.attributeNumber === 0) return null;
+  const relation = view.index.relationByOid(field.tableOid);
+  const column = relation?.columns.find((candidate) => candidate.number === field.attributeNumber);
+  return relation && column ? { schema: relation.schema, table: relation.name, column: column.name } : null;
+}

@@ -1,0 +1,67 @@
+import type { ColumnRef, StatementKind, Verdict } from '@weir/policy';
+import type { StatementFinished, StatementJudged } from '@weir/recording';
+import type { AnalysedStatement } from '@weir/sql';
+import { tablesOf } from './approval-binding.ts';
+
+/** The part of a statement's record that is the same each time that the same text gets the same verdict: JSON text without braces. */
+export type RecordTail = string;
+
+/** Facts of a record that do not depend on one execution. */
+export interface RecordFacts {
+  readonly text: string;
+  readonly action: Verdict['action'];
+  readonly rule: string;
+  readonly reason: string;
+  readonly trace: Verdict['trace'];
+  readonly kind: StatementKind;
+  readonly statements: readonly AnalysedStatement[];
+  readonly maskedColumns: readonly ColumnRef[];
+}
+
+/** Serialises the constant part once; the trace keeps the rules that matched (all rules are in the plan that the session names). */
+export function createRecordTail(facts: RecordFacts): RecordTail {
+  const constant: Omit<StatementJudged, 'event' | 'atMs' | 'statement' | 'phase' | 'parameters' | 'approval'> = {
+    text: facts.text,
+    action: facts.action,
+    rule: facts.rule,
+    reason: facts.reason,
+    trace: facts.trace.filter((step) => step.matched),
+    kind: facts.kind,
+    tables: tablesOf(facts.statements),
+    maskedColumns: facts.maskedColumns,
+  };
+  return JSON.stringify(constant).slice(1, -1);
+}
+
+/** The changing part of a statement's record. */
+export interface RecordHead {
+  readonly atMs: number;
+  readonly statement: number;
+  readonly phase: StatementJudged['phase'];
+  readonly parameters: readonly (string | null)[];
+  readonly approval: StatementJudged['approval'];
+}
+
+/** One StatementJudged event as JSON bytes. */
+export function encodeJudged(head: RecordHead, tail: RecordTail): Buffer {
+  const parameters = head.parameters.length === 0 ? '[]' : JSON.stringify(head.parameters);
+  const approval = head.approval === null ? 'null' : JSON.stringify(head.approval);
+  return Buffer.from(
+    `{"event":"statement","atMs":${head.atMs},"statement":${head.statement},"phase":"${head.phase}","parameters":${parameters},"approval":${approval},${tail}}`,
+  );
+}
+
+/** One StatementFinished event as JSON bytes. */
+export function encodeFinished(event: StatementFinished): Buffer {
+  return Buffer.from(JSON.stringify(event));
+}
+
+/** A parameter as the record shows it: text as sent, binary as \x hex; at most 64 KiB of each. */
+export function describeParameter(value: Buffer | null, format: number): string | null {
+  if (value === null) return null;
+  const kept = value.subarray(0, maxParameterBytes);
+  const shown = format === 1 ? `\\x${kept.toString('hex')}` : kept.toString('utf8');
+  return value.length > maxParameterBytes ? `${shown}… (${value.length} bytes)` : shown;
+}
+
+const maxParameterBytes = 65_536;

@@ -1,0 +1,53 @@
+import type { Catalog, CatalogRelation } from '@weir/sql';
+
+/** Lookups over one catalog version, built once and shared by all channels of a target. */
+export interface CatalogIndex {
+  readonly catalog: Catalog;
+  relationByOid(oid: number): CatalogRelation | undefined;
+  /** Is `name` a relation, column, function, type or schema of this catalog? (For error texts that may be echoed.) */
+  hasName(name: string): boolean;
+}
+
+/** What a channel's statements mean right now: a new object whenever anything in it changes, so that identity is equality. */
+export interface TargetView {
+  readonly index: CatalogIndex;
+  /** current_schemas(true). */
+  readonly searchPath: readonly string[];
+  readonly role: string;
+}
+
+/** The channel's knowledge of its target. `current` is null when a statement may have changed it: ask `refresh` first. */
+export interface TargetState {
+  current(): TargetView | null;
+  /** @throws WeirError when the target cannot be asked: the statement is denied. */
+  refresh(reason: 'stale' | 'unknown-relation'): Promise<TargetView>;
+  /** A statement that may change catalog or environment was forwarded, or a transaction that holds such changes ended. */
+  touched(change: 'catalog' | 'environment'): void;
+  /** A transaction ended (COMMIT, ROLLBACK): what was touched inside must be asked again. */
+  transactionEnded(): void;
+}
+
+/** Builds the lookups of a catalog. */
+export function createCatalogIndex(catalog: Catalog): CatalogIndex {
+  const byOid = new Map(catalog.relations.map((relation) => [relation.oid, relation]));
+  let names: Set<string> | undefined;
+  return {
+    catalog,
+    relationByOid: (oid) => byOid.get(oid),
+    hasName(name) {
+      names ??= collectNames(catalog);
+      return names.has(name);
+    },
+  };
+}
+
+function collectNames(catalog: Catalog): Set<string> {
+  const names = new Set<string>([catalog.database]);
+  for (const relation of catalog.relations) {
+    names.add(relation.schema).add(relation.name);
+    for (const column of relation.columns) names.add(column.name);
+  }
+  for (const made of [...catalog.functions, ...catalog.operators, ...catalog.types])
+    names.add(made.schema).add(made.name);
+  return names;
+}

@@ -1,0 +1,22 @@
+import type { PlanEvaluator } from '@weir/policy';
+import type { AnalysedStatement } from '@weir/sql';
+import type { ResultSample } from './result-sample.ts';
+import type { TargetView } from './target-view.ts';
+
+/** A statement text whose meaning is known in one view of the target. Parse keeps it; Execute uses it again while the view is the same. */
+export interface UnderstoodText {
+  readonly text: string;
+  readonly view: TargetView;
+  readonly statements: readonly AnalysedStatement[];
+}
+
+/** A statement on its way: what the gate gave to the engine with `forward`, and gets back with results. */
+export interface Ticket {
+  /** Counts from 1 in the channel; 0 = a Parse, of which nothing runs. */
+  readonly number: number;
+  readonly understood: UnderstoodText;
+  readonly evaluator: PlanEvaluator;
+  readonly startedAtMs: number;
+  /** Samples by statement index. */
+  readonly samples: (ResultSample | undefined)[];
+}

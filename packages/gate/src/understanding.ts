@@ -1,0 +1,121 @@
+import type { AnalysisResult } from '@weir/sql';
+import { createDenial, type Denial } from './denial.ts';
+import type { GateContext } from './gate.ts';
+import type { GateRequest } from './judgement.ts';
+import type { TargetView } from './target-view.ts';
+import type { UnderstoodText } from './ticket.ts';
+
+type Meaning = UnderstoodText | { readonly denial: Denial };
+
+/** Finds out what a text means in the channel's present view of its target. */
+export interface Understanding {
+  of(request: GateRequest): Meaning | Promise<Meaning>;
+  /** The meaning now, whatever was known before (after an approval). */
+  again(text: string): Promise<Meaning>;
+}
+
+/** Creates the inspecting step. Synchronous when view and analysis are cached. */
+export function createUnderstanding(context: GateContext): Understanding {
+  const analyse = (text: string, view: TargetView): Meaning | Promise<Meaning> => {
+    const request = {
+      text,
+      searchPath: view.searchPath,
+      role: view.role,
+      objects: context.objects.objects,
+      catalogVersion: view.index.catalog.version,
+    };
+    const result = context.analyse(request, context.identity.database);
+    return result instanceof Promise ? result.then((late) => conclude(late, text, view)) : conclude(result, text, view);
+  };
+
+  const conclude = (result: AnalysisResult, text: string, view: TargetView): Meaning => {
+    if (!result.ok) return { denial: unreadable(result) };
+    const usesObjects = result.statements.some(
+      ({ facts }) => facts.kinds.includes('execute') || facts.kinds.includes('fetch'),
+    );
+    if (usesObjects && context.objects.unsettled > 0) {
+      const message = 'the prepared statement or cursor that this statement uses is still being made';
+      return {
+        denial: createDenial('statement_not_understood', message, {
+          hint: 'Send it after the statement before it has been answered.',
+        }),
+      };
+    }
+    return { text, view, statements: result.statements };
+  };
+
+  /** A relation that nobody knows may be new: the catalog is asked once more before the answer is "does not exist". */
+  const withRetry = async (text: string, view: TargetView): Promise<Meaning> => {
+    const request = {
+      text,
+      searchPath: view.searchPath,
+      role: view.role,
+      objects: context.objects.objects,
+      catalogVersion: view.index.catalog.version,
+    };
+    const first = await context.analyse(request, context.identity.database);
+    if (!first.ok || first.unknownRelations.length === 0) return conclude(first, text, view);
+    const fresh = await context.target.refresh('unknown-relation');
+    if (fresh === view) return conclude(first, text, view);
+    return analyse(text, fresh);
+  };
+
+  const inView = (text: string, view: TargetView): Meaning | Promise<Meaning> => {
+    const request = {
+      text,
+      searchPath: view.searchPath,
+      role: view.role,
+      objects: context.objects.objects,
+      catalogVersion: view.index.catalog.version,
+    };
+    const result = context.analyse(request, context.identity.database);
+    if (!(result instanceof Promise) && (!result.ok || result.unknownRelations.length === 0))
+      return conclude(result, text, view);
+    return withRetry(text, view);
+  };
+
+  return {
+    of(request) {
+      const view = context.target.current();
+      if (view !== null) {
+        const known = request.prepared?.understood;
+        if (
+          known &&
+          known.view === view &&
+          known.text === request.text &&
+          context.objects.unsettled === 0 &&
+          isObjectFree(known)
+        )
+          return known;
+        return inView(request.text, view);
+      }
+      // In a failed transaction the server refuses all but its end, and cannot be asked anything: what is known must do.
+      return context.target.refresh('stale').then((fresh) => inView(request.text, fresh));
+    },
+    async again(text) {
+      const view = context.target.current() ?? (await context.target.refresh('stale'));
+      return inView(text, view);
+    },
+  };
+}
+
+/** Does the meaning stay the same whatever PREPARE and DECLARE have made since? */
+const isObjectFree = (known: UnderstoodText) =>
+  known.statements.every(({ facts }) => !facts.kinds.includes('execute') && !facts.kinds.includes('fetch'));
+
+function unreadable(result: AnalysisResult & { ok: false }): Denial {
+  if (result.problem === 'syntax')
+    return createDenial('statement_not_understood', result.message, {
+      sqlstate: '42601',
+      position: result.position,
+      hint: 'Correct the statement; nothing ran.',
+    });
+  const hint =
+    result.problem === 'limit'
+      ? 'Send smaller statements (COPY for bulk data).'
+      : 'Try again; if it stays, report the statement to the gateway’s operator.';
+  return createDenial('statement_not_understood', `the statement was not understood: ${result.message}`, {
+    sqlstate: result.problem === 'limit' ? '54000' : '42501',
+    hint,
+  });
+}

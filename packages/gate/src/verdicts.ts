@@ -1,0 +1,134 @@
+import type { ColumnRef, PlanEvaluator, Statement, Verdict } from '@weir/policy';
+import type { AnalysedStatement } from '@weir/sql';
+import { leadingKind } from './approval.ts';
+import type { GateContext } from './gate.ts';
+import { createRecordTail, type RecordTail } from './statement-record.ts';
+import type { UnderstoodText } from './ticket.ts';
+
+/** The decision on a whole text: of several statements the strictest verdict counts, and nothing runs unless all may. */
+export interface Ruling {
+  readonly evaluator: PlanEvaluator;
+  readonly verdict: Verdict;
+  readonly action: Verdict['action'];
+  readonly rule: string;
+  /** Constant part of the record, serialised once per action. */
+  tail(action: Verdict['action']): RecordTail;
+}
+
+/** Decides texts with the plan in force. */
+export interface Verdicts {
+  of(understood: UnderstoodText, parameters: readonly (string | null)[]): Ruling;
+}
+
+/** Creates the deciding step. A ruling is kept with its text's analysis as long as the plan reads nothing but the statement itself. */
+export function createVerdicts(context: GateContext): Verdicts {
+  let kept = new WeakMap<readonly AnalysedStatement[], Ruling>();
+  let keptFor: PlanEvaluator | undefined;
+  return {
+    of(understood, parameters) {
+      const evaluator = context.evaluator();
+      if (evaluator !== keptFor) {
+        kept = new WeakMap();
+        keptFor = evaluator;
+      }
+      const known = kept.get(understood.statements);
+      if (known) return known;
+      const ruling = createRuling(understood, parameters, evaluator, context);
+      if (!evaluator.reads.now) kept.set(understood.statements, ruling);
+      return ruling;
+    },
+  };
+}
+
+function createRuling(
+  understood: UnderstoodText,
+  parameters: readonly (string | null)[],
+  evaluator: PlanEvaluator,
+  context: GateContext,
+): Ruling {
+  const { identity } = context;
+  const judged = understood.statements.map(({ facts }) => {
+    const { text, view } = understood;
+    const statement: Statement = {
+      text,
+      parameters,
+      database: identity.database,
+      role: view.role,
+      searchPath: view.searchPath,
+      facts,
+    };
+    return evaluator.evaluate(statement, {
+      now: new Date(context.now()),
+      interactive: identity.interactive,
+      statementCount: understood.statements.length,
+    });
+  });
+  const verdict = strictestVerdict(judged);
+  return rulingOf(
+    evaluator,
+    verdict,
+    understood.text,
+    understood.statements,
+    maskedColumns(understood.statements, evaluator),
+  );
+}
+
+/** The ruling on a text that could not be understood. */
+export function unreadableRuling(evaluator: PlanEvaluator, text: string, reason: string): Ruling {
+  return rulingOf(evaluator, { action: 'deny', rule: 'not-understood', reason, hint: '', trace: [] }, text, [], []);
+}
+
+function rulingOf(
+  evaluator: PlanEvaluator,
+  verdict: Verdict,
+  text: string,
+  statements: readonly AnalysedStatement[],
+  masked: readonly ColumnRef[],
+): Ruling {
+  const tails = new Map<Verdict['action'], RecordTail>();
+  const { action, rule, reason, trace } = verdict;
+  const kind = statements.length === 0 ? 'unknown' : leadingKind(statements);
+  return {
+    evaluator,
+    verdict,
+    action,
+    rule,
+    tail(final) {
+      let tail = tails.get(final);
+      if (tail === undefined) {
+        tail = createRecordTail({ text, action: final, rule, reason, trace, kind, statements, maskedColumns: masked });
+        tails.set(final, tail);
+      }
+      return tail;
+    },
+  };
+}
+
+const severity = { deny: 2, 'require-approval': 1, allow: 0 } as const;
+const emptyVerdict: Verdict = {
+  action: 'allow',
+  rule: 'empty',
+  reason: 'the text holds no statement',
+  trace: [],
+  maxRows: null,
+};
+
+function strictestVerdict(verdicts: readonly Verdict[]): Verdict {
+  return verdicts.reduce(
+    (worst, next) => (severity[next.action] > severity[worst.action] ? next : worst),
+    verdicts[0] ?? emptyVerdict,
+  );
+}
+
+function maskedColumns(statements: readonly AnalysedStatement[], evaluator: PlanEvaluator): ColumnRef[] {
+  if (!evaluator.hasMasks) return [];
+  const masked = new Map<string, ColumnRef>();
+  for (const { facts } of statements) {
+    for (const output of facts.outputs ?? []) {
+      for (const origin of output.origins) {
+        if (evaluator.maskOf(origin) !== null) masked.set(`${origin.schema}.${origin.table}.${origin.column}`, origin);
+      }
+    }
+  }
+  return [...masked.values()];
+}
