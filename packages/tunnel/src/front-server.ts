@@ -4,13 +4,11 @@ import { WeirError } from '@weir/errors';
 import { Enrolment, type EnrolRequest, type EnrolResponse, EnrolResponseSchema, FrontDoor } from '@weir/proto';
 import { bindServer, serverCredentials, shutDown } from './bind-server.ts';
 import { ByteStream } from './byte-stream.ts';
+import { frontMetadata } from './call-metadata.ts';
 import type { FrontServer, FrontServerOptions } from './front-door.ts';
 import { toServiceError } from './grpc-failure.ts';
 import { frontWindowBytes, serverOptions } from './grpc-options.ts';
 import { grpcServiceOf, rawMethodOf } from './grpc-service.ts';
-
-/** Metadata of a Connect call. */
-export const frontMetadata = { authorization: 'authorization', session: 'weir-session' } as const;
 
 type ConnectCall = ServerDuplexStream<Buffer, Buffer>;
 

@@ -10,6 +10,7 @@ import {
   type Welcome,
 } from '@weir/proto';
 import type { AgentCredentials, TunnelClientOptions } from './agent-end.ts';
+import { instanceKey } from './call-metadata.ts';
 import type { Clock } from './clock.ts';
 import { fromServiceError } from './grpc-failure.ts';
 import { tunnelWindowBytes } from './grpc-options.ts';
@@ -17,7 +18,6 @@ import { grpcServiceOf, rawMethodOf } from './grpc-service.ts';
 import { type Heartbeat, startHeartbeat } from './heartbeat.ts';
 import { createLaneEndpoint, type LaneEndpoint } from './lane-endpoint.ts';
 import { createTlsClient } from './tls-client.ts';
-import { instanceKey } from './tunnel-server.ts';
 
 type ControlInit = MessageInitShape<typeof ControlRequestSchema>;
 const service = grpcServiceOf(AgentTunnel);

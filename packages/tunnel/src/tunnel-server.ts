@@ -11,15 +11,13 @@ import {
 import { agentPeerOf } from './agent-identity.ts';
 import { AgentSession, type ControlCall, type LaneCall } from './agent-session.ts';
 import { bindServer, serverCredentials, shutDown } from './bind-server.ts';
+import { instanceKey } from './call-metadata.ts';
 import { systemClock } from './clock.ts';
 import type { AgentHello, AgentPeer, ConnectedAgent, TunnelServer, TunnelServerOptions } from './gateway-end.ts';
 import { toServiceError } from './grpc-failure.ts';
 import { serverOptions, tunnelWindowBytes } from './grpc-options.ts';
 import { grpcServiceOf, rawMethodOf } from './grpc-service.ts';
 import { defaultCreditBytes } from './lane-endpoint.ts';
-
-/** Metadata of a lane call: the instance that its control stream announced. */
-export const instanceKey = 'weir-instance';
 
 /** Starts the gateway's end of all tunnels. @throws WeirError conflict when it cannot listen */
 export async function createTunnelServer(options: TunnelServerOptions): Promise<TunnelServer> {

@@ -1,7 +1,8 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { ConnectRequestSchema, type Frame, FrameSchema, LaneRequestSchema } from '@weir/proto';
+import { ConnectRequestSchema, type Frame, FrameSchema, FrameType, LaneRequestSchema } from '@weir/proto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { frameKind } from '../src/frame.ts';
 import { BatchWriter, decodeBatch, decodeBytes, encodeBytes, encodeSingle, maxBatchBytes } from '../src/lane-codec.ts';
 
 interface PlainFrame {
@@ -35,6 +36,15 @@ function asMessage(frames: PlainFrame[]): Uint8Array {
 }
 
 describe('the hand codec of the lane', () => {
+  it('names the frame kinds of the contract', () => {
+    const spelled = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
+    const ours = Object.entries(frameKind).map(([name, value]) => [spelled(name), value]);
+    const contract = Object.entries(FrameType).filter(
+      ([name, value]) => typeof value === 'number' && name !== 'UNSPECIFIED',
+    );
+    expect(ours).toEqual(contract);
+  });
+
   it('writes the same bytes as the generated code', () => {
     fc.assert(
       fc.property(fc.array(plainFrame, { maxLength: 20 }), (frames) => {

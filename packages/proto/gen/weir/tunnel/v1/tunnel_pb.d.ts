@@ -255,7 +255,7 @@ export declare type Welcome = Message<"weir.tunnel.v1.Welcome"> & {
   heartbeatIntervalMs: number;
 
   /**
-   * Ends of this stream's credits per channel and direction, bytes.
+   * Credit that each channel starts with, in each direction, bytes.
    *
    * @generated from field: uint32 initial_credit_bytes = 3;
    */
@@ -524,6 +524,8 @@ export declare type LaneResponse = Message<"weir.tunnel.v1.LaneResponse"> & {
 export declare const LaneResponseSchema: GenMessage<LaneResponse>;
 
 /**
+ * A message without data says "no more bytes in this direction".
+ *
  * @generated from message weir.tunnel.v1.ConnectRequest
  */
 export declare type ConnectRequest = Message<"weir.tunnel.v1.ConnectRequest"> & {
@@ -540,6 +542,8 @@ export declare type ConnectRequest = Message<"weir.tunnel.v1.ConnectRequest"> & 
 export declare const ConnectRequestSchema: GenMessage<ConnectRequest>;
 
 /**
+ * A message without data says "no more bytes in this direction"; gRPC itself cannot half-close from the server.
+ *
  * @generated from message weir.tunnel.v1.ConnectResponse
  */
 export declare type ConnectResponse = Message<"weir.tunnel.v1.ConnectResponse"> & {
@@ -586,14 +590,15 @@ export enum FrameType {
   RECORD = 3,
 
   /**
-   * data = empty; `sequence` = bytes that the receiver has consumed since the last credit.
+   * data = empty; `sequence` = bytes that the receiver has consumed since the last credit, and may be sent again.
+   * 0 goes the other way: "I have more data and no credit"; a receiver that keeps up answers with a larger window.
    *
    * @generated from enum value: FRAME_TYPE_CREDIT = 4;
    */
   CREDIT = 4,
 
   /**
-   * No more data in this direction.
+   * No more data and records in this direction. When both ends have said so, the channel is over.
    *
    * @generated from enum value: FRAME_TYPE_HALF_CLOSE = 5;
    */
@@ -607,7 +612,7 @@ export enum FrameType {
   RESET = 6,
 
   /**
-   * Gateway to agent: the client sent a CancelRequest with the right key.
+   * Gateway to agent: the client sent a CancelRequest with the right key. Overtakes data that waits for credit.
    *
    * @generated from enum value: FRAME_TYPE_CANCEL = 7;
    */
@@ -621,7 +626,7 @@ export enum FrameType {
   APPROVAL_ASK = 8,
 
   /**
-   * Gateway to agent: data = ApprovalState as JSON.
+   * Gateway to agent: data = ApprovalState as JSON. Overtakes data that waits for credit.
    *
    * @generated from enum value: FRAME_TYPE_APPROVAL_STATE = 9;
    */
