@@ -59,6 +59,8 @@ export function createRecordingCutter(options: RecordingCutterOptions): Recordin
     log.bytes = 0;
     const anchor = await writeRecording(dir, log, parts, seal);
     log.unanchored ??= parts[0]?.first ?? null;
+    // Together: a reader takes the file up to `bytes` and then what is not in it.
+    if (log.recording !== null) log.recording.bytes = anchor.bytes;
     log.cutting = [];
     onCut(bytes);
     const anchored = anchors.store(anchor).then(() => {

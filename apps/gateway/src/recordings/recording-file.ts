@@ -14,7 +14,7 @@ async function* pieces(log: SessionLog, parts: readonly Part[], seal: boolean): 
 
 /**
  * Appends parts to a session's open recording, seals it when asked, and makes it durable: content by fdatasync, names by fsync of the folder.
- * Returns the anchor to store. After an error the file is not to be trusted; recovery writes it anew from the journal.
+ * Returns the anchor to store; its `bytes` are the file's new length, which the caller notes together with letting go of the parts. After an error the file is not to be trusted; recovery writes it anew from the journal.
  */
 export async function writeRecording(
   dir: string,
@@ -36,7 +36,6 @@ export async function writeRecording(
       at += piece.length;
     }
     await handle.datasync();
-    recording.bytes = at;
   } finally {
     await handle.close();
   }
