@@ -67,7 +67,7 @@ export function runInTerminal(command, args, { cwd, env }) {
     const release = passSignals(child);
     const watch = watchNpm(() => child.kill('SIGTERM'));
     child.once('error', reject);
-    child.once('close', (code, signal) => {
+    child.once('exit', (code, signal) => {
       release();
       clearInterval(watch);
       resolve(code ?? (signal === 'SIGKILL' ? 137 : 143));

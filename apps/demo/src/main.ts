@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { acquireStateLock, lockHolder } from '@weir/embedded-postgres';
@@ -10,20 +10,27 @@ import { isOnPath, startDemo } from './launcher/start-demo.ts';
 import { createStateLayout, type StateLayout } from './launcher/state-layout.ts';
 import { untilStopAsked } from './launcher/stop-signal.ts';
 
-const checkout = fileURLToPath(new URL('../../..', import.meta.url));
+const ownCheckout = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** The launcher: `main.js [--state DIR] [--customers N]`. Runs until it is asked to stop, or until one of its processes fails. */
+/**
+ * The launcher: `main.js [--state DIR] [--customers N] [--checkout DIR]`. The checkout is where the built programs are. Runs until it is asked to stop, or until one of its processes fails.
+ */
 async function main(): Promise<void> {
   const startedAt = performance.now();
   const { values } = parseArgs({
-    options: { state: { type: 'string' }, customers: { type: 'string', default: '100000' } },
+    options: {
+      state: { type: 'string' },
+      customers: { type: 'string', default: '100000' },
+      checkout: { type: 'string', default: ownCheckout },
+    },
   });
-  const layout = createStateLayout(resolve(values.state ?? `${checkout}/.weir`));
+  const layout = createStateLayout(resolve(values.state ?? join(values.checkout, '.weir')));
   refuseSecondStart(layout);
   const lock = await acquireStateLock(layout.lock, `The state folder ${layout.root}`);
   const children = createDemoChildren();
   const stopAsked = untilStopAsked();
   try {
+    const { checkout } = values;
     const options = { checkout, layout, customers: Number(values.customers), progress: createProgress(process.stderr) };
     const starting = startDemo(options, children);
     const demo = await Promise.race([starting, stopAsked]);

@@ -13,7 +13,7 @@ import {
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createPlace, killHard, runFixture, until } from './fixture-process.ts';
 
-describe('an embedded PostgreSQL', () => {
+describe('an embedded PostgreSQL', { timeout: 120_000 }, () => {
   let place: ReturnType<typeof createPlace>;
   const start = (more = {}) => {
     const { stateDir, home } = place;

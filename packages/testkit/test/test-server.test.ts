@@ -18,7 +18,7 @@ async function versionOf(url: string): Promise<string> {
   }
 }
 
-describe("a test's PostgreSQL 18", () => {
+describe("a test's PostgreSQL 18", { timeout: 120_000 }, () => {
   it('accepts its own password and leaves nothing behind', async () => {
     const server = await startPostgres18({ settings: { max_connections: 12 } });
     expect(await versionOf(server.adminUrl)).toMatch(/^18\./);
