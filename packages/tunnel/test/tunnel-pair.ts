@@ -1,3 +1,4 @@
+import { connect as connectTcp, createServer, type Socket } from 'node:net';
 import {
   type ConnectedAgent,
   createTunnelClient,
@@ -82,4 +83,52 @@ export function startClient(pki: TestPki, port: number, options: Partial<TunnelC
     ...options,
   });
   return { client, states, problems };
+}
+
+/** A TCP path to `port` that can go silent or be cut. */
+export interface TestPath {
+  readonly port: number;
+  /** Bytes are swallowed from now on, connections stay. */
+  silence(): void;
+  /** Breaks every connection at once. */
+  cut(): void;
+  close(): void;
+}
+
+export async function createPath(port: number): Promise<TestPath> {
+  let carrying = true;
+  const sockets = new Set<Socket>();
+  const join = (from: Socket, to: Socket) => {
+    sockets.add(from);
+    from.on('data', (data) => {
+      if (carrying && !to.write(data)) from.pause();
+    });
+    to.on('drain', () => from.resume());
+    from.on('error', () => to.destroy());
+    from.on('close', () => {
+      sockets.delete(from);
+      to.destroy();
+    });
+  };
+  const server = createServer((near) => {
+    const far = connectTcp(port, '127.0.0.1');
+    join(near, far);
+    join(far, near);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  const cut = () => {
+    for (const socket of sockets) socket.resetAndDestroy();
+  };
+  return {
+    port: typeof address === 'object' ? (address?.port ?? 0) : 0,
+    silence: () => {
+      carrying = false;
+    },
+    cut,
+    close() {
+      cut();
+      server.close();
+    },
+  };
 }

@@ -1,10 +1,17 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { connect as connectTcp, createServer, type Socket } from 'node:net';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { LaneChannel, LinkState, TunnelClientOptions, TunnelServerOptions } from '../src/index.ts';
 import { createAuthority, issueAgent } from './certificates.ts';
 import { handlerOf, pump } from './lane-pair.ts';
-import { createPki, eventually, type ObservedClient, startClient, startServer, type TestPki } from './tunnel-pair.ts';
+import {
+  createPath,
+  createPki,
+  eventually,
+  type ObservedClient,
+  startClient,
+  startServer,
+  type TestPki,
+} from './tunnel-pair.ts';
 
 let pki: TestPki;
 const cleanups: (() => Promise<unknown>)[] = [];
@@ -158,28 +165,50 @@ describe('the tunnel', () => {
 
   it('finds a silent peer by its heartbeats, at both ends', async () => {
     const gateway = await server({ heartbeatIntervalMs: 60 });
-    // A path that stops carrying bytes without closing anything.
-    let carrying = true;
-    const sockets: Socket[] = [];
-    const path = createServer((near) => {
-      const far = connectTcp(gateway.server.address.port, '127.0.0.1');
-      sockets.push(near, far);
-      near.on('data', (data) => carrying && far.write(data)).on('error', () => far.destroy());
-      far.on('data', (data) => carrying && near.write(data)).on('error', () => near.destroy());
-    });
-    await new Promise<void>((resolve) => path.listen(0, '127.0.0.1', resolve));
-    cleanups.push(async () => {
-      for (const socket of sockets) socket.destroy();
-      path.close();
-    });
-    const address = path.address();
-    const observed = client(typeof address === 'object' ? (address?.port ?? 0) : 0);
+    const path = await createPath(gateway.server.address.port);
+    cleanups.push(async () => path.close());
+    const observed = client(path.port);
     await eventually(() => gateway.joined[0]);
-    carrying = false;
+    path.silence();
     await eventually(() => gateway.left.length === 1);
     expect(gateway.left[0]).toContain('silent for three heartbeats');
     const waiting = await eventually(stateOf(observed, 'waiting'));
     expect(waiting).toMatchObject({ reason: expect.stringContaining('silent for three heartbeats') });
+  });
+
+  it('recovers from connections that break in the middle of bulk data', async () => {
+    const gateway = await server();
+    const path = await createPath(gateway.server.address.port);
+    cleanups.push(async () => path.close());
+    const atAgent: (string | undefined)[] = [];
+    client(path.port, {
+      random: () => 0,
+      onOpen: (_open, channel) => {
+        setImmediate(() => void pump(channel, 1024 * 1024 * 1024, Buffer.alloc));
+        return handlerOf({ onReset: (fault) => void atAgent.push(fault?.code) });
+      },
+    });
+    const atGateway: (string | undefined)[] = [];
+    for (let round = 0; round < 4; round++) {
+      const agent = await eventually(() => gateway.joined[round]);
+      let bytes = 0;
+      const channel: LaneChannel = agent.lane.open(
+        Buffer.from('{}'),
+        handlerOf({
+          onData: (data) => {
+            bytes += data.length;
+            channel.consumed(data.length);
+          },
+          onReset: (fault) => void atGateway.push(fault?.code),
+        }),
+      );
+      await eventually(() => bytes > 4 * 1024 * 1024);
+      path.cut();
+      await eventually(() => gateway.left.length === round + 1);
+    }
+    await eventually(() => atAgent.length === 4);
+    expect(atAgent).toEqual(Array.from({ length: 4 }, () => 'gateway_unavailable'));
+    expect(atGateway).toEqual(Array.from({ length: 4 }, () => 'agent_unavailable'));
   });
 
   it('gives way to a newer instance and tells the older one why', async () => {
