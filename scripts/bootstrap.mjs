@@ -52,13 +52,17 @@ async function installPackages(show) {
 async function build(show) {
   const hash = buildHash(layout.root);
   if (readStamps(layout.stamps).build === hash && unbuiltFolders(layout.root).length === 0) return 'nothing changed';
-  await runQuietly(layout.node, [join(layout.root, 'node_modules', 'turbo', 'bin', 'turbo'), 'run', 'build', '--env-mode=loose'], {
-    cwd: layout.root,
-    env: tools,
-    show,
-    failure: 'The build failed',
-    fix: 'Correct the errors above.',
-  });
+  await runQuietly(
+    layout.node,
+    [join(layout.root, 'node_modules', 'turbo', 'bin', 'turbo'), 'run', 'build', '--env-mode=loose'],
+    {
+      cwd: layout.root,
+      env: tools,
+      show,
+      failure: 'The build failed',
+      fix: 'Correct the errors above.',
+    },
+  );
   writeStamp(layout.stamps, { build: hash });
   return undefined;
 }

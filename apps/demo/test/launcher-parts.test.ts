@@ -90,7 +90,9 @@ describe('the gateway of the demo', () => {
   it('is ready when its runtime file is complete', () => {
     const runtime = { api: 'http://127.0.0.1:1', front: 'a:1', postgres: 'a:2', tunnel: 'a:3', caFile: '/ca.pem' };
     expect(tryGatewayRuntime(runtime)).toEqual(runtime);
+    expect(tryGatewayRuntime({ ...runtime, pid: 1, postgres: { host: 'a', port: 2 } })).toEqual(runtime);
     expect(tryGatewayRuntime({ ...runtime, caFile: undefined })).toBeUndefined();
+    expect(tryGatewayRuntime({ ...runtime, tunnel: { port: 3 } })).toBeUndefined();
   });
 
   it('is not healthy while nobody listens', async () => {

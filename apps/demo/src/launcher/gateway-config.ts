@@ -35,9 +35,18 @@ export interface GatewayRuntime {
   readonly caFile: string;
 }
 
-/** Checks the contents of a runtime file; undefined when something is missing. */
+/** Reads the contents of a runtime file, in which an address is `host:port` or {host, port}; undefined when something is missing. */
 export function tryGatewayRuntime(value: Readonly<Record<string, unknown>>): GatewayRuntime | undefined {
-  const names = ['api', 'front', 'postgres', 'tunnel', 'caFile'] as const;
-  if (!names.every((name) => typeof value[name] === 'string')) return undefined;
-  return value as unknown as GatewayRuntime;
+  const [api, front, postgres, tunnel, caFile] = ['api', 'front', 'postgres', 'tunnel', 'caFile'].map((name) =>
+    tryAddress(value[name]),
+  );
+  if (!api || !front || !postgres || !tunnel || !caFile) return undefined;
+  return { api, front, postgres, tunnel, caFile };
+}
+
+function tryAddress(value: unknown): string | undefined {
+  if (typeof value === 'string') return value;
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { host, port } = value as Record<string, unknown>;
+  return typeof host === 'string' && typeof port === 'number' ? `${host}:${port}` : undefined;
 }
