@@ -207,4 +207,14 @@ describe('any text', () => {
       { numRuns: 2000 },
     );
   });
+
+  test.each(['=(', "= '", '"', "'", '«', 'contains (', 'x ', 'line 1 ', '='])(
+    'of 8,000 characters of %s is judged, a longer one hidden',
+    (part) => {
+      const clientText = `SELECT ${'y '.repeat(200_000)}`;
+      const long = part.repeat(Math.floor(8000 / part.length));
+      expect(shown('M', `${long} ${canary}`, clientText, { P: '1' })).not.toContain(canary);
+      expect(shown('M', long + long, clientText, { P: '1' })).toMatch(/^\*\*\* \(text hidden/);
+    },
+  );
 });

@@ -26,6 +26,12 @@ const harmless = new Set(['S', 'V', 'P', 'p', 'F', 'L', 'R']);
 const objectNames = ['s', 't', 'c', 'd', 'n'] as const;
 const texts = new Set(['M', 'D', 'H', 'W']);
 
+/** Longest text (UTF-16 units) that is judged piece by piece; a longer one is hidden whole, so that no message costs much time. */
+const maxTextLength = 8192;
+
+/** Pieces of one message that are looked for in vain in the client's statement (up to 1 MB) before the rest counts as not found. */
+const maxMisses = 64;
+
 /**
  * Takes the values out of an error or notice and leaves what a person needs to understand it: SQLSTATE, severity, position, object names, and
  * the server's own words. See redactServerText for what stays of a text.
@@ -63,7 +69,7 @@ function redactField(
   }
   if (code === 'q') return isWithin(clientText, value) ? value : redactedMark;
   if (!texts.has(code)) return redactedMark;
-  if (code === 'D' && hasDocumentInDetail(fields)) return redactedUserText;
+  if (value.length > maxTextLength || (code === 'D' && hasDocumentInDetail(fields))) return redactedUserText;
   if (isServers) return redactServerText(value, disclosure);
   // The stack below a RAISE is the server's; what the client has written itself may be said to it.
   if (code === 'W') return redactServerText(value, disclosure);
@@ -92,9 +98,15 @@ function createDisclosure(request: ErrorRedaction, isServers: boolean): Disclosu
   const shortest = isPointed ? 1 : 3;
   const canEcho = isServers && clientText !== null && (isPointed || !speaksOfValues);
   const own = new Set(isServers ? objectNames.map((code) => fields[code]).filter((name) => name !== undefined) : []);
+  let misses = 0;
   const isOneName = (name: string): boolean => own.has(name) || knownNames(name);
   return {
-    isClients: (piece) => canEcho && piece.length >= shortest && occursAsToken(clientText, piece),
+    isClients(piece) {
+      if (!canEcho || piece.length < shortest || misses >= maxMisses) return false;
+      const isFound = occursAsToken(clientText, piece);
+      if (!isFound) misses += 1;
+      return isFound;
+    },
     isName: (piece) =>
       piece !== '' && (isOneName(piece) || piece.split('.').every((part) => part !== '' && isOneName(part))),
   };
