@@ -266,7 +266,7 @@ function bind(state: EngineState, framer: ClientFramer): void {
   const { parameters, parameterFormats, resultFormats } = message;
   const portal: Portal = {
     ...{ name: message.portal, statement, segment: state.segment, parameters, parameterFormats, resultFormats },
-    ...{ fields: undefined, described: false, bytes, epoch: 0 },
+    ...{ fields: undefined, described: false, bytes, epoch: Number.POSITIVE_INFINITY },
   };
   state.prepared.setPortal(portal);
   relay(state, framer);

@@ -113,6 +113,7 @@ export class ClientFramer {
     const inChunk = buffer === this.#chunk;
     if (type === copyData && length <= maxCopyBytes)
       return this.#openCopy(buffer, at, Math.min(frameEnd, available), frameEnd);
+    if (limit === 0 && length !== 4) return this.#broken(`message length ${length}`);
     if (length - 4 > limit) return this.#oversize(inChunk ? at + 5 : this.#at, length - 4);
     if (frameEnd <= available) {
       if (inChunk) this.#at = frameEnd;

@@ -34,6 +34,7 @@ export interface Portal {
   fields: readonly FieldDescription[] | null | undefined;
   described: boolean;
   readonly bytes: number;
+  /** Infinite until BindComplete: until then nothing can have replaced it. */
   epoch: number;
 }
 

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,7 +23,9 @@ function binaryFolders(): string[] {
 }
 
 /** Starts a server; `newest` takes the newest binaries instead of the oldest. As root it runs as the account `postgres` or nobody. */
-export async function startRealServer(options: { newest?: boolean } = {}): Promise<RealServer> {
+export async function startRealServer(
+  options: { newest?: boolean; hba?: readonly string[] } = {},
+): Promise<RealServer> {
   const folders = binaryFolders();
   const bin = options.newest ? folders.at(-1) : folders[0];
   if (bin === undefined) throw new Error('no PostgreSQL server binaries were found');
@@ -34,6 +36,7 @@ export async function startRealServer(options: { newest?: boolean } = {}): Promi
   const environment = { PATH: process.env['PATH'] ?? '', LC_ALL: 'C.UTF-8', TZ: 'UTC' };
   const initdb = ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'];
   execFileSync(join(bin, 'initdb'), initdb, { ...account, env: environment, cwd: root, stdio: 'pipe' });
+  if (options.hba !== undefined) writeFileSync(join(data, 'pg_hba.conf'), `${options.hba.join('\n')}\n`);
   const settings = [
     '-F',
     '-c',
