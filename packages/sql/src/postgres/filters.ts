@@ -29,7 +29,7 @@ function truthOf(context: Context, scope: Scope, node: Node, hits: () => number)
   const before = hits();
   context.findings.addInfluence(expressionValue(context, scope, node));
   const refersToRow = hits() > before;
-  const known = leafTruth(context, scope, node);
+  const known = leafTruth(scope, node);
   if (known !== null) return known;
   return refersToRow ? 'depends' : 'always';
 }

@@ -19,7 +19,9 @@ export interface ResolvedCall {
 export function resolveCall(context: Context, names: readonly Node[] | undefined): ResolvedCall {
   const { schema: given, name } = qualifiedName(names);
   const schema = given === 'pg_catalog' && name === 'json_object' && context.index.major < 16 ? null : given;
-  if (schema === 'pg_catalog' || schema === 'information_schema') {
+  // An extension may put functions into pg_catalog.
+  const added = schema === 'pg_catalog' && context.index.userFunctions(schema, name, []).length > 0;
+  if (!added && (schema === 'pg_catalog' || schema === 'information_schema')) {
     return { schema, name, builtin: true, opaque: opaqueFunction(name) };
   }
   const candidates = context.index.userFunctions(schema, name, context.searchPath);

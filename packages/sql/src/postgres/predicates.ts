@@ -1,26 +1,25 @@
 import { bodyOf, type Constant, constantValue, type Node, openNode, type SelectStmt, stringList } from './ast.ts';
-import type { Context } from './context.ts';
 import type { Truth } from './filters.ts';
 import type { Scope } from './scope.ts';
 
 /** Truth of a single predicate where its form alone tells; null when it does not. */
-export function leafTruth(context: Context, scope: Scope, node: Node): Truth | null {
+export function leafTruth(scope: Scope, node: Node): Truth | null {
   const constant = constantValue(node);
   if (constant !== null) return constantTruth(constant);
   const open = openNode(node);
   switch (open?.tag) {
     case 'A_Expr':
-      return comparisonTruth(context, scope, open.body);
+      return comparisonTruth(scope, open.body);
     case 'NullTest':
       return nullTestTruth(scope, open.body);
     case 'SubLink':
       return subLinkTruth(scope, open.body);
     case 'CoalesceExpr':
-      return coalesceTruth(context, scope, (open.body['args'] as Node[] | undefined) ?? []);
+      return coalesceTruth(scope, (open.body['args'] as Node[] | undefined) ?? []);
     case 'CaseExpr':
-      return caseTruth(context, scope, open.body);
+      return caseTruth(scope, open.body);
     case 'TypeCast':
-      return leafTruth(context, scope, open.body['arg'] as Node);
+      return leafTruth(scope, open.body['arg'] as Node);
     default:
       return null;
   }
@@ -102,7 +101,7 @@ function compare(operator: string, order: number): Truth | null {
   }
 }
 
-function comparisonTruth(context: Context, scope: Scope, body: Record<string, unknown>): Truth | null {
+function comparisonTruth(scope: Scope, body: Record<string, unknown>): Truth | null {
   const left = body['lexpr'] as Node | undefined;
   const right = body['rexpr'] as Node | undefined;
   const operator = stringList(body['name'] as Node[] | undefined).at(-1) ?? '';
@@ -257,16 +256,16 @@ function isSameColumn(scope: Scope, test: Node, select: SelectStmt): boolean {
   return scope.sources.some((source) => source.relation?.name === from.relname);
 }
 
-function coalesceTruth(context: Context, scope: Scope, args: readonly Node[]): Truth | null {
-  const truths = args.map((arg) => leafTruth(context, scope, arg));
+function coalesceTruth(scope: Scope, args: readonly Node[]): Truth | null {
+  const truths = args.map((arg) => leafTruth(scope, arg));
   return truths.every((truth) => truth === 'always') ? 'always' : null;
 }
 
-function caseTruth(context: Context, scope: Scope, body: Record<string, unknown>): Truth | null {
+function caseTruth(scope: Scope, body: Record<string, unknown>): Truth | null {
   const results = ((body['args'] as Node[] | undefined) ?? []).map((when) => openNode(when)?.body['result'] as Node);
   const otherwise = body['defresult'] as Node | undefined;
   if (otherwise === undefined) return null;
-  return [...results, otherwise].every((result) => leafTruth(context, scope, result) === 'always') ? 'always' : null;
+  return [...results, otherwise].every((result) => leafTruth(scope, result) === 'always') ? 'always' : null;
 }
 
 const opposites: Readonly<Record<string, string>> = { '=': '<>', '<': '>=', '<=': '>' };

@@ -1,0 +1,1 @@
+export { type AnalysisHost, type AnalysisHostOptions, createAnalysisHost } from './analysis-host.ts';
