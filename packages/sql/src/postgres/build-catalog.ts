@@ -8,17 +8,19 @@ type RelationValues = [number, string, string, string, string | null, ColumnValu
 type ColumnValues = [string, number, number, number, boolean, string | null];
 type FunctionValues = [number, string, string, string, string | null, string, string | null];
 
-/** What the server answered to the texts of `catalogQueries`, in their order. */
+/** What the server answered to the texts of `catalogQueries`, in their order, and what the caller believes to talk to (checked when given). */
 export interface CatalogAnswers {
+  readonly serverVersion?: number;
+  readonly database?: string;
   readonly answers: readonly (readonly CatalogRow[])[];
 }
 
 /**
  * Makes a catalog of the answers to `catalogQueries`. Its version is a hash of the content, server version and database included.
- * Throws TypeError when the rows are not those of the queries.
+ * Throws TypeError when the rows are not those of the queries or of another database.
  */
-export function buildCatalog({ answers }: CatalogAnswers): Catalog {
-  const rows = answers.at(-1) ?? [];
+export function buildCatalog(given: CatalogAnswers): Catalog {
+  const rows = given.answers.at(-1) ?? [];
   const sections = new Map<string, unknown[]>();
   const hash = createHash('sha256');
   const lines = rows.map(([section, json]) => `${section ?? ''} ${json ?? ''}`).sort();
@@ -34,6 +36,9 @@ export function buildCatalog({ answers }: CatalogAnswers): Catalog {
   const server = sections.get('server')?.[0];
   if (!Array.isArray(server)) throw new TypeError('the rows are not those of the catalog query: no server row');
   const [serverVersion, database] = server as [number, string];
+  if (given.database !== undefined && given.database !== database) {
+    throw new TypeError(`the catalog is of database ${database}, not of ${given.database}`);
+  }
   return {
     version: hash.digest('hex'),
     serverVersion,
