@@ -144,7 +144,6 @@ async function openParts(options: JournalOptions): Promise<Parts> {
 
 function createAppend({ options, loop, sessions, held }: Parts): Journal['append'] {
   return (session, channel, sequence, json) => {
-    if (loop.broken !== null) throw loop.broken;
     if (json.length > maxEventBytes) throw new WeirError('message_too_large', `An event has ${json.length} bytes.`);
     held.check();
     const log = sessions.of(session);

@@ -1,5 +1,6 @@
 import { createRecordingWriter } from '@weir/recording';
 import type { AnchorQueue } from './anchor-queue.ts';
+import { createKeyedQueue } from './keyed-queue.ts';
 import { writeRecording } from './recording-file.ts';
 import type { RecordingKeys } from './recording-keys.ts';
 import type { SessionLog } from './session-log.ts';
@@ -23,7 +24,7 @@ export interface RecordingCutterOptions {
   /** Bytes left the memory. */
   readonly onCut: (bytes: number) => void;
   /** The journal may need less of its segments than before. */
-  readonly onAnchored: (log: SessionLog) => void;
+  readonly onAnchored: () => void;
   /** A recording could not be written: the gateway cannot keep evidence. */
   readonly onFailed: (error: unknown) => void;
 }
@@ -31,97 +32,69 @@ export interface RecordingCutterOptions {
 /** Files at once: more would only make the journal's own fdatasync wait. */
 const concurrency = 2;
 
-interface Task {
-  readonly log: SessionLog;
-  /** Who waits for the sealed recording's anchor; null for a cut. */
-  readonly waiter: { readonly resolve: () => void; readonly reject: (error: unknown) => void } | null;
+/** Cuts one session: its parts go into the file; `anchored` resolves when the store has the anchor, too. */
+async function cutParts(
+  options: RecordingCutterOptions,
+  log: SessionLog,
+  seal: boolean,
+): Promise<{ readonly anchored: Promise<void> }> {
+  const { dir, keys, anchors, now, onCut, onAnchored } = options;
+  const { session, parts, bytes } = log;
+  const recording = log.recording ?? {
+    writer: createRecordingWriter({ session, createdAtMs: now(), ...keys }),
+    bytes: 0,
+  };
+  log.recording = recording;
+  log.cutting = parts;
+  log.parts = [];
+  log.bytes = 0;
+  const anchor = await writeRecording(dir, log, parts, seal);
+  log.unanchored ??= parts[0]?.first ?? null;
+  // Together: a reader takes the file up to `bytes` and then what is not in it.
+  recording.bytes = anchor.bytes;
+  log.cutting = [];
+  onCut(bytes);
+  const anchored = anchors.store(anchor).then(() => {
+    // A newer cut may have come meanwhile; its own anchor clears the mark.
+    if (recording.bytes === anchor.bytes) log.unanchored = null;
+    onAnchored();
+  });
+  return { anchored };
 }
 
-/** A session's tasks never overlap: it is in the queue at most once, and while one runs its next one waits. */
+/** A session's cuts never overlap, and it waits for a cut at most once. After a failure nothing is cut any more. */
 export function createRecordingCutter(options: RecordingCutterOptions): RecordingCutter {
-  const { dir, keys, anchors, now, onCut, onAnchored, onFailed } = options;
-  const queue: Task[] = [];
-  const queued = new Set<SessionLog>();
-  const active = new Set<SessionLog>();
-  let idle: (() => void)[] = [];
-  let failed: unknown = null;
-
-  const begin = (log: SessionLog): void => {
-    const { session } = log;
-    log.recording ??= { writer: createRecordingWriter({ session, createdAtMs: now(), ...keys }), bytes: 0 };
-  };
-  /** Resolves when the recording is durable; `anchored` when the store has its anchor, too. */
-  const write = async (log: SessionLog, seal: boolean): Promise<{ readonly anchored: Promise<void> }> => {
-    begin(log);
-    const { parts, bytes } = log;
-    log.cutting = parts;
-    log.parts = [];
-    log.bytes = 0;
-    const anchor = await writeRecording(dir, log, parts, seal);
-    log.unanchored ??= parts[0]?.first ?? null;
-    // Together: a reader takes the file up to `bytes` and then what is not in it.
-    if (log.recording !== null) log.recording.bytes = anchor.bytes;
-    log.cutting = [];
-    onCut(bytes);
-    const anchored = anchors.store(anchor).then(() => {
-      // A newer cut may have come meanwhile; its own anchor clears the mark.
-      if (log.recording?.bytes === anchor.bytes) log.unanchored = null;
-      onAnchored(log);
-    });
-    return { anchored };
-  };
-  const perform = async ({ log, waiter }: Task): Promise<void> => {
-    if (failed !== null) throw failed;
-    if (waiter === null && log.parts.length === 0) return;
-    const { anchored } = await write(log, waiter !== null);
-    // Without a waiter nobody needs to know: what is not anchored stays in the journal and is found at the next start.
-    anchored.then(waiter?.resolve, waiter?.reject ?? (() => undefined));
-  };
-  const pump = (): void => {
-    for (let at = 0; at < queue.length && active.size < concurrency; ) {
-      const task = queue[at] as Task;
-      if (active.has(task.log)) {
-        at += 1;
-        continue;
-      }
-      queue.splice(at, 1);
-      if (task.waiter === null) queued.delete(task.log);
-      active.add(task.log);
-      run(task);
-    }
-    if (active.size === 0 && queue.length === 0) {
-      const resolved = idle;
-      idle = [];
-      for (const resolve of resolved) resolve();
+  const queue = createKeyedQueue<SessionLog>(concurrency);
+  const waiting = new Set<SessionLog>();
+  let failed: { readonly cause: unknown } | null = null;
+  const attempt = async (log: SessionLog, seal: boolean): Promise<{ readonly anchored: Promise<void> } | null> => {
+    if (failed !== null) throw failed.cause;
+    if (!seal && log.parts.length === 0) return null;
+    try {
+      return await cutParts(options, log, seal);
+    } catch (cause) {
+      failed ??= { cause };
+      options.onFailed(cause);
+      throw cause;
     }
   };
-  const run = (task: Task): void => {
-    perform(task)
-      .catch((error: unknown) => {
-        task.waiter?.reject(error);
-        if (failed === null) {
-          failed = error;
-          onFailed(error);
-        }
-      })
-      .finally(() => {
-        active.delete(task.log);
-        pump();
-      });
+  const cutOnce = async (log: SessionLog): Promise<void> => {
+    waiting.delete(log);
+    const cut = await attempt(log, false);
+    // Nobody waits for this anchor: without it the entries stay in the journal and are found at the next start.
+    cut?.anchored.catch(() => undefined);
   };
   return {
     cut(log) {
-      if (queued.has(log) || log.ended) return;
-      queued.add(log);
-      queue.push({ log, waiter: null });
-      pump();
+      if (waiting.has(log) || log.ended || failed !== null) return;
+      waiting.add(log);
+      // The failure was told to `onFailed`.
+      queue.run(log, () => cutOnce(log)).catch(() => undefined);
     },
-    seal: (log) =>
-      new Promise((resolve, reject) => {
-        queue.push({ log, waiter: { resolve, reject } });
-        pump();
-      }),
-    drained: () =>
-      active.size === 0 && queue.length === 0 ? Promise.resolve() : new Promise((resolve) => idle.push(resolve)),
+    async seal(log) {
+      const cut = await queue.run(log, () => attempt(log, true));
+      await cut?.anchored;
+    },
+    drained: () => queue.drained(),
   };
 }

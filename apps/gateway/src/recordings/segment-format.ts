@@ -14,6 +14,8 @@ export const batchHeadBytes = 4 + 4 + 4 + 4 + 6 + 6 + 4 + 32;
 /** Bytes of a MAC (HMAC-SHA-256). */
 export const macBytes = 32;
 const padBytes = 64;
+/** Where a batch begins in a block: HMAC's inner pad stands before it and is not written. */
+export const batchOffset = padBytes;
 /** Where entries begin in a block: HMAC's inner pad and the batch's head come first. */
 export const blockStart = padBytes + batchHeadBytes;
 
@@ -80,7 +82,7 @@ export interface BatchHead {
 export interface BatchSealer {
   /**
    * Turns a block (entries from {@link blockStart} to `end`, clear) into a batch in place, with {@link macBytes} behind `end`.
-   * The bytes to write are `block.subarray(64, end + 32)`.
+   * The bytes to write are `block.subarray(batchOffset, end + macBytes)`.
    */
   seal(block: Buffer, end: number, entries: number, first: number): void;
 }
