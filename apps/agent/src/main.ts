@@ -1,0 +1,66 @@
+import { parseArgs } from 'node:util';
+import { isWeirError, WeirError } from '@weir/errors';
+import { enrol } from './enrol.ts';
+import { runAgent } from './run.ts';
+
+const usage = `weir agent: serves connections in its own network; dials out to the gateway, opens no port
+
+  enrol --state DIR (--token-file FILE | --token TOKEN)   trade a join token for a certificate
+  run   --state DIR                                       serve until stopped
+`;
+
+async function main(): Promise<number> {
+  const { positionals, values } = parseArgs({
+    allowPositionals: true,
+    options: {
+      state: { type: 'string' },
+      token: { type: 'string' },
+      'token-file': { type: 'string' },
+      help: { type: 'boolean' },
+    },
+  });
+  const command = positionals[0];
+  if (values.help || command === undefined) {
+    process.stdout.write(usage);
+    return values.help ? 0 : 2;
+  }
+  const stateDir = values.state ?? process.env['WEIR_AGENT_STATE'];
+  if (stateDir === undefined)
+    throw new WeirError('invalid_request', 'no state folder was given', { fix: 'Add --state DIR.' });
+  if (command === 'enrol') {
+    const { token, 'token-file': tokenFile } = values;
+    const state = await enrol({
+      stateDir,
+      ...(token === undefined ? {} : { token }),
+      ...(tokenFile === undefined ? {} : { tokenFile }),
+    });
+    process.stderr.write(`enrolled as ${state.agentName}; run it: weir agent run --state ${stateDir}\n`);
+    return 0;
+  }
+  if (command === 'run') return run(stateDir);
+  throw new WeirError('invalid_request', `unknown command "${command}"`, { fix: 'Use enrol or run.' });
+}
+
+async function run(stateDir: string): Promise<number> {
+  const agent = await runAgent(stateDir);
+  const signal = new Promise<number>((resolve) => {
+    process.once('SIGTERM', () => resolve(0));
+    process.once('SIGINT', () => resolve(0));
+  });
+  const status = await Promise.race([signal, agent.stopped.then(() => 1)]);
+  await agent.close();
+  return status;
+}
+
+main().then(
+  (status) => process.exit(status),
+  (error: unknown) => {
+    const shown = isWeirError(error)
+      ? error
+      : new WeirError('internal', error instanceof Error ? error.message : String(error), { cause: error });
+    process.stderr.write(
+      `error: ${shown.message}\n${shown.why ? `why: ${shown.why}\n` : ''}fix: ${shown.fix}\ncode: ${shown.code}\n`,
+    );
+    process.exit(shown.entry.exitCode);
+  },
+);

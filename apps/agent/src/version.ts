@@ -1,0 +1,2 @@
+/** Version that the agent tells the gateway. */
+export const agentVersion = '0.1.0';

@@ -1,0 +1,81 @@
+import { WeirError } from '@weir/errors';
+import type { ApprovalAnswer, ApprovalDesk, ApprovalQuestion } from '@weir/gate';
+import type { ApprovalAsk, ApprovalState } from '@weir/proto';
+
+/** The desk's two ends: the gate asks, frames arrive. */
+export interface ChannelApprovalDesk extends ApprovalDesk {
+  /** An APPROVAL_STATE frame. */
+  stateArrived(state: ApprovalState): void;
+  /** The lane is gone: an open question cannot be answered any more. */
+  lost(): void;
+}
+
+/** What the desk sends. */
+export interface ApprovalFrames {
+  ask(ask: ApprovalAsk): void;
+  withdraw(ask: number): void;
+}
+
+interface OpenQuestion {
+  readonly ask: number;
+  readonly mode: 'wait' | 'retry';
+  requestId: string;
+  readonly onPending: (requestId: string) => void;
+  readonly resolve: (answer: ApprovalAnswer) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Creates the desk of one channel. `database` completes the question. */
+export function createApprovalDesk(frames: ApprovalFrames, database: string): ChannelApprovalDesk {
+  let open: OpenQuestion | undefined;
+  let asks = 0;
+
+  const finish = (answer: Omit<ApprovalAnswer, 'requestId'>) => {
+    const question = open;
+    open = undefined;
+    question?.resolve({ requestId: question.requestId, ...answer });
+  };
+
+  return {
+    ask(question, onPending) {
+      asks += 1;
+      const ask = asks;
+      return new Promise((resolve, reject) => {
+        open = { ask, mode: question.mode, requestId: '', onPending, resolve, reject };
+        frames.ask(askOf(question, ask, database));
+      });
+    },
+    stateArrived(state) {
+      if (open === undefined || state.ask !== open.ask) return;
+      open.requestId = state.requestId;
+      if (state.state === 'pending' && open.mode === 'wait') open.onPending(state.requestId);
+      else finish({ state: state.state, by: state.by ?? null, reason: state.reason ?? null });
+    },
+    withdraw(why) {
+      if (open === undefined) return false;
+      frames.withdraw(open.ask);
+      finish({ state: why, by: null, reason: null });
+      return true;
+    },
+    lost() {
+      const question = open;
+      open = undefined;
+      question?.reject(
+        new WeirError('gateway_unavailable', 'the gateway was lost while the statement waited for approval'),
+      );
+    },
+  };
+}
+
+function askOf(question: ApprovalQuestion, ask: number, database: string): ApprovalAsk {
+  const { verdict, ...rest } = question;
+  return {
+    ...rest,
+    ask,
+    database,
+    rule: verdict.rule,
+    reason: verdict.reason,
+    approvers: verdict.approvers,
+    timeoutMs: verdict.timeoutMs,
+  };
+}

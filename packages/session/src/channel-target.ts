@@ -1,0 +1,85 @@
+import { type CatalogIndex, createCatalogIndex, type TargetState, type TargetView } from '@weir/gate';
+import type { Catalog } from '@weir/sql';
+import type { CatalogStore, TextRows } from './catalog-store.ts';
+import { environmentQuery, parseEnvironment, viewOf } from './environment.ts';
+
+/** What a channel's target state needs. */
+export interface ChannelTargetOptions {
+  readonly store: CatalogStore;
+  /** Our own query on the channel's connection, between the client's statements. */
+  query(sql: string): Promise<TextRows>;
+  /** Loads the catalog as this connection sees it (uncommitted and temporary objects included). */
+  loadOwn(query: (sql: string) => Promise<TextRows>): Promise<Catalog>;
+  onLoaded(catalog: Catalog): void;
+  /** Transaction status of the connection now. */
+  status(): 'I' | 'T' | 'E';
+}
+
+/**
+ * Tracks what a channel's statements mean. The shared catalog serves until this channel changes objects itself; from then on, while a transaction
+ * is open or temporary objects exist, the catalog is read through the channel's own connection, which alone sees them.
+ */
+export function createChannelTarget(options: ChannelTargetOptions): TargetState {
+  const { store } = options;
+  let view: TargetView | null = null;
+  let environmentStale = true;
+  let catalogStale = false;
+  let touchedInTransaction = { catalog: false, environment: false };
+  /** The catalog of this connection alone, while it differs from the shared one. */
+  let own: CatalogIndex | undefined;
+
+  /** The shared catalog at the time when `own` was read: another one means that somebody else changed something. */
+  let ownBase: CatalogIndex | undefined;
+
+  const shared = async () => store.fresh() ?? (await store.confirm());
+
+  const readOwn = async () => {
+    store.invalidate();
+    ownBase = await shared();
+    const catalog = await options.loadOwn(options.query);
+    options.onLoaded(catalog);
+    const hasTemporary = catalog.relations.some((relation) => relation.schema.startsWith('pg_temp'));
+    catalogStale = false;
+    // The status is read after our query: answers of everything pipelined before it have arrived by then.
+    own = options.status() === 'I' && !hasTemporary ? undefined : createCatalogIndex(catalog);
+  };
+
+  const catalogNow = async (force: boolean): Promise<CatalogIndex> => {
+    if (catalogStale || (force && own !== undefined)) await readOwn();
+    else if (force) store.invalidate();
+    if (own === undefined) return shared();
+    if ((await shared()) !== ownBase) await readOwn();
+    return own ?? shared();
+  };
+
+  return {
+    current() {
+      if (environmentStale || catalogStale || view === null) return null;
+      const known = store.fresh();
+      return known !== undefined && known === (own === undefined ? view.index : ownBase) ? view : null;
+    },
+    async refresh(reason) {
+      // A failed transaction answers nothing, and runs nothing but its end: the last view is enough to judge that.
+      if (options.status() === 'E' && view !== null) return view;
+      if (environmentStale || view === null) {
+        const environment = parseEnvironment(await options.query(environmentQuery));
+        environmentStale = false;
+        view = viewOf(await catalogNow(reason === 'unknown-relation'), environment, view);
+        return view;
+      }
+      view = viewOf(await catalogNow(reason === 'unknown-relation'), view, view);
+      return view;
+    },
+    touched(change) {
+      if (change === 'catalog') catalogStale = true;
+      // A new temporary schema changes the effective path as well.
+      environmentStale = true;
+      touchedInTransaction = { catalog: touchedInTransaction.catalog || change === 'catalog', environment: true };
+    },
+    transactionEnded() {
+      if (touchedInTransaction.catalog) catalogStale = true;
+      if (touchedInTransaction.environment) environmentStale = true;
+      if (options.status() === 'I') touchedInTransaction = { catalog: false, environment: false };
+    },
+  };
+}

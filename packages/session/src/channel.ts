@@ -1,0 +1,224 @@
+import { createGate, type Gate } from '@weir/gate';
+import type { PlanEvaluator } from '@weir/policy';
+import type { ChannelOpen } from '@weir/proto';
+import type { ChannelClosed, ChannelOpened } from '@weir/recording';
+import { frameKind, type LaneChannel, type LaneChannelHandler } from '@weir/tunnel';
+import {
+  createPostgresEngine,
+  type ErrorFields,
+  encodeBackendKeyData,
+  encodeCancelRequest,
+  encodeErrorResponse,
+  encodeParameterStatus,
+  encodeReadyForQuery,
+  type PostgresEngine,
+} from '@weir/wire-postgres';
+import { type ChannelApprovalDesk, createApprovalDesk } from './approval-desk.ts';
+import type { CatalogStore } from './catalog-store.ts';
+import { createChannelTarget } from './channel-target.ts';
+import { createEngineHost } from './engine-host.ts';
+import { createOutflow, type Outflow } from './outflow.ts';
+import { loadCatalogOnLoan } from './postgres-catalog.ts';
+import type { SessionServices } from './runtime.ts';
+import { sendCancel } from './targets/cancel.ts';
+import type { DialledPostgres } from './targets/postgres.ts';
+
+/** A channel whose target is signed in. */
+export interface Channel {
+  readonly handler: LaneChannelHandler;
+  /** The session's new plan. */
+  replacePlan(evaluator: PlanEvaluator): void;
+  /** Ends with a FATAL error to the client. */
+  kill(reason: string): void;
+}
+
+/** What a channel is made of. */
+export interface ChannelParts {
+  readonly open: ChannelOpen;
+  readonly lane: LaneChannel;
+  readonly dialled: DialledPostgres;
+  readonly evaluator: PlanEvaluator;
+  readonly catalog: CatalogStore;
+  readonly services: SessionServices;
+  onClosed(): void;
+}
+
+/** Joins engine, gate and sockets of one client connection, and greets the client as its server would. */
+export function createChannel(parts: ChannelParts): Channel {
+  const { open, lane, dialled, services } = parts;
+  const { socket: upstream, ready } = dialled;
+  const state: { engine?: PostgresEngine; evaluator: PlanEvaluator; isOver: boolean } = {
+    evaluator: parts.evaluator,
+    isOver: false,
+  };
+  const outflow = createOutflow(lane, upstream, () => state.engine?.paused ?? false);
+  const desk = createApprovalDesk(
+    {
+      ask: (ask) => lane.send(frameKind.approvalAsk, Buffer.from(JSON.stringify(ask))),
+      withdraw: (ask) => lane.send(frameKind.approvalWithdraw, Buffer.from(JSON.stringify({ ask }))),
+    },
+    open.target.database,
+  );
+  const gate = createChannelGate(parts, state, outflow, desk);
+
+  /** `isLaneOpen`: the last record can still go up. */
+  const finish = (reason: string, isLaneOpen: boolean) => {
+    if (state.isOver) return;
+    state.isOver = true;
+    if (isLaneOpen) {
+      gate.withdraw('client-gone');
+      const closed: ChannelClosed = { event: 'channel-closed', atMs: services.now(), reason };
+      outflow.record(Buffer.from(JSON.stringify(closed)));
+    }
+    outflow.close();
+    desk.lost();
+    upstream.destroySoon();
+    parts.onClosed();
+  };
+  /** The last answer is on its way: nothing follows it. */
+  const end = (error: ErrorFields | null) => {
+    if (state.isOver) return;
+    finish(error?.['M'] ?? 'the client closed the connection', true);
+    lane.halfClose();
+  };
+
+  const engine = createPostgresEngine(
+    createEngineHost(gate, {
+      ...outflow,
+      end,
+      sampleRows: open.recording.maxRows,
+      status: () => state.engine?.status ?? 'I',
+    }),
+    { transactionStatus: ready.status },
+  );
+  state.engine = engine;
+  greet(parts, outflow);
+  wireUpstream(parts, engine, () => state.isOver);
+
+  return {
+    handler: {
+      onData(data) {
+        if (!state.isOver) engine.fromClient(data);
+        outflow.consumed(data.length);
+      },
+      onFrame(kind, data) {
+        if (kind === frameKind.approvalState) desk.stateArrived(JSON.parse(data.toString('utf8')));
+        else if (kind === frameKind.cancel) cancel(parts, gate);
+      },
+      onWritable: () => outflow.laneWritable(),
+      onHalfClose: () => end(null),
+      onReset(fault) {
+        finish(fault?.message ?? 'the client is gone', false);
+      },
+    },
+    replacePlan(evaluator) {
+      state.evaluator = evaluator;
+    },
+    kill(reason) {
+      engine.fail({ S: 'FATAL', V: 'FATAL', C: '57P01', M: reason, H: 'Open a new session: weir connect NAME' });
+    },
+  };
+}
+
+function createChannelGate(
+  parts: ChannelParts,
+  state: { engine?: PostgresEngine; evaluator: PlanEvaluator },
+  outflow: Outflow,
+  desk: ChannelApprovalDesk,
+): Gate {
+  const { open, services } = parts;
+  const engine = () => {
+    if (state.engine === undefined) throw new Error('the engine has not started');
+    return state.engine;
+  };
+  const query = (sql: string) => engine().query(sql);
+  return createGate({
+    identity: {
+      sessionId: open.sessionId,
+      principal: open.principal.name,
+      connection: open.connection.name,
+      database: open.target.database,
+      interactive: /^(psql|weir)\b/.test(open.postgres.parameters['application_name'] ?? ''),
+      maskingKey: Buffer.from(open.maskingKey, 'base64'),
+      sampleLimits: open.recording,
+    },
+    evaluator: () => state.evaluator,
+    analyse: (request, database) =>
+      services.analysis.peek(request, database) ?? services.analysis.analyse(request, database, open.sessionId),
+    target: createChannelTarget({
+      store: parts.catalog,
+      query,
+      loadOwn: (ask) => loadCatalogOnLoan(ask, parts.dialled.ready, engine().status !== 'I'),
+      onLoaded: (catalog) => services.analysis.loadCatalog(catalog),
+      status: () => engine().status,
+    }),
+    approvals: desk,
+    record: outflow.record,
+    notice: (message, hint) => engine().notice({ S: 'NOTICE', V: 'NOTICE', C: '00000', M: message, H: hint }),
+    now: services.now,
+  });
+}
+
+/** What a server sends after authentication (protocol, "Start-up"): parameters, the key that cancels, readiness. */
+function greet({ open, dialled, services }: ChannelParts, outflow: Outflow): void {
+  const { parameterStatus } = dialled.ready;
+  const opened: ChannelOpened = {
+    event: 'channel-opened',
+    atMs: services.now(),
+    applicationName: open.postgres.parameters['application_name'] ?? '',
+    serverVersion: parameterStatus.get('server_version') ?? '',
+  };
+  outflow.record(Buffer.from(JSON.stringify(opened)));
+  const parameters = [...parameterStatus].map(([name, value]) => encodeParameterStatus(name, value));
+  const secret = Buffer.alloc(4);
+  secret.writeInt32BE(open.postgres.secretKey);
+  const key = encodeBackendKeyData(open.postgres.processId, secret);
+  outflow.toClient(Buffer.concat([...parameters, key, encodeReadyForQuery('I')]));
+}
+
+function wireUpstream({ dialled, services }: ChannelParts, engine: PostgresEngine, isOver: () => boolean): void {
+  const { socket, ready } = dialled;
+  const lost = (why: string) => {
+    if (isOver()) return;
+    engine.fail({
+      S: 'FATAL',
+      V: 'FATAL',
+      C: '08006',
+      M: `the target closed the connection: ${why}`,
+      H: 'Connect again; if it stays, look at the log of the target.',
+    });
+  };
+  socket.setNoDelay(true);
+  socket.on('data', (chunk: Buffer) => {
+    if (!isOver()) engine.fromServer(chunk);
+  });
+  socket.on('error', (error) => lost(error.message));
+  socket.on('end', () => lost('it ended the stream'));
+  socket.on('close', () => lost('the connection is gone'));
+  if (ready.leftover.length > 0) engine.fromServer(ready.leftover);
+  services.log('debug', 'channel is open');
+  socket.resume();
+}
+
+/** A cancel withdraws what is parked; otherwise it goes to the server with the server's own key. */
+function cancel({ open, dialled, services }: ChannelParts, gate: Gate): void {
+  if (gate.withdraw('cancelled')) {
+    gate.note('cancelled', 'the client cancelled a statement that waited for approval', null);
+    return;
+  }
+  gate.note('cancelled', 'the client cancelled the running statement', null);
+  const { processId, secretKey } = dialled.ready;
+  if (secretKey === null) {
+    services.log('warn', 'the target gave no cancel key: the statement goes on');
+    return;
+  }
+  sendCancel(open.target, encodeCancelRequest(processId, secretKey)).catch((error: Error) =>
+    services.log('warn', `cancel did not reach the target: ${error.message}`),
+  );
+}
+
+/** Sends an error to a client whose channel never opened, and ends the channel. */
+export function refuseChannel(lane: LaneChannel, fields: ErrorFields): void {
+  lane.write(encodeErrorResponse({ ...fields, S: 'FATAL', V: 'FATAL' }));
+  lane.halfClose();
+}

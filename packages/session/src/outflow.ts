@@ -1,0 +1,70 @@
+import type { Socket } from 'node:net';
+import { frameKind, type LaneChannel } from '@weir/tunnel';
+
+/** Both directions of a channel with their backpressure: what is not taken on one side is not asked for on the other. */
+export interface Outflow {
+  toClient(bytes: Buffer): void;
+  toServer(bytes: Buffer): void;
+  record(eventJson: Buffer): void;
+  /** Bytes from the lane have been handled; their credit goes back when the server takes more and nothing is parked. */
+  consumed(bytes: number): void;
+  /** The channel is over: what is still answered or recorded goes nowhere. */
+  close(): void;
+  /** The lane takes bytes again. */
+  laneWritable(): void;
+}
+
+/** Creates the flow of one channel. `isParked`: a judgement is open, so the client must not send more. */
+export function createOutflow(lane: LaneChannel, upstream: Socket, isParked: () => boolean): Outflow {
+  let lastRecord = 0;
+  let owedCredit = 0;
+  let isServerFull = false;
+  let isChecking = false;
+  let isClosed = false;
+
+  const giveCredit = () => {
+    if (owedCredit === 0 || isServerFull || isClosed) return;
+    if (isParked()) return watchParking();
+    lane.consumed(owedCredit);
+    owedCredit = 0;
+  };
+  /** Parking ends with bytes to one of the sides: both paths come through here again. */
+  const watchParking = () => {
+    isChecking = true;
+  };
+  const unpark = () => {
+    if (!isChecking || isParked()) return;
+    isChecking = false;
+    giveCredit();
+  };
+  upstream.on('drain', () => {
+    isServerFull = false;
+    giveCredit();
+  });
+
+  return {
+    toClient(bytes) {
+      if (isClosed) return;
+      if (!lane.write(bytes, lastRecord)) upstream.pause();
+      if (isChecking) setImmediate(unpark);
+    },
+    toServer(bytes) {
+      if (isClosed) return;
+      if (!upstream.write(bytes)) isServerFull = true;
+      if (isChecking) setImmediate(unpark);
+    },
+    record(eventJson) {
+      if (isClosed) return;
+      lastRecord += 1;
+      lane.send(frameKind.record, eventJson, lastRecord);
+    },
+    consumed(bytes) {
+      owedCredit += bytes;
+      giveCredit();
+    },
+    close() {
+      isClosed = true;
+    },
+    laneWritable: () => void upstream.resume(),
+  };
+}

@@ -1,0 +1,234 @@
+import { isWeirError, WeirError } from '@weir/errors';
+import { loadPlan, type PlanEvaluator } from '@weir/policy';
+import type { ChannelOpen, PostgresTarget } from '@weir/proto';
+import type { LaneChannel, LaneChannelHandler, OpenRefusal, TestOutcome } from '@weir/tunnel';
+import { type ErrorFields, fieldsOfWeirError } from '@weir/wire-postgres';
+import type { AnalysisHost } from './analysis/analysis-host.ts';
+import { type CatalogStore, createCatalogStore } from './catalog-store.ts';
+import { type Channel, createChannel, refuseChannel } from './channel.ts';
+import { createPostgresCatalogSource } from './postgres-catalog.ts';
+import { type DialOptions, dialPostgres, TargetRefusal } from './targets/postgres.ts';
+
+/** What all channels of a process share. */
+export interface SessionServices {
+  readonly analysis: AnalysisHost;
+  /** Resolves a credential reference in this network. @throws WeirError when it cannot. */
+  resolvePassword(reference: PostgresTarget['password']): Promise<string | null>;
+  /** Milliseconds since the epoch. */
+  now(): number;
+  log(level: 'debug' | 'info' | 'warn' | 'error', message: string): void;
+}
+
+/** The runtime of an agent (or of a gateway with an embedded one). */
+export interface SessionRuntime {
+  /** An OPEN frame: begins the dial and returns the channel's handler at once. */
+  open(openJson: Buffer, lane: LaneChannel): LaneChannelHandler | OpenRefusal;
+  replacePlan(sessionId: string, plan: Buffer): void;
+  kill(sessionId: string, reason: string): void;
+  test(target: Buffer): Promise<TestOutcome>;
+  readonly channelCount: number;
+  close(): void;
+}
+
+const dialTimeoutMs = 10_000;
+const catalogMaxAgeMs = 2_000;
+
+/** Creates a runtime without channels. */
+export function createSessionRuntime(services: SessionServices): SessionRuntime {
+  const sessions = new Map<string, Set<PendingChannel>>();
+  const catalogs = new Map<string, CatalogStore>();
+
+  const dialOptions = async (
+    target: PostgresTarget,
+    parameters: Readonly<Record<string, string>>,
+  ): Promise<DialOptions> => ({
+    password: await services.resolvePassword(target.password),
+    parameters,
+    timeoutMs: dialTimeoutMs,
+  });
+  const catalogOf = (target: PostgresTarget): CatalogStore => {
+    const key = JSON.stringify([target.host, target.port, target.database, target.user]);
+    const known = catalogs.get(key);
+    if (known) return known;
+    const store = createCatalogStore({
+      source: createPostgresCatalogSource(target, () =>
+        dialOptions(target, { application_name: 'weir catalog', client_encoding: 'UTF8' }),
+      ),
+      maxAgeMs: catalogMaxAgeMs,
+      now: services.now,
+      onLoaded: (catalog) => services.analysis.loadCatalog(catalog),
+    });
+    catalogs.set(key, store);
+    return store;
+  };
+
+  return {
+    open(openJson, lane) {
+      const opened = readOpen(openJson);
+      if ('refuse' in opened) return opened;
+      const { open, evaluator } = opened;
+      const pending = createPendingChannel(lane, evaluator, () => {
+        const group = sessions.get(open.sessionId);
+        group?.delete(pending);
+        if (group?.size === 0) sessions.delete(open.sessionId);
+      });
+      const group = sessions.get(open.sessionId) ?? new Set();
+      sessions.set(open.sessionId, group.add(pending));
+      dialOptions(open.target, upstreamParameters(open))
+        .then((options) => dialPostgres(open.target, options))
+        .then((dialled) => {
+          if (pending.isOver) return dialled.socket.destroy();
+          return pending.begin((onClosed) =>
+            createChannel({
+              open,
+              lane,
+              dialled,
+              evaluator: pending.evaluator,
+              catalog: catalogOf(open.target),
+              services,
+              onClosed,
+            }),
+          );
+        })
+        .catch((error: unknown) => pending.refuse(fieldsOf(error)));
+      return pending.handler;
+    },
+    replacePlan(sessionId, plan) {
+      const evaluator = loadPlan(JSON.parse(plan.toString('utf8')));
+      for (const channel of sessions.get(sessionId) ?? []) channel.replacePlan(evaluator);
+    },
+    kill(sessionId, reason) {
+      for (const channel of [...(sessions.get(sessionId) ?? [])]) channel.kill(reason);
+    },
+    async test(targetJson) {
+      const target = JSON.parse(targetJson.toString('utf8')) as PostgresTarget;
+      const steps: { name: string; ok: boolean; detail: string }[] = [];
+      try {
+        const options = await dialOptions(target, { application_name: 'weir test' });
+        steps.push({ name: 'credential', ok: true, detail: target.password.from });
+        const dialled = await dialPostgres(target, { ...options, onStep: (step) => void steps.push(step) });
+        steps.push({
+          name: 'server',
+          ok: true,
+          detail: `PostgreSQL ${dialled.ready.parameterStatus.get('server_version') ?? '?'}`,
+        });
+        dialled.socket.destroy();
+        return { ok: true, steps };
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error);
+        if (steps.every((step) => step.ok))
+          steps.push({ name: steps.length === 0 ? 'credential' : 'target', ok: false, detail: message });
+        return { ok: false, steps };
+      }
+    },
+    get channelCount() {
+      let count = 0;
+      for (const group of sessions.values()) count += group.size;
+      return count;
+    },
+    close() {
+      for (const id of [...sessions.keys()]) this.kill(id, 'the agent stops');
+      for (const store of catalogs.values()) store.close();
+    },
+  };
+}
+
+/** A channel from its OPEN frame on: client bytes wait in the lane's credit until the target is signed in. */
+interface PendingChannel {
+  readonly handler: LaneChannelHandler;
+  readonly evaluator: PlanEvaluator;
+  readonly isOver: boolean;
+  begin(create: (onClosed: () => void) => Channel): void;
+  refuse(fields: ErrorFields): void;
+  replacePlan(evaluator: PlanEvaluator): void;
+  kill(reason: string): void;
+}
+
+function createPendingChannel(lane: LaneChannel, first: PlanEvaluator, onClosed: () => void): PendingChannel {
+  let evaluator = first;
+  let channel: Channel | undefined;
+  let isOver = false;
+  const early: Buffer[] = [];
+  const over = () => {
+    if (isOver) return;
+    isOver = true;
+    onClosed();
+  };
+  const handler: LaneChannelHandler = {
+    onData: (data, dependsOn) =>
+      channel === undefined ? void early.push(data) : channel.handler.onData(data, dependsOn),
+    onFrame: (kind, data, sequence) => channel?.handler.onFrame(kind, data, sequence),
+    onWritable: () => channel?.handler.onWritable(),
+    onHalfClose: () => (channel === undefined ? over() : channel.handler.onHalfClose()),
+    onReset(fault) {
+      channel?.handler.onReset(fault);
+      over();
+    },
+  };
+  return {
+    handler,
+    get evaluator() {
+      return evaluator;
+    },
+    get isOver() {
+      return isOver;
+    },
+    begin(create) {
+      channel = create(over);
+      for (const data of early.splice(0)) channel.handler.onData(data, 0);
+    },
+    refuse(fields) {
+      if (isOver) return;
+      refuseChannel(lane, fields);
+      over();
+    },
+    replacePlan(next) {
+      evaluator = next;
+      channel?.replacePlan(next);
+    },
+    kill(reason) {
+      if (channel !== undefined) channel.kill(reason);
+      else this.refuse({ S: 'FATAL', V: 'FATAL', C: '57P01', M: reason });
+    },
+  };
+}
+
+function readOpen(openJson: Buffer): { open: ChannelOpen; evaluator: PlanEvaluator } | OpenRefusal {
+  try {
+    const open = JSON.parse(openJson.toString('utf8')) as ChannelOpen;
+    if (open.target.protocol !== 'postgres')
+      throw new WeirError('feature_not_supported', `this agent does not speak ${open.target.protocol}`);
+    return { open, evaluator: loadPlan(open.plan) };
+  } catch (error) {
+    const code = isWeirError(error) ? error.code : 'internal';
+    return {
+      refuse: {
+        code,
+        message: `the agent refuses the channel: ${error instanceof Error ? error.message : String(error)}`,
+      },
+    };
+  }
+}
+
+/** The person is visible in the target's own logs and pg_stat_activity. */
+function upstreamParameters(open: ChannelOpen): Record<string, string> {
+  const application = open.postgres.parameters['application_name'] ?? '';
+  return {
+    ...open.postgres.parameters,
+    client_encoding: 'UTF8',
+    application_name: `weir:${open.principal.name} ${application}`.trim().slice(0, 63),
+  };
+}
+
+function fieldsOf(error: unknown): ErrorFields {
+  if (error instanceof TargetRefusal) {
+    const { fields } = error;
+    return {
+      ...fields,
+      M: `the target refused the agent's sign-in: ${fields['M'] ?? 'no message'}`,
+      H: 'An administrator checks the connection: weir connections test NAME',
+    };
+  }
+  if (isWeirError(error)) return fieldsOfWeirError(error, 'FATAL');
+  return fieldsOfWeirError(new WeirError('internal', 'the channel could not be opened', { cause: error }), 'FATAL');
+}

@@ -1,0 +1,190 @@
+import { createHash, X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { connect as connectTcp, type Socket } from 'node:net';
+import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
+import { WeirError } from '@weir/errors';
+import type { PostgresTarget } from '@weir/proto';
+import { createUpstreamLogin, type ErrorFields, encodeSslRequest, type UpstreamReady } from '@weir/wire-postgres';
+
+/** A signed-in connection to a PostgreSQL target. */
+export interface DialledPostgres {
+  readonly socket: Socket;
+  readonly ready: UpstreamReady;
+  readonly isEncrypted: boolean;
+}
+
+/** What a dial needs beside the target. */
+export interface DialOptions {
+  readonly password: string | null;
+  readonly parameters: Readonly<Record<string, string>>;
+  /** ms for the whole dial. */
+  readonly timeoutMs: number;
+  /** Told after each step: connect, tls, sign-in. */
+  readonly onStep?: (step: { name: string; ok: boolean; detail: string }) => void;
+}
+
+/** The target's own refusal at sign-in, with the fields that it sent. */
+export class TargetRefusal extends Error {
+  override readonly name = 'TargetRefusal';
+  readonly fields: ErrorFields;
+  constructor(fields: ErrorFields) {
+    super(fields['M'] ?? 'the target refused the connection');
+    this.fields = fields;
+  }
+}
+
+/** Dials, encrypts as the target's tls mode says, and signs in. @throws WeirError target_unavailable, TargetRefusal. */
+export async function dialPostgres(target: PostgresTarget, options: DialOptions): Promise<DialledPostgres> {
+  const where = `${target.host}:${target.port}`;
+  const tcp = await step(options, 'connect', where, () => openTcp(target, options.timeoutMs));
+  const timer = setTimeout(
+    () => tcp.destroy(new WeirError('target_unavailable', `${where} did not answer within ${options.timeoutMs} ms`)),
+    options.timeoutMs,
+  );
+  try {
+    const socket = await step(options, 'tls', target.tls.mode, () => encrypt(tcp, target));
+    const ready = await step(options, 'sign-in', `user ${target.user}, database ${target.database}`, () =>
+      signIn(socket, target, options),
+    );
+    return { socket, ready, isEncrypted: socket !== tcp };
+  } catch (error) {
+    tcp.destroy();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function step<T>(options: DialOptions, name: string, detail: string, run: () => Promise<T>): Promise<T> {
+  try {
+    const result = await run();
+    options.onStep?.({ name, ok: true, detail });
+    return result;
+  } catch (error) {
+    options.onStep?.({ name, ok: false, detail: error instanceof Error ? error.message : String(error) });
+    throw error;
+  }
+}
+
+const unavailable = (target: PostgresTarget, why: string, cause?: unknown) =>
+  new WeirError('target_unavailable', `the target ${target.host}:${target.port} cannot be reached: ${why}`, {
+    why,
+    cause,
+  });
+
+function openTcp(target: PostgresTarget, timeoutMs: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const isPath = target.host.startsWith('/');
+    const socket = isPath
+      ? connectTcp({ path: `${target.host}/.s.PGSQL.${target.port}` })
+      : connectTcp({ host: target.host, port: target.port, noDelay: true });
+    const timer = setTimeout(() => socket.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+    socket.once('connect', () => {
+      clearTimeout(timer);
+      socket.removeAllListeners('error');
+      resolve(socket);
+    });
+    socket.once('error', (error) => {
+      clearTimeout(timer);
+      reject(unavailable(target, error.message, error));
+    });
+  });
+}
+
+async function encrypt(tcp: Socket, target: PostgresTarget): Promise<Socket> {
+  const { mode, caFile } = target.tls;
+  if (mode === 'disable' || target.host.startsWith('/')) return tcp;
+  const answer = await askForTls(tcp, target);
+  if (answer === 'N') {
+    if (mode === 'prefer') return tcp;
+    throw unavailable(target, `it does not offer TLS, and the connection's tls mode is ${mode}`);
+  }
+  const options: ConnectionOptions = {
+    socket: tcp,
+    ALPNProtocols: ['postgresql'],
+    rejectUnauthorized: mode === 'verify-ca' || mode === 'verify-full',
+    ...(/^[\d.:]+$/.test(target.host) ? {} : { servername: target.host }),
+    ...(caFile === undefined ? {} : { ca: await readFile(caFile) }),
+    ...(mode === 'verify-full' ? { host: target.host } : { checkServerIdentity: () => undefined }),
+  };
+  return new Promise((resolve, reject) => {
+    const tls = connectTls(options, () => {
+      tls.removeAllListeners('error');
+      resolve(tls);
+    });
+    tls.once('error', (error) => reject(unavailable(target, `TLS failed: ${error.message}`, error)));
+  });
+}
+
+function askForTls(tcp: Socket, target: PostgresTarget): Promise<'S' | 'N'> {
+  return new Promise((resolve, reject) => {
+    const fail = (why: string, cause?: unknown) => {
+      cleanUp();
+      reject(unavailable(target, why, cause));
+    };
+    const onData = (chunk: Buffer) => {
+      const answer = chunk.toString('latin1');
+      if (answer !== 'S' && answer !== 'N') return fail('it answered the TLS request with something else');
+      cleanUp();
+      resolve(answer);
+    };
+    const onError = (error: Error) => fail(error.message, error);
+    const onClose = () => fail('it closed the connection at the TLS request');
+    const cleanUp = () => {
+      tcp.off('data', onData).off('error', onError).off('close', onClose);
+      tcp.pause();
+    };
+    tcp.on('data', onData).on('error', onError).on('close', onClose);
+    tcp.write(encodeSslRequest());
+  });
+}
+
+function signIn(socket: Socket, target: PostgresTarget, options: DialOptions): Promise<UpstreamReady> {
+  const endPointHash = 'encrypted' in socket ? tlsServerEndPointHash(socket as TLSSocket) : null;
+  const login = createUpstreamLogin({
+    user: target.user,
+    database: target.database,
+    password: options.password,
+    parameters: options.parameters,
+    ...(endPointHash === null ? {} : { tlsServerEndPointHash: endPointHash }),
+  });
+  return new Promise((resolve, reject) => {
+    const cleanUp = () => {
+      socket.off('data', onData).off('error', onError).off('close', onClose);
+      socket.pause();
+    };
+    const fail = (error: Error) => {
+      cleanUp();
+      socket.destroy();
+      reject(error);
+    };
+    const onData = (chunk: Buffer) => {
+      const step = login.receive(chunk);
+      if (step.kind === 'failed') return fail(new TargetRefusal(step.error));
+      if (step.kind === 'need-more') {
+        if (step.send !== null) socket.write(step.send);
+        return;
+      }
+      cleanUp();
+      resolve(step);
+    };
+    const onError = (error: Error) => fail(unavailable(target, error.message, error));
+    const onClose = () => fail(unavailable(target, 'it closed the connection during sign-in'));
+    socket.on('data', onData).on('error', onError).on('close', onClose);
+    socket.resume();
+    socket.write(login.start());
+  });
+}
+
+/** Channel binding data tls-server-end-point (RFC 5929, section 4.1): the certificate's hash by its own signature algorithm, SHA-256 at least. */
+function tlsServerEndPointHash(socket: TLSSocket): Buffer | null {
+  const { raw } = socket.getPeerCertificate();
+  if (!raw) return null;
+  const algorithm = /sha(384|512)/i.exec(signatureAlgorithm(raw))?.[0]?.toLowerCase() ?? 'sha256';
+  return createHash(algorithm).update(raw).digest();
+}
+
+function signatureAlgorithm(raw: Buffer): string {
+  const { signatureAlgorithm: name } = new X509Certificate(raw) as X509Certificate & { signatureAlgorithm?: string };
+  return name ?? '';
+}
