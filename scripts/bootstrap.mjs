@@ -54,7 +54,13 @@ async function build(show) {
   if (readStamps(layout.stamps).build === hash && unbuiltFolders(layout.root).length === 0) return 'nothing changed';
   await runQuietly(
     layout.node,
-    [join(layout.root, 'node_modules', 'turbo', 'bin', 'turbo'), 'run', 'build', '--env-mode=loose'],
+    [
+      join(layout.root, 'node_modules', 'turbo', 'bin', 'turbo'),
+      'run',
+      'build',
+      '--env-mode=loose',
+      '--output-logs=errors-only',
+    ],
     {
       cwd: layout.root,
       env: tools,

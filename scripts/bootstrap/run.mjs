@@ -55,9 +55,16 @@ export function runQuietly(command, args, { cwd, env, show = () => undefined, fa
     child.once('close', (code, signal) => {
       release();
       if (code === 0) resolve(output);
-      else reject(new StepFailed(`${failure} (${signal ?? `exit status ${code}`})`, output, fix));
+      else reject(new StepFailed(`${failure} (${signal ?? `exit status ${code}`})`, output, fixFor(output) ?? fix));
     });
   });
+}
+
+/** Advice for failures that a command's output names. */
+function fixFor(output) {
+  if (/OUTDATED_LOCKFILE/.test(output)) return 'Bring pnpm-lock.yaml up to date (pnpm install) and commit it.';
+  if (/ENOSPC|no space left/i.test(output)) return 'Free disk space, then run the command again.';
+  return undefined;
 }
 
 /** Runs a command in our terminal and gives its exit status (128 + number for a signal). It notices our end by a closed channel. */
