@@ -93,6 +93,8 @@ export const openSessionResponseSchema = z.object({
   expiresAt: z.iso.datetime(),
   /** Where the native listener is, as this client reaches it. */
   native: z.object({ host: z.string(), port: z.int(), dsn: z.string() }),
+  /** Where the front door for `weir connect` is (host:port), with the PEM of the CA that its certificate ends in. */
+  front: z.object({ address: z.string(), ca: z.string() }).optional(),
 });
 export const sessionSchema = z.object({
   id: z.string(),

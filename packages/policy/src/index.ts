@@ -1,5 +1,6 @@
 export { type CaseResult, evaluateCase, type PolicyCase, parseCases } from './case.ts';
 export { compilePlan } from './compile.ts';
+export { nearestWord } from './did-you-mean.ts';
 export type {
   EvaluationContext,
   PlanEvaluator,
