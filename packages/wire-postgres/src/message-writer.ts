@@ -48,12 +48,15 @@ export class MessageWriter {
   }
 
   int32(value: number): this {
-    writeInt32(this.#buffer, this.#ensure(4), value);
+    const at = this.#ensure(4);
+    writeInt32(this.#buffer, at, value);
     return this;
   }
 
   bytes(value: Uint8Array): this {
-    this.#buffer.set(value, this.#ensure(value.length));
+    // #ensure may replace the buffer: it has to come first.
+    const at = this.#ensure(value.length);
+    this.#buffer.set(value, at);
     return this;
   }
 
