@@ -15,8 +15,8 @@ import { startApiServer } from './http/api-server.ts';
 import type { Log } from './log/create-log.ts';
 import { createJournal, loadOrCreateRecordingKeys } from './recordings/index.ts';
 import { createAnchorStore } from './store/anchor-store.ts';
-import { openStore } from './store/open-store.ts';
-import { createRepositories } from './store/repositories.ts';
+import { openStore, type Store } from './store/open-store.ts';
+import { createRepositories, type Repositories } from './store/repositories.ts';
 import { gatewayVersion } from './version.ts';
 
 /** What the data plane is started with. */
@@ -56,6 +56,8 @@ export interface GatewayAddresses {
 export interface Gateway {
   readonly addresses: GatewayAddresses;
   readonly capabilities: Capabilities;
+  readonly repositories: Repositories;
+  readonly store: Store;
   /** Settles when the gateway cannot go on (its store is lost). */
   readonly lost: Promise<Error>;
   /** Ends sessions, listeners, journal and store, in this order. Safe to call again. */
@@ -152,7 +154,7 @@ async function start(
     detail: { version: gatewayVersion },
   });
   log.info('the gateway is ready', { api: api.url, front: addresses.front, tunnel: addresses.tunnel });
-  return { addresses, capabilities, lost: store.lost };
+  return { addresses, capabilities, repositories, store, lost: store.lost };
 }
 
 function addressesOf(running: RunningDataPlane, api: string, stateDir: string): GatewayAddresses {

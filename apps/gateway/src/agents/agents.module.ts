@@ -7,5 +7,5 @@ class AgentsModule {}
 
 /** Agents and join tokens. */
 export function agentsModule(useValue: Agents): DynamicModule {
-    return { module: AgentsModule, controllers: [AgentsController], providers: [{ provide: AGENTS, useValue }] };
-  }
+  return { module: AgentsModule, controllers: [AgentsController], providers: [{ provide: AGENTS, useValue }] };
+}

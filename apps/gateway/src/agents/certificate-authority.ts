@@ -1,3 +1,4 @@
+import 'reflect-metadata';
 import { createHash, randomBytes, type webcrypto } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';

@@ -7,9 +7,9 @@ class ApprovalsModule {}
 
 /** Approval requests and decisions. */
 export function approvalsModule(useValue: Approvals): DynamicModule {
-    return {
-      module: ApprovalsModule,
-      controllers: [ApprovalsController],
-      providers: [{ provide: APPROVALS, useValue }],
-    };
-  }
+  return {
+    module: ApprovalsModule,
+    controllers: [ApprovalsController],
+    providers: [{ provide: APPROVALS, useValue }],
+  };
+}

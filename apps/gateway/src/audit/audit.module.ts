@@ -7,5 +7,5 @@ class AuditModule {}
 
 /** The audit log. */
 export function auditModule(useValue: AuditLog): DynamicModule {
-    return { module: AuditModule, controllers: [AuditController], providers: [{ provide: AUDIT, useValue }] };
-  }
+  return { module: AuditModule, controllers: [AuditController], providers: [{ provide: AUDIT, useValue }] };
+}

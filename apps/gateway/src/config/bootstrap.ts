@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { WeirError } from '@weir/errors';
+import { parsePolicySources } from '@weir/policy';
 import type { Agents } from '../agents/agents.ts';
 import type { Connections } from '../connections/connections.ts';
 import type { Identity } from '../identity/identity.ts';
@@ -22,6 +23,8 @@ export async function applyBootstrap(
   for (const spec of bootstrap.connections) await parts.connections.ensure(spec);
   if (bootstrap.policyFiles.length === 0 || parts.policies.current.version !== 'none') return;
   const texts = await Promise.all(bootstrap.policyFiles.map((file) => readText(file, 'the policy')));
+  // All files make one policy; errors name the file's own lines.
+  parsePolicySources(texts.map((text, index) => ({ name: bootstrap.policyFiles[index] ?? 'policy', text })));
   await parts.policies.apply(texts.join('\n---\n'), 'bootstrap', bootstrap.policyFiles.join(', '));
 }
 

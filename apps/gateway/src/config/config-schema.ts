@@ -40,7 +40,12 @@ const apiSchema = z
   });
 
 const storeSchema = z.union(
-  [z.strictObject({ embedded: z.literal(true) }), z.strictObject({ url: z.url({ protocol: /^postgres(ql)?$/ }) })],
+  [
+    z.strictObject({ embedded: z.literal(true) }),
+    z.strictObject({
+      url: z.url({ protocol: /^postgres(ql)?$/, error: 'write an address like postgresql://user@host:5432/weir' }),
+    }),
+  ],
   { error: 'write either `embedded: true` or `url: postgresql://…`' },
 );
 

@@ -7,9 +7,9 @@ class ConnectionsModule {}
 
 /** Connections that people reach. */
 export function connectionsModule(useValue: Connections): DynamicModule {
-    return {
-      module: ConnectionsModule,
-      controllers: [ConnectionsController],
-      providers: [{ provide: CONNECTIONS, useValue }],
-    };
-  }
+  return {
+    module: ConnectionsModule,
+    controllers: [ConnectionsController],
+    providers: [{ provide: CONNECTIONS, useValue }],
+  };
+}

@@ -7,5 +7,5 @@ class EvidenceModule {}
 
 /** Recordings and their anchors. */
 export function evidenceModule(useValue: Evidence): DynamicModule {
-    return { module: EvidenceModule, controllers: [EvidenceController], providers: [{ provide: EVIDENCE, useValue }] };
-  }
+  return { module: EvidenceModule, controllers: [EvidenceController], providers: [{ provide: EVIDENCE, useValue }] };
+}

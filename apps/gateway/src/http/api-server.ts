@@ -9,7 +9,7 @@ import type { GatewayConfig } from '../config/config-schema.ts';
 import { AuthGuard } from '../identity/auth-guard.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { Log } from '../log/create-log.ts';
-import { ErrorFilter, errorAnswer } from './error-filter.ts';
+import { ErrorFilter } from './error-filter.ts';
 
 /** Largest body: a policy text of 1 MiB with JSON's escapes. */
 const bodyLimitBytes = 2 * 1024 * 1024;
@@ -66,7 +66,7 @@ async function createAdapter(api: GatewayConfig['api'], log: Log): Promise<Fasti
     logger: false,
     bodyLimit: bodyLimitBytes,
     requestTimeout: 30_000,
-    maxParamLength: 200,
+    routerOptions: { maxParamLength: 200 },
     forceCloseConnections: true,
     return503OnClosing: true,
   } as const;
@@ -78,7 +78,10 @@ async function createAdapter(api: GatewayConfig['api'], log: Log): Promise<Fasti
   // The adapter's type knows https only as a type parameter of its own.
   const adapter = new FastifyAdapter({ ...base, ...(https === undefined ? {} : { https }) } as typeof base);
   const fastify = adapter.getInstance();
-  fastify.addHook('onRequest', async (_request, reply) => {
+  fastify.addHook('onRequest', async (request, reply) => {
+    // Many clients name a type also when they send nothing: an empty body is no body, not broken JSON.
+    const { 'content-length': length = '0', 'transfer-encoding': encoding } = request.headers;
+    if (length === '0' && encoding === undefined) delete request.headers['content-type'];
     reply.header('x-content-type-options', 'nosniff').header('cache-control', 'no-store');
   });
   fastify.addHook('onResponse', async (request, reply) => {
@@ -91,11 +94,6 @@ async function createAdapter(api: GatewayConfig['api'], log: Log): Promise<Fasti
       ms: Math.round(reply.elapsedTime * 10) / 10,
       address: request.ip,
     });
-  });
-  // Failures before Nest's filters: malformed JSON, wrong content type, too large bodies.
-  fastify.setErrorHandler((error, request, reply) => {
-    const { status, body } = errorAnswer(error, `${request.method} ${request.url.split('?', 1)[0] ?? ''}`, log);
-    return reply.status(status).send(body);
   });
   return adapter;
 }

@@ -8,12 +8,12 @@ class IdentityModule {}
 
 /** Sign-in, accounts and tokens. */
 export function identityModule(identity: Identity, policies: Pick<Policies, 'current'>): DynamicModule {
-    return {
-      module: IdentityModule,
-      controllers: [IdentityController],
-      providers: [
-        { provide: IDENTITY, useValue: identity },
-        { provide: POLICY_IN_FORCE, useValue: policies },
-      ],
-    };
-  }
+  return {
+    module: IdentityModule,
+    controllers: [IdentityController],
+    providers: [
+      { provide: IDENTITY, useValue: identity },
+      { provide: POLICY_IN_FORCE, useValue: policies },
+    ],
+  };
+}

@@ -7,5 +7,5 @@ class PoliciesModule {}
 
 /** The policy in force and its history. */
 export function policiesModule(useValue: Policies): DynamicModule {
-    return { module: PoliciesModule, controllers: [PoliciesController], providers: [{ provide: POLICIES, useValue }] };
-  }
+  return { module: PoliciesModule, controllers: [PoliciesController], providers: [{ provide: POLICIES, useValue }] };
+}

@@ -7,5 +7,5 @@ class SessionsModule {}
 
 /** Sessions, live and ended. */
 export function sessionsModule(useValue: Sessions): DynamicModule {
-    return { module: SessionsModule, controllers: [SessionsController], providers: [{ provide: SESSIONS, useValue }] };
-  }
+  return { module: SessionsModule, controllers: [SessionsController], providers: [{ provide: SESSIONS, useValue }] };
+}

@@ -86,7 +86,7 @@ export function createSessions(parts: SessionParts): Sessions {
         const detail = { principal: row.principal };
         await parts.audit.append({ actor: caller.name, action: 'session-viewed', subject: id, detail });
       }
-      return parts.journal.read(id);
+      return begun(parts.journal.read(id));
     },
     kill: async (caller, id, reason) => {
       const row = await visible(caller, id);
@@ -106,6 +106,23 @@ export function createSessions(parts: SessionParts): Sessions {
       await endWhere(() => true, reason, 'gateway');
       await ender.sealed();
     },
+  };
+}
+
+/** Reads the first entry at once, so that a recording that cannot be read is an error and not an answer that breaks off. */
+async function begun(entries: AsyncIterable<RecordEntry>): Promise<AsyncIterable<RecordEntry>> {
+  const iterator = entries[Symbol.asyncIterator]();
+  let first: Promise<IteratorResult<RecordEntry>> | undefined = iterator.next();
+  await first;
+  return {
+    [Symbol.asyncIterator]: () => ({
+      next: () => {
+        const next = first ?? iterator.next();
+        first = undefined;
+        return next;
+      },
+      return: async () => (await iterator.return?.()) ?? { done: true, value: undefined },
+    }),
   };
 }
 

@@ -7,5 +7,5 @@ class StatusModule {}
 
 /** Health and state. */
 export function statusModule(useValue: Status): DynamicModule {
-    return { module: StatusModule, controllers: [StatusController], providers: [{ provide: STATUS, useValue }] };
-  }
+  return { module: StatusModule, controllers: [StatusController], providers: [{ provide: STATUS, useValue }] };
+}

@@ -1,4 +1,5 @@
 import type { GatewayStatus } from '@weir/api';
+import { WeirError } from '@weir/errors';
 import type { Agents } from '../agents/agents.ts';
 import type { Approvals } from '../approvals/approvals.ts';
 import type { Policies } from '../policies/policies.ts';
@@ -39,6 +40,10 @@ export function createStatus(parts: {
       policyVersion: parts.policies.current.version,
       journal: { healthy: parts.journal.isHealthy(), entries: parts.journal.entries() },
     }),
-    checkHealth: parts.checkHealth,
+    checkHealth: async () => {
+      await parts.checkHealth();
+      if (!parts.journal.isHealthy())
+        throw new WeirError('recording_unavailable', 'Evidence cannot be stored any more.');
+    },
   };
 }

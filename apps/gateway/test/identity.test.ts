@@ -1,0 +1,107 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { failure, password, startTestGateway, type TestGateway } from './fixture/test-gateway.ts';
+
+let gateway: TestGateway;
+beforeAll(async () => {
+  gateway = await startTestGateway();
+});
+afterAll(() => gateway.close());
+
+const auditOf = async (action: string) => (await gateway.as('admin')).listAuditEvents({ action, limit: 1000 });
+
+describe('sign-in', () => {
+  test('gives a token that says who one is', async () => {
+    const { token, expiresAt, ...rest } = await gateway.anonymous().login({ user: 'alice', password });
+    expect(rest).toEqual({ user: 'alice', groups: ['developers'] });
+    expect(token.length).toBeGreaterThanOrEqual(43);
+    expect(Date.parse(expiresAt) - Date.now()).toBeGreaterThan(11 * 3_600_000);
+    expect(await gateway.withToken(token).whoami()).toMatchObject({ user: 'alice', roles: [] });
+  });
+
+  test('names the roles, approver among them', async () => {
+    expect((await (await gateway.as('bob')).whoami()).roles).toEqual(['approver']);
+    expect((await (await gateway.as('audrey')).whoami()).roles).toEqual(['auditor']);
+  });
+
+  test.each([
+    ['a wrong password', 'alice'],
+    ['an unknown user', 'nobody'],
+  ])('%s gets the same answer and an audit event', async (_name, user) => {
+    const error = await failure(gateway.anonymous().login({ user, password: 'wrong' }));
+    expect(error).toMatchObject({ code: 'wrong_password', message: 'Name or password is wrong.' });
+    expect((await auditOf('login-failed')).at(-1)).toMatchObject({ actor: user, detail: { code: 'wrong_password' } });
+  });
+
+  test('guessing is slowed down, also when all guesses come at once, and other users are not locked out', async () => {
+    const guesses = Array.from({ length: 12 }, () =>
+      failure(gateway.anonymous().login({ user: 'dave', password: 'guess' })),
+    );
+    const codes = (await Promise.all(guesses)).map((error) => error.code);
+    expect(codes.filter((code) => code === 'wrong_password')).toHaveLength(5);
+    expect(codes.filter((code) => code === 'too_many_attempts')).toHaveLength(7);
+    expect((await failure(gateway.anonymous().login({ user: 'dave', password }))).code).toBe('too_many_attempts');
+    await gateway.anonymous().login({ user: 'carol', password });
+    gateway.advance(61_000);
+    await gateway.anonymous().login({ user: 'dave', password });
+  });
+
+  test.each([
+    ['no token', undefined],
+    ['an unknown token', 'x'.repeat(43)],
+    ['a token that is no token', 'a b;c'],
+  ])('%s is refused', async (_name, token) => {
+    const client = token === undefined ? gateway.anonymous() : gateway.withToken(token);
+    expect((await failure(client.whoami())).code).toBe('sign_in_required');
+  });
+
+  test('a token ends with logout', async () => {
+    const { token } = await gateway.anonymous().login({ user: 'alice', password });
+    await gateway.withToken(token).logout();
+    expect((await failure(gateway.withToken(token).whoami())).code).toBe('sign_in_required');
+  });
+
+  test('a token ends after twelve hours', async () => {
+    const { token } = await gateway.anonymous().login({ user: 'alice', password });
+    gateway.advance(11.9 * 3_600_000);
+    await gateway.withToken(token).whoami();
+    gateway.advance(0.2 * 3_600_000);
+    expect((await failure(gateway.withToken(token).whoami())).code).toBe('sign_in_required');
+    gateway.advance(-12.1 * 3_600_000);
+  });
+
+  test('neither passwords nor tokens reach log or store', async () => {
+    const { token } = await gateway.anonymous().login({ user: 'alice', password });
+    await gateway.withToken(token).whoami();
+    expect(gateway.logLines.join('')).not.toContain(password);
+    expect(gateway.logLines.join('')).not.toContain(token);
+    expect(JSON.stringify(await auditOf('login'))).not.toContain(token);
+  });
+});
+
+describe('accounts', () => {
+  test('disabling one ends its tokens and sessions at once', async () => {
+    const admin = await gateway.as('admin');
+    await admin.putUser('erin', { password, groups: ['developers'] });
+    const { token } = await gateway.anonymous().login({ user: 'erin', password });
+    const session = await gateway.withToken(token).openSession({ connection: 'shop' });
+    await admin.putUser('erin', { disabled: true });
+    expect((await failure(gateway.withToken(token).whoami())).code).toBe('sign_in_required');
+    expect((await failure(gateway.anonymous().login({ user: 'erin', password }))).code).toBe('wrong_password');
+    expect(gateway.dataPlane.killed.get(session.id)).toBe('the account is disabled');
+    expect(gateway.dataPlane.controlPlane.findByLogin(session.user)).toBeNull();
+  });
+
+  test('leaving the group ends the sessions that it allowed', async () => {
+    const admin = await gateway.as('admin');
+    await admin.putUser('frank', { password, groups: ['developers'] });
+    const { token } = await gateway.anonymous().login({ user: 'frank', password });
+    const session = await gateway.withToken(token).openSession({ connection: 'shop' });
+    await admin.putUser('frank', { groups: [] });
+    expect(gateway.dataPlane.killed.get(session.id)).toContain('the account changed');
+  });
+
+  test('a new one needs a password', async () => {
+    const error = await failure((await gateway.as('admin')).putUser('gina', { groups: [] }));
+    expect(error.code).toBe('invalid_request');
+  });
+});

@@ -1,0 +1,163 @@
+import { type RouteName, routes } from '@weir/api';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { password, startTestGateway, type TestGateway } from './fixture/test-gateway.ts';
+
+let gateway: TestGateway;
+const tokens = new Map<string, string>();
+beforeAll(async () => {
+  gateway = await startTestGateway();
+  for (const user of ['alice', 'audrey', 'admin']) {
+    tokens.set(user, (await gateway.anonymous().login({ user, password })).token);
+  }
+});
+afterAll(() => gateway.close());
+
+type Who = 'everybody' | 'members' | 'auditors' | 'admins';
+/** Who may call each route. Being let in shows as any answer but 401 and 403 by role. */
+const matrix: Record<RouteName, Who> = {
+  healthz: 'everybody',
+  login: 'everybody',
+  logout: 'members',
+  whoami: 'members',
+  listUsers: 'admins',
+  putUser: 'admins',
+  listConnections: 'members',
+  putConnection: 'admins',
+  deleteConnection: 'admins',
+  testConnection: 'admins',
+  openSession: 'members',
+  listSessions: 'members',
+  showSession: 'members',
+  sessionEvents: 'members',
+  killSession: 'members',
+  listRequests: 'members',
+  showRequest: 'members',
+  decideRequest: 'members',
+  getPolicy: 'auditors',
+  applyPolicy: 'admins',
+  createJoinToken: 'admins',
+  listAgents: 'admins',
+  revokeAgent: 'admins',
+  listAuditEvents: 'auditors',
+  listAnchors: 'auditors',
+  readRecording: 'auditors',
+  status: 'members',
+};
+const letsIn: Record<Who, readonly string[]> = {
+  everybody: ['nobody', 'alice', 'audrey', 'admin'],
+  members: ['alice', 'audrey', 'admin'],
+  auditors: ['audrey', 'admin'],
+  admins: ['admin'],
+};
+
+/** Calls a route with names that do not exist and a body that fits nothing, so that no call changes anything. */
+async function call(route: RouteName, token?: string): Promise<{ status: number; code: string | null }> {
+  const [method = '', template = ''] = routes[route].split(' ');
+  const path = template.replace(/:[a-z]+/g, 'no-such-thing');
+  const headers: Record<string, string> = { 'content-type': 'application/json' };
+  if (token !== undefined) headers['authorization'] = `Bearer ${token}`;
+  const body = method === 'POST' || method === 'PUT' ? '{"unknown":1}' : undefined;
+  const response = await fetch(gateway.gateway.addresses.api + path, {
+    method,
+    headers,
+    ...(body === undefined ? {} : { body }),
+  });
+  const text = await response.text();
+  if (response.ok) return { status: response.status, code: null };
+  return { status: response.status, code: (JSON.parse(text) as { error: { code: string } }).error.code };
+}
+
+describe.each(Object.entries(matrix) as [RouteName, Who][])('%s is for %s', (route, who) => {
+  test.each(['nobody', 'alice', 'audrey', 'admin'])('%s', async (user) => {
+    if (route === 'logout' && user !== 'nobody') {
+      const { token } = await gateway.anonymous().login({ user, password });
+      expect((await call(route, token)).status).toBe(204);
+      return;
+    }
+    const answer = await call(route, tokens.get(user));
+    if (user === 'nobody' && who !== 'everybody') expect(answer).toEqual({ status: 401, code: 'sign_in_required' });
+    else if (!letsIn[who].includes(user)) expect(answer).toEqual({ status: 403, code: 'not_permitted' });
+    else expect([401, 403, 500]).not.toContain(answer.status);
+  });
+});
+
+describe('requests that are no good', () => {
+  const send = (path: string, init: RequestInit = {}) =>
+    fetch(gateway.gateway.addresses.api + path, {
+      ...init,
+      headers: { authorization: `Bearer ${tokens.get('admin')}`, 'content-type': 'application/json', ...init.headers },
+    });
+  test.each([
+    ['an unknown route', '/v1/nothing', {}, 404, 'not_found'],
+    ['a method that a route does not have', '/v1/whoami', { method: 'PATCH' }, 404, 'not_found'],
+    ['a body that is not JSON', '/v1/login', { method: 'POST', body: '{"user":' }, 400, 'invalid_request'],
+    [
+      'a body of another type',
+      '/v1/login',
+      { method: 'POST', body: 'a', headers: { 'content-type': 'text/csv' } },
+      400,
+      'invalid_request',
+    ],
+    [
+      'an unknown setting',
+      '/v1/login',
+      { method: 'POST', body: '{"user":"a","password":"b","x":1}' },
+      400,
+      'invalid_request',
+    ],
+    ['a body with __proto__', '/v1/login', { method: 'POST', body: '{"__proto__":{"a":1}}' }, 400, 'invalid_request'],
+    [
+      'a too large body',
+      '/v1/policy',
+      { method: 'PUT', body: JSON.stringify({ text: 'x'.repeat(3_000_000) }) },
+      413,
+      'message_too_large',
+    ],
+    ['a bad query', '/v1/sessions?limit=0', {}, 400, 'invalid_request'],
+    ['an unknown query', '/v1/sessions?limits=5', {}, 400, 'invalid_request'],
+    ['a bad name', '/v1/users/A%20B', { method: 'PUT', body: '{}' }, 400, 'invalid_request'],
+    ['a path that climbs', '/v1/recordings/..%2F..%2Fca%2Fca.key', {}, 404, 'not_found'],
+  ])('%s', async (_name, path, init, status, code) => {
+    const response = await send(path, init);
+    const { error } = (await response.json()) as { error: { code: string; fix: string } };
+    expect([response.status, error.code]).toEqual([status, code]);
+    expect(error.fix).not.toBe('');
+    expect(JSON.stringify(error)).not.toMatch(/\.ts:|at Object|node_modules/);
+  });
+
+  test('the name in the address and in the body must agree', async () => {
+    const target = { protocol: 'postgres', host: 'h', database: 'd', user: 'u', password: { from: 'none' } };
+    const response = await send('/v1/connections/a', {
+      method: 'PUT',
+      body: JSON.stringify({ name: 'b', agent: 'local', target }),
+    });
+    expect(response.status).toBe(400);
+  });
+});
+
+describe('connections', () => {
+  test('members see those that they may open, admins all with the reason', async () => {
+    expect((await (await gateway.as('alice')).listConnections()).map(({ name, allowed }) => [name, allowed])).toEqual([
+      ['shop', true],
+    ]);
+    expect(await (await gateway.as('bob')).listConnections()).toEqual([]);
+    const all = await (await gateway.as('admin')).listConnections();
+    expect(all.map(({ name, allowed, agentOnline }) => [name, allowed, agentOnline])).toEqual([
+      ['shop', false, true],
+      ['vault', false, true],
+    ]);
+    expect(all[0]?.reason).toContain('No access rule');
+  });
+
+  test('are tested by their agent', async () => {
+    const admin = await gateway.as('admin');
+    expect((await admin.testConnection('shop')).ok).toBe(true);
+    await admin.putConnection({
+      name: 'far',
+      agent: 'away',
+      target: { protocol: 'postgres', host: 'h', database: 'd', user: 'u', password: { from: 'none' } },
+    });
+    const answer = await admin.testConnection('far').catch((error: unknown) => error);
+    expect(answer).toMatchObject({ code: 'agent_unavailable' });
+  });
+});
