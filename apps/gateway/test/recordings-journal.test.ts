@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isWeirError } from '@weir/errors';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -156,6 +156,20 @@ describe('journal', () => {
     expect((await collect(journal.read('s1'))).map((entry) => entry.sequence)).toEqual([1, 2]);
   });
 
+  it.each([
+    [-1, 1],
+    [2 ** 32, 1],
+    [1.5, 1],
+    [1, 2 ** 48],
+    [1, Number.NaN],
+  ])('refuses channel %d, sequence %d and goes on', async (channel, sequence) => {
+    const journal = await open(folder(), createMemoryAnchorStore());
+    const attempt = () => journal.append('s1', channel, sequence, noteJson('s1', 1, 1));
+    expect(attempt).toThrow(expect.objectContaining({ code: 'invalid_request' }));
+    await durable(journal, journal.append('s1', 1, 1, noteJson('s1', 1, 1)));
+    expect((await collect(journal.read('s1'))).every(isInPlace)).toBe(true);
+  });
+
   it('refuses entries of a session that ended, now and after a restart', async () => {
     const dir = folder();
     const anchors = createMemoryAnchorStore();
@@ -211,16 +225,20 @@ describe('journal', () => {
   });
 });
 
-/** Leaves a folder as a killed gateway does: entries in the journal, one session cut in part, none ended. */
-async function abandoned(anchors: AnchorStore): Promise<string> {
-  const dir = folder();
-  const journal = await open(dir, anchors, { cutAfterMs: 10 });
+/** A folder and its store as a killed gateway leaves them: session `cut` has its first two entries in its recording, the third in the journal alone. */
+async function abandoned(): Promise<{ dir: string; anchors: AnchorStore }> {
+  const [dir, copy] = [folder(), folder()];
+  const [anchors, then] = [createMemoryAnchorStore(), createMemoryAnchorStore()];
+  let clock = 0;
+  const journal = await open(dir, anchors, { cutAfterMs: 30, now: () => clock });
   journal.note('cut', opened);
   await durable(journal, journal.append('cut', 1, 1, noteJson('cut', 1, 1)));
+  clock = 30;
   while ((await anchors.get('cut')) === null) await new Promise((resolve) => setTimeout(resolve, 5));
-  journal.append('cut', 1, 2, noteJson('cut', 1, 2));
-  await journal.close();
-  return dir;
+  await durable(journal, journal.append('cut', 1, 2, noteJson('cut', 1, 2)));
+  cpSync(dir, copy, { recursive: true });
+  for (const anchor of await anchors.list()) await then.upsert(anchor);
+  return { dir: copy, anchors: then };
 }
 
 function segmentPath(dir: string): string {
@@ -238,8 +256,7 @@ function flip(path: string, at: number): void {
 
 describe('recovery', () => {
   it('closes and seals what was live, once', async () => {
-    const anchors = createMemoryAnchorStore();
-    const dir = await abandoned(anchors);
+    const { dir, anchors } = await abandoned();
     for (let round = 0; round < 2; round += 1) {
       const journal = await open(dir, anchors);
       const entries = await collect(journal.read('cut'));
@@ -260,14 +277,17 @@ describe('recovery', () => {
     ['cut', (path: string) => writeFileSync(path, readFileSync(path).subarray(0, -1))],
     ['removed', (path: string) => renameSync(path, `${path}.away`)],
   ])('leaves a %s recording as it is and puts what it lacks into a second one', async (_, harm) => {
-    const anchors = createMemoryAnchorStore();
-    const dir = await abandoned(anchors);
+    const { dir, anchors } = await abandoned();
     harm(join(dir, 'recordings', 'cut.part'));
     const log = createTestLog();
     const journal = await open(dir, anchors, { log });
     expect(log.lines.some((line) => line.startsWith('error a recording is damaged'))).toBe(true);
     const found = new Map(await statuses(dir, anchors));
     expect(['broken', 'missing']).toContain(found.get('cut'));
+    expect(found.get('cut~2')).toBe('sealed');
+    const rest = await collect(journal.read('cut~2'));
+    expect(rest[0]?.event).toMatchObject({ message: 'cut/1/2 ' });
+    expect(rest.at(-1)?.event).toMatchObject({ event: 'session-closed' });
     await journal.close();
   });
 
@@ -301,8 +321,7 @@ describe('recovery', () => {
   });
 
   it('does not start over a journal of another master key', async () => {
-    const anchors = createMemoryAnchorStore();
-    const dir = await abandoned(anchors);
+    const { dir, anchors } = await abandoned();
     const attempt = open(dir, anchors, { masterKey: Buffer.alloc(32, 9) });
     await expect(attempt).rejects.toSatisfy((error) => isWeirError(error) && error.code === 'evidence_broken');
   });

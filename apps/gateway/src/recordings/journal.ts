@@ -35,6 +35,13 @@ export interface JournalOptions extends RecordingKeys {
   readonly sync?: SyncFile;
 }
 
+/** Before any room is reserved: a number that cannot be written would leave a hole in the block. */
+function checkPlace(channel: number, sequence: number): void {
+  const channelFits = Number.isInteger(channel) && channel >= 0 && channel <= 0xffff_ffff;
+  if (channelFits && Number.isInteger(sequence) && sequence >= 0 && sequence < 2 ** 48) return;
+  throw new WeirError('invalid_request', `Channel ${channel}, sequence ${sequence} cannot be recorded.`);
+}
+
 /** Puts an entry into the journal's block and into the session's part. Returns its position. */
 function place(
   loop: CommitLoop,
@@ -145,6 +152,7 @@ async function openParts(options: JournalOptions): Promise<Parts> {
 function createAppend({ options, loop, sessions, held }: Parts): Journal['append'] {
   return (session, channel, sequence, json) => {
     if (json.length > maxEventBytes) throw new WeirError('message_too_large', `An event has ${json.length} bytes.`);
+    checkPlace(channel, sequence);
     held.check();
     const log = sessions.of(session);
     const before = log.bytes;
