@@ -50,11 +50,17 @@ function textCell(value: string | null): string {
   return target.toString('utf8', 0, escapeText(plain, plain.length, target, 0));
 }
 
-const formats = ['"', "'", '\\'].map((escape) => ({ delimiter: ',', quote: '"', escape, nullText: '', header: false }));
+const formats = ['"', "'", '\\'].map((character) => ({
+  delimiter: ',',
+  quote: '"',
+  escape: character,
+  nullText: '',
+  header: false,
+}));
 /** As the server writes CSV (CopyAttributeOutCSV), with every value quoted. */
-function csvCell(value: string | null, escape: string): string {
+function csvCell(value: string | null, escaper: string): string {
   if (value === null) return '';
-  return `"${[...value].map((char) => (char === '"' || char === escape ? escape + char : char)).join('')}"`;
+  return `"${[...value].map((char) => (char === '"' || char === escaper ? escaper + char : char)).join('')}"`;
 }
 
 function binaryTable(rows: readonly (readonly (string | null)[])[]): Buffer {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   type CellMask,
   createPostgresEngine,
+  type Decision,
   encodeBind,
   encodeClose,
   encodeCopyData,
@@ -20,7 +21,7 @@ import {
   encodeReadyForQuery as ready,
   encodeCommandComplete as tag,
 } from '../src/index.ts';
-import { createAllowAllHost } from './allow-all-host.ts';
+import { createAllowAllHost, type HostLog } from './allow-all-host.ts';
 import {
   bindComplete,
   closeComplete,
@@ -91,34 +92,33 @@ function cut(bytes: Buffer, cuts: readonly number[]): Buffer[] {
   return [0, ...points].map((from, i) => Buffer.from(bytes.subarray(from, points[i] ?? bytes.length)));
 }
 
-function play(clientChunks: readonly Buffer[], serverChunks: readonly Buffer[]) {
-  const { host, log } = createAllowAllHost({
-    judge: ({ text }) =>
-      text.includes('denied')
-        ? { action: 'deny', error: errorFields('42501', 'no') }
-        : { action: 'forward', ticket: text, describe: text.includes('secret') },
+function decide({ text }: { readonly text: string }): Decision {
+  if (text.includes('denied')) return { action: 'deny', error: errorFields('42501', 'no') };
+  return { action: 'forward', ticket: text, describe: text.includes('secret') };
+}
+
+function start(judge: (request: { readonly text: string }) => Decision | Promise<Decision>) {
+  return createAllowAllHost({
+    judge,
     describe: (_ticket, _index, fields) => fields.map((field) => (field.name === 'secret' ? stars : null)),
     copyOut: () => ({ masks: [null, stars], csv: null }),
     sampleRows: () => 1,
   });
+}
+
+function play(clientChunks: readonly Buffer[], serverChunks: readonly Buffer[]) {
+  const { host, log } = start(decide);
   const engine = createPostgresEngine(host);
   for (const chunk of clientChunks) engine.fromClient(chunk);
   for (const chunk of serverChunks) engine.fromServer(chunk);
+  return { log, engine, effects: effectsOf(log) };
+}
+
+function effectsOf({ toServer, toClient, ...others }: HostLog) {
   return {
-    log,
-    engine,
-    effects: {
-      toServer: Buffer.concat(log.toServer).toString('latin1'),
-      toClient: Buffer.concat(log.toClient).toString('latin1'),
-      ...{
-        judged: log.judged,
-        finished: log.finished,
-        described: log.described,
-        samples: log.samples,
-        ready: log.ready,
-        ended: log.ended,
-      },
-    },
+    toServer: Buffer.concat(toServer).toString('latin1'),
+    toClient: Buffer.concat(toClient).toString('latin1'),
+    ...others,
   };
 }
 
@@ -155,6 +155,15 @@ describe('a conversation', () => {
   it('has the same effects byte by byte', () => {
     const bytes = (buffer: Buffer) => Array.from(buffer, (byte) => Buffer.from([byte]));
     expect(play(bytes(client), bytes(server)).effects).toEqual(whole);
+  });
+
+  it('has the same effects when every decision takes its time', async () => {
+    const { host, log } = start((request) => new Promise((resolve) => setImmediate(() => resolve(decide(request)))));
+    const engine = createPostgresEngine(host);
+    for (const chunk of cut(client, [40, 100, 101, 300])) engine.fromClient(chunk);
+    while (engine.paused) await new Promise((resolve) => setImmediate(resolve));
+    engine.fromServer(server);
+    expect(effectsOf(log)).toEqual(whole);
   });
 
   it('ends cleanly when it is cut at any byte: every forwarded statement is finished exactly once', () => {
