@@ -59,9 +59,9 @@ describeCompiled('a disk that loses what was not synced', () => {
     return { dir, lines };
   }
 
-  it('keeps every acknowledged entry through power cuts', { timeout: 120_000 }, async () => {
+  it('keeps every acknowledged entry through power cuts', { timeout: 240_000 }, async () => {
     let acknowledged = 0;
-    for (let cut = 0; cut < 15; cut += 1) {
+    for (let cut = 0; cut < 30; cut += 1) {
       const { dir, lines } = await untilPowerCut(`cut${cut}`, 'sync', 30 + Math.random() * 300);
       const outcome = await recoverAndCompare(dir, lines);
       expect(outcome.lost).toEqual([]);

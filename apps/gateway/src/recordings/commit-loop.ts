@@ -92,6 +92,24 @@ function createIdleWaiters() {
   };
 }
 
+/** The first error, kept for good. */
+function createBreaker(onBroken: (error: WeirError) => void) {
+  let error: WeirError | null = null;
+  return {
+    get error() {
+      return error;
+    },
+    fail(cause: unknown): void {
+      if (error !== null) return;
+      error = unavailable(cause);
+      onBroken(error);
+    },
+    stop(): void {
+      error ??= new WeirError('recording_unavailable', 'The journal is closed.');
+    },
+  };
+}
+
 /**
  * Group commit: while one fdatasync runs, entries gather in the next block. The write is synchronous (the page cache takes it in
  * microseconds; a trip through the thread pool costs more), the fdatasync is not. After an error nothing is tried again: the kernel
@@ -104,14 +122,10 @@ export function createCommitLoop(options: CommitLoopOptions): CommitLoop {
   const idle = createIdleWaiters();
   let durable = options.nextPosition - 1;
   let busy = false;
-  let broken: WeirError | null = null;
-
-  const fail = (cause: unknown): void => {
-    if (broken !== null) return;
-    broken = unavailable(cause);
+  const breaker = createBreaker((error) => {
     idle.settle();
-    onBroken(broken);
-  };
+    onBroken(error);
+  });
   const finish = (block: Block): void => {
     durable = block.first + block.entries - 1;
     queue.giveBack(block);
@@ -119,33 +133,33 @@ export function createCommitLoop(options: CommitLoopOptions): CommitLoop {
     commit();
   };
   const write = (segment: Segment, block: Block): void => {
-    if (broken !== null) return;
+    if (breaker.error !== null) return;
     try {
       writeBatch(segment, block);
     } catch (error) {
-      fail(error);
+      breaker.fail(error);
       return;
     }
     sync(segment.handle.fd, (error) => {
-      if (error) fail(error);
-      else if (broken === null) finish(block);
+      if (error) breaker.fail(error);
+      else if (breaker.error === null) finish(block);
     });
   };
   /** Takes the oldest block; called when no commit runs. */
   const commit = (): void => {
-    const block = broken === null ? queue.take() : undefined;
+    const block = breaker.error === null ? queue.take() : undefined;
     if (block === undefined) {
       busy = false;
       idle.settle();
       return;
     }
     const segment = roller.withRoom(batchBytes(block));
-    if (segment instanceof Promise) segment.then((prepared) => write(prepared, block), fail);
+    if (segment instanceof Promise) segment.then((prepared) => write(prepared, block), breaker.fail);
     else write(segment, block);
   };
   return {
     reserve(size) {
-      if (broken !== null) throw broken;
+      if (breaker.error !== null) throw breaker.error;
       const room = queue.reserve(size);
       // Not at once: entries that arrive in the same turn share the commit.
       if (!busy) queueMicrotask(commit);
@@ -155,11 +169,9 @@ export function createCommitLoop(options: CommitLoopOptions): CommitLoop {
     get durable() {
       return durable;
     },
-    fail,
-    drained: () => (busy && broken === null ? idle.wait() : Promise.resolve()),
-    stop() {
-      broken ??= new WeirError('recording_unavailable', 'The journal is closed.');
-    },
+    fail: breaker.fail,
+    drained: () => (busy && breaker.error === null ? idle.wait() : Promise.resolve()),
+    stop: breaker.stop,
     close: roller.close,
   };
 }

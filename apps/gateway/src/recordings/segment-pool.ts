@@ -133,6 +133,8 @@ export function createSegmentPool(options: SegmentPoolOptions): SegmentPool {
     if (spares.length >= maxSpares || closed) return await unlink(segment.path);
     const spare = join(options.dir, `spare-${segment.number}.seg`);
     await rename(segment.path, spare);
+    // Before its header changes: after a power cut the old name must not lead to a new header.
+    await syncFolder(options.dir);
     spares.push(spare);
   };
   return {
