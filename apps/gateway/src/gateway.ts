@@ -100,6 +100,8 @@ async function start(
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
   const lock = await acquireStateLock(join(stateDir, 'gateway.lock'), `The state folder ${stateDir}`);
   undo.push(() => lock.release());
+  // What a killed gateway left here would look like a gateway that is ready.
+  await rm(config.runtimeFile, { force: true });
   const store = await openStore({ stateDir, store: config.store, log: (message) => log.info(message) });
   undo.push(() => store.close());
   const repositories = createRepositories(store, await loadSecretKey(stateDir, 'content'));

@@ -1,4 +1,5 @@
 import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { testPolicy } from './fixture/policy.ts';
 import { failure, password, startTestGateway, type TestGateway, until } from './fixture/test-gateway.ts';
@@ -21,6 +22,8 @@ describe('opening a session', () => {
     expect(opened.user).toMatch(/^alice~[2-9a-z]{6}$/);
     expect(opened.password.length).toBeGreaterThanOrEqual(22);
     expect(opened.database).toBe('shop');
+    expect(opened.front.address).toBe('127.0.0.1:7001');
+    expect(opened.front.ca).toBe(await readFile(gateway.gateway.addresses.caFile, 'utf8'));
     const dsn = new URL(opened.native.dsn);
     expect([dsn.hostname, dsn.port, dsn.pathname]).toEqual(['127.0.0.1', '7003', '/shop']);
     expect([decodeURIComponent(dsn.username), decodeURIComponent(dsn.password)]).toEqual([

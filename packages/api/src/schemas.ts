@@ -94,7 +94,7 @@ export const openSessionResponseSchema = z.object({
   /** Where the native listener is, as this client reaches it. */
   native: z.object({ host: z.string(), port: z.int(), dsn: z.string() }),
   /** Where the front door for `weir connect` is (host:port), with the PEM of the CA that its certificate ends in. */
-  front: z.object({ address: z.string(), ca: z.string() }).optional(),
+  front: z.object({ address: z.string(), ca: z.string() }),
 });
 export const sessionSchema = z.object({
   id: z.string(),

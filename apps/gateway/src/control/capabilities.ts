@@ -118,12 +118,13 @@ function createApprovalParts({ repositories, audit, log, now }: Foundation): Ask
 }
 
 function createSessionsOf(
-  { config, repositories, dataPlane, journal, audit, log, now }: Foundation,
+  { config, repositories, ca, dataPlane, journal, audit, log, now }: Foundation,
   { connections, access, asks }: { connections: Connections; access: Access; asks: AskParts },
 ): Sessions {
   return createSessions({
     sessions: repositories.sessions,
     ttlSeconds: config.sessions.ttlSeconds,
+    ca: ca.certificate,
     onEnded: (id) => withdrawAsksOf(asks, id),
     isSealed: async (id) => (await repositories.anchors.find(id))?.sealed ?? false,
     groupsOf: async (name) => {
@@ -135,14 +136,16 @@ function createSessionsOf(
 }
 
 function createStatusOf(
-  { version, journal, ping, now }: Foundation,
+  { version, journal, ping, log, now }: Foundation,
   parts: Pick<Capabilities, 'agents' | 'sessions' | 'approvals' | 'policies'>,
 ): Status {
   let isHealthy = true;
   journal.onBroken(() => {
     isHealthy = false;
     // Channels are cut by the data plane; here the sessions follow, so that nobody signs in to one again.
-    void parts.sessions.endWhere(() => true, 'the evidence cannot be stored', 'gateway');
+    parts.sessions
+      .endWhere(() => true, 'the evidence cannot be stored', 'gateway')
+      .catch((error: unknown) => log.error('sessions could not be ended', error));
   });
   return createStatus({
     ...parts,

@@ -24,6 +24,8 @@ export interface OpenParts {
   readonly audit: AuditLog;
   readonly now: () => number;
   readonly ttlSeconds: number;
+  /** PEM of the gateway's CA, for clients of the front door. */
+  readonly ca: string;
   /** Starts the clock of a session that is in the map now. */
   readonly onOpened: (entry: SessionEntry) => void;
 }
@@ -97,6 +99,7 @@ export async function openSession(
     database,
     expiresAt: new Date(expiresAtMs).toISOString(),
     native,
+    front: { address: addressText(parts.dataPlane.reachable('front')), ca: parts.ca },
   };
 }
 

@@ -4,6 +4,7 @@ import { Kysely, PostgresDialect, sql } from 'kysely';
 import pg from 'pg';
 import { loadSecretKey } from '../config/secret-key.ts';
 import { migrate } from './migrate.ts';
+import { becomeSoleGateway } from './sole-gateway.ts';
 import type { StoreTables } from './tables.ts';
 
 /** The open store. Only files of store/ use `db`. */
@@ -23,9 +24,10 @@ export interface StoreOptions {
   readonly log: (message: string) => void;
 }
 
-/** Starts the embedded server or dials the external one, and migrates. @throws WeirError internal when there is no store. */
+/** Starts the embedded server or dials the external one, and migrates. @throws WeirError internal when there is no store, conflict when another gateway has it. */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const server = 'url' in options.store ? externalServer(options.store.url) : await embeddedServer(options);
+  const server =
+    'url' in options.store ? await externalServer(options.store.url, options.log) : await embeddedServer(options);
   const pool = new pg.Pool({
     connectionString: server.url,
     max: 16,
@@ -68,8 +70,9 @@ interface Server {
   stop(): Promise<void>;
 }
 
-function externalServer(url: string): Server {
-  return { url, lost: new Promise(() => undefined), stop: async () => undefined };
+async function externalServer(url: string, log: (message: string) => void): Promise<Server> {
+  const right = await becomeSoleGateway(url, log);
+  return { url, lost: right.lost, stop: () => right.release() };
 }
 
 async function embeddedServer(options: StoreOptions): Promise<Server> {

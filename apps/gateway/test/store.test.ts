@@ -1,0 +1,155 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type EmbeddedPostgres, serverHomePath, startEmbeddedPostgres } from '@weir/embedded-postgres';
+import { sql } from 'kysely';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openStore } from '../src/store/open-store.ts';
+import { createRepositories } from '../src/store/repositories.ts';
+import { createContentSeal } from '../src/store/sealed-content.ts';
+import { failure, until } from './fixture/test-gateway.ts';
+
+let stateDir: string;
+let server: EmbeddedPostgres;
+beforeAll(async () => {
+  stateDir = await mkdtemp(join(tmpdir(), 'weir-store-test-'));
+  server = await startEmbeddedPostgres({ stateDir, role: 'external', password: 'a password' });
+});
+afterAll(async () => {
+  await server.stop();
+  await rm(serverHomePath(stateDir), { recursive: true, force: true });
+  await rm(stateDir, { recursive: true, force: true });
+});
+
+const open = (url = server.adminUrl) => openStore({ stateDir, store: { url }, log: () => undefined });
+
+describe('a store of its own server', () => {
+  test('is migrated once and serves one gateway at a time', async () => {
+    const store = await open();
+    expect((await failure(open())).message).toBe('Another gateway uses this store.');
+    await store.close();
+    const again = await open();
+    const { rows } = await sql<{ n: string }>`SELECT count(*) AS n FROM kysely_migration`.execute(again.db);
+    expect(Number(rows[0]?.n)).toBeGreaterThan(0);
+    await again.close();
+  });
+
+  test('is held again when its connection broke', async () => {
+    const store = await open();
+    const cut = () =>
+      sql`SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND classid = 1999989106`.execute(
+        store.db,
+      );
+    const holders = async () =>
+      (
+        await sql<{
+          n: string;
+        }>`SELECT count(*) AS n FROM pg_locks WHERE locktype = 'advisory' AND classid = 1999989106 AND granted`.execute(
+          store.db,
+        )
+      ).rows[0]?.n;
+    await cut();
+    await until(async () => (await holders()) === '1');
+    expect((await failure(open())).code).toBe('conflict');
+    await store.close();
+  });
+
+  test.each([
+    ['a server that is not there', 'postgresql://u:p@127.0.0.1:1/x'],
+    ['a wrong password', (url: string) => url.replace(/:[^:@/]+@/, ':wrong@')],
+  ])('%s is a clear error without the password', async (_name, url) => {
+    const error = await failure(open(typeof url === 'string' ? url : url(server.adminUrl)));
+    expect(error.message).toBe('The store does not answer.');
+    expect(JSON.stringify([error.message, error.why, error.fix])).not.toContain('wrong@');
+  });
+});
+
+describe('sealed content', () => {
+  const key = Buffer.alloc(32, 7);
+  test('opens with its key and its row alone', async () => {
+    const seal = createContentSeal(key);
+    const sealed = seal.seal({ statement: 'DELETE', parameters: ['ü', null] }, 'req_1');
+    expect(sealed.toString('latin1')).not.toContain('DELETE');
+    expect(seal.open(sealed, 'req_1')).toEqual({ statement: 'DELETE', parameters: ['ü', null] });
+    expect(() => seal.open(sealed, 'req_2')).toThrow('cannot be opened');
+    expect(() => createContentSeal(Buffer.alloc(32, 8)).open(sealed, 'req_1')).toThrow('cannot be opened');
+  });
+
+  test('shows every changed byte and every cut', () => {
+    const seal = createContentSeal(key);
+    const sealed = seal.seal('secret', 'x');
+    for (let at = 0; at < sealed.length; at++) {
+      const changed = Buffer.from(sealed);
+      changed[at] = (changed[at] ?? 0) ^ 1;
+      expect(() => seal.open(changed, 'x')).toThrow('cannot be opened');
+      expect(() => seal.open(sealed.subarray(0, at), 'x')).toThrow('cannot be opened');
+    }
+  });
+});
+
+describe('anchors', () => {
+  test('that are sealed are never replaced by unsealed ones', async () => {
+    const store = await open();
+    const { anchors } = createRepositories(store, Buffer.alloc(32));
+    const anchor = {
+      session: 's1',
+      entries: 1,
+      bytes: 5_000_000_000,
+      headHash: 'aa',
+      sealed: false,
+      publicKey: 'k',
+      file: 's1.weir',
+    };
+    expect(await anchors.put(anchor)).toBe(true);
+    expect(await anchors.put({ ...anchor, entries: 2, sealed: true })).toBe(true);
+    expect(await anchors.put({ ...anchor, entries: 1 })).toBe(false);
+    expect(await anchors.find('s1')).toEqual({ ...anchor, entries: 2, sealed: true });
+    await store.close();
+  });
+});
+
+describe('the database itself', () => {
+  test('refuses a request that its own author decided', async () => {
+    const store = await open();
+    const repositories = createRepositories(store, Buffer.alloc(32));
+    const at = new Date();
+    const later = new Date(at.getTime() + 60_000);
+    await repositories.sessions.insert({
+      id: 'ses_1',
+      connection: 'c',
+      userId: 'u',
+      principal: 'alice',
+      via: 'connect',
+      openedAt: at,
+      expiresAt: later,
+      clientAddress: 'a',
+    });
+    await repositories.approvals.insert({
+      ...{
+        id: 'req_1',
+        sessionId: 'ses_1',
+        connection: 'c',
+        userId: 'u',
+        principal: 'alice',
+        statement: 's',
+        parameters: [],
+      },
+      ...{
+        database: 'd',
+        role: 'r',
+        tables: [],
+        kind: 'delete',
+        rule: 'x',
+        reason: 'y',
+        approvers: ['g'],
+        mode: 'wait',
+        binding: 'b',
+      },
+      ...{ timeoutMs: 60_000, createdAt: at, expiresAt: later },
+    });
+    const decision = { state: 'approved', by: 'alice', reason: '', at, validUntil: later } as const;
+    await expect(repositories.approvals.decide('req_1', decision)).rejects.toThrow('check constraint');
+    expect((await repositories.approvals.decide('req_1', { ...decision, by: 'bob' }))?.state).toBe('approved');
+    await store.close();
+  });
+});
