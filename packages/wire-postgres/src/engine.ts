@@ -5,6 +5,7 @@ import type { EngineHost, ErrorFields, PostgresEngine, TransactionStatus } from 
 import { EngineState } from './engine-state.ts';
 import { encodeOwnQuery, OwnQuery } from './own-query.ts';
 import { Entry, type EntryKind } from './response-queue.ts';
+import { refusedParameter } from './server-reports.ts';
 import { ServerSide } from './server-side.ts';
 
 /** Bounds of one engine, in bytes, and where the server stands. */
@@ -19,6 +20,8 @@ export interface EngineOptions {
   readonly maxRowBytes?: number;
   /** Of the server's last ReadyForQuery. */
   readonly transactionStatus?: TransactionStatus;
+  /** What the server reported at sign-in; checked as later reports are. */
+  readonly parameterStatus?: ReadonlyMap<string, string>;
 }
 
 const mebibyte = 1024 * 1024;
@@ -26,8 +29,13 @@ const mebibyte = 1024 * 1024;
 /**
  * Makes the engine between a client that has signed in and a server that is ready. It does no I/O and keeps no time: chunks go in, the host's
  * functions are called. Chunks belong to the engine afterwards (slices of them are relayed and kept).
+ * @throws WeirError feature_not_supported when the server reads text otherwise than statements are judged (see refusedParameter)
  */
 export function createPostgresEngine(host: EngineHost, options: EngineOptions = {}): PostgresEngine {
+  for (const [name, value] of options.parameterStatus ?? []) {
+    const problem = refusedParameter(name, value);
+    if (problem !== null) throw new WeirError('feature_not_supported', problem);
+  }
   const state = new EngineState(host, options.transactionStatus ?? 'I');
   const limits = {
     maxMessageBytes: options.maxMessageBytes ?? 64 * mebibyte,

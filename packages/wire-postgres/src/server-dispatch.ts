@@ -2,14 +2,15 @@ import { WeirError } from '@weir/errors';
 import { CopyBinaryCodec } from './copy-binary.ts';
 import { CopyCsvCodec } from './copy-csv.ts';
 import { CopyTextCodec } from './copy-text.ts';
-import { encodeErrorResponse, encodeNoticeResponse, encodeNotificationResponse } from './encode-backend.ts';
+import { encodeErrorResponse } from './encode-backend.ts';
 import type { ErrorFields, TransactionStatus } from './engine-host.ts';
 import type { EngineState } from './engine-state.ts';
-import { errorFields, isFatal, parseParameterStatus, tryErrorFields, unreadableError } from './error-fields.ts';
+import { errorFields, isFatal, tryErrorFields, unreadableError } from './error-fields.ts';
 import { MessageReader } from './message-reader.ts';
 import type { Entry } from './response-queue.ts';
 import type { Result } from './result.ts';
 import { parseParameterDescription, parseRowDescription, withFormats } from './row-description.ts';
+import { notice, notification, parameterStatus } from './server-reports.ts';
 
 function outOfStep(what: string): WeirError {
   return new WeirError('protocol_violation', `the target sent ${what} where nothing asked for it`);
@@ -75,13 +76,13 @@ export class ServerDispatch {
     const start = frameStart + 5;
     switch (String.fromCharCode(type)) {
       case 'N':
-        this.#notice(buffer, start, end);
+        notice(this.#state, buffer, start, end);
         return;
       case 'S':
-        this.#parameterStatus(buffer, frameStart, end);
+        parameterStatus(this.#state, buffer, frameStart, end);
         return;
       case 'A':
-        this.#notification(buffer, start, end);
+        notification(this.#state, buffer, start, end);
         return;
       case 'G':
         this.#copyIn(buffer, frameStart, end);
@@ -300,40 +301,6 @@ export class ServerDispatch {
     if (!found) state.isSkipping = true;
   }
 
-  #notice(buffer: Buffer, start: number, end: number): void {
-    const { host, queue } = this.#state;
-    const entry = queue.head();
-    if (entry?.own) return;
-    const fields = tryErrorFields(buffer, start, end) ?? {
-      ...unreadableError,
-      S: 'NOTICE',
-      V: 'NOTICE',
-      M: 'the target sent a notice that cannot be read',
-    };
-    this.#state.sendToClient(encodeNoticeResponse(host.redact(entry?.ticket ?? null, 'notice', fields)));
-  }
-
-  #parameterStatus(buffer: Buffer, frameStart: number, end: number): void {
-    const state = this.#state;
-    const { name, value } = parseParameterStatus(buffer, frameStart + 5, end);
-    const problem = refusedParameter(name, value);
-    if (problem !== null) {
-      state.fail(errorFields('0A000', problem, 'Leave this setting as it is on connections through this gate.'));
-      return;
-    }
-    state.host.parameterStatus(name, value);
-    state.toClient.relay(buffer, frameStart, end);
-  }
-
-  #notification(buffer: Buffer, start: number, end: number): void {
-    const reader = new MessageReader(buffer, start, end);
-    const processId = reader.int32();
-    const channel = reader.cstring('utf8');
-    const payload = this.#state.host.notification(channel, reader.cstring('utf8'));
-    reader.finish();
-    if (payload !== null) this.#state.sendToClient(encodeNotificationResponse(processId, channel, payload));
-  }
-
   #statementHead(what: string): Entry {
     const entry = this.#head(what);
     const isStatement =
@@ -345,6 +312,9 @@ export class ServerDispatch {
   #copyIn(buffer: Buffer, frameStart: number, end: number): void {
     const state = this.#state;
     const entry = this.#statementHead('CopyInResponse');
+    // The message that waits would be read as COPY data: nobody would ever go on.
+    if (state.blockedUntil !== null)
+      throw new WeirError('protocol_violation', 'the client sent other messages where COPY data had to come');
     const { ignoredSyncs, ended } = state.queue.enterCopyIn();
     state.doubtfulSyncs += ignoredSyncs;
     entry.copyIn = ended ? 'closed' : 'open';
@@ -410,12 +380,4 @@ export class ServerDispatch {
 function commandTag(buffer: Buffer, start: number, end: number): string {
   if (end <= start || buffer[end - 1] !== 0) throw outOfStep('a malformed CommandComplete');
   return buffer.toString('latin1', start, end - 1);
-}
-
-/** Statements are judged as UTF-8 text with standard strings; a session that reads them otherwise cannot go on. */
-function refusedParameter(name: string, value: string): string | null {
-  if (name === 'client_encoding' && value.toUpperCase() !== 'UTF8')
-    return `client_encoding was changed to ${value}; only UTF8 is supported`;
-  if (name === 'standard_conforming_strings' && value !== 'on') return 'standard_conforming_strings was switched off';
-  return null;
 }

@@ -1,0 +1,217 @@
+import type { ClientFramer } from './client-framer.ts';
+import { parseBind, parseExecute, parseParse, parseTarget } from './client-messages.ts';
+import { denyExtended } from './denial.ts';
+import { encodeDescribeBytes } from './encode-frontend.ts';
+import type { ErrorFields, JudgeRequest } from './engine-host.ts';
+import type { EngineState } from './engine-state.ts';
+import { errorFields } from './error-fields.ts';
+import { isPipelined, judge, type Resume } from './judgement.ts';
+import { reservedPrefix } from './own-query.ts';
+import { hasStableRowType, type Portal, type PreparedStatement } from './prepared.ts';
+import { push, relay } from './requests.ts';
+
+const noNumbers: readonly number[] = [];
+const noParameters: readonly (Buffer | null)[] = [];
+const tooMany = errorFields(
+  '53400',
+  'too many prepared statements and portals on this connection',
+  'Close what is not needed.',
+);
+
+/** Parse: judged, then sent; described at once when the host wants it. */
+export function parse(state: EngineState, framer: ClientFramer, resume: Resume): void {
+  const message = parseParse(framer.buffer, framer.start, framer.end);
+  const { name, text, parameterTypes } = message;
+  const { prepared, status } = state;
+  if (isReserved(name)) {
+    denyExtended(state, errorFields('42602', `statement names that begin with "${reservedPrefix}" are reserved`));
+    return;
+  }
+  if (prepared.isFull(text.length)) {
+    denyExtended(state, tooMany);
+    return;
+  }
+  const request: JudgeRequest = {
+    ...{ phase: 'parse', text, prepared: null, parameters: noParameters, parameterFormats: noNumbers, parameterTypes },
+    ...{ status, pipelined: isPipelined(state) },
+  };
+  judge(state, request, resume, (decision) => {
+    if (decision.action === 'deny') {
+      if (name === '') prepared.deleteStatement('');
+      return denyExtended(state, decision.error);
+    }
+    const statement: PreparedStatement = {
+      ...{
+        name,
+        text,
+        ticket: decision.ticket,
+        segment: state.segment,
+        parameterTypes,
+        fields: undefined,
+        described: false,
+      },
+      ...{ stable: hasStableRowType(text), state: 'pending', previous: prepared.statements.get(name), epoch: 0 },
+    };
+    prepared.setStatement(statement);
+    relay(state, framer);
+    const entry = push(state, 'parse');
+    entry.statement = statement;
+    entry.ticket = decision.ticket;
+    if (decision.describe) describeStatement(state, statement, message.nameBytes);
+  });
+}
+
+/** Asks the server for a description that the client did not ask for. */
+function describeStatement(state: EngineState, statement: PreparedStatement, name: Buffer): void {
+  state.sendToServer(encodeDescribeBytes('S', name));
+  const entry = push(state, 'describe-statement');
+  entry.statement = statement;
+  entry.ticket = statement.ticket;
+  entry.visible = false;
+  statement.described = true;
+}
+
+function unknownStatement(name: string): ErrorFields {
+  return errorFields(
+    '26000',
+    name === '' ? 'unnamed prepared statement does not exist' : `prepared statement "${name}" does not exist`,
+  );
+}
+
+function unknownPortal(name: string): ErrorFields {
+  return errorFields('34000', `portal "${name}" does not exist`);
+}
+
+/** The statement of that name; undefined while the server has still to say (in an earlier segment) what the name means: the message then waits. */
+function findStatement(state: EngineState, name: string): PreparedStatement | 'unknown' | undefined {
+  const statement = state.prepared.statement(name);
+  if (statement === undefined) return 'unknown';
+  if (statement.state !== 'pending' || statement.segment === state.segment) return statement;
+  state.blockedUntil = () => statement.state !== 'pending';
+  return undefined;
+}
+
+function findPortal(state: EngineState, name: string): Portal | 'unknown' | undefined {
+  const portal = state.prepared.portal(name);
+  if (portal === undefined) return 'unknown';
+  if (portal.segment === state.segment) return portal;
+  const isSettled = () => (state.queue.head()?.segment ?? Number.POSITIVE_INFINITY) > portal.segment;
+  if (isSettled()) return portal;
+  state.blockedUntil = isSettled;
+  return undefined;
+}
+
+/** Bind: sent when the statement is known; judged at Execute. */
+export function bind(state: EngineState, framer: ClientFramer): void {
+  const message = parseBind(framer.buffer, framer.start, framer.end);
+  const statement = findStatement(state, message.statement);
+  if (statement === undefined) return;
+  if (statement === 'unknown') {
+    denyExtended(state, unknownStatement(message.statement));
+    return;
+  }
+  if (isReserved(message.portal)) {
+    denyExtended(state, errorFields('42602', `portal names that begin with "${reservedPrefix}" are reserved`));
+    return;
+  }
+  const bytes = framer.end - framer.start;
+  if (state.prepared.isFull(bytes)) {
+    denyExtended(state, tooMany);
+    return;
+  }
+  const { parameters, parameterFormats, resultFormats } = message;
+  const portal: Portal = {
+    ...{ name: message.portal, statement, segment: state.segment, parameters, resultFormats },
+    parameterFormats: parameters.map((_, i) => parameterFormats[parameterFormats.length === 1 ? 0 : i] ?? 0),
+    ...{ fields: undefined, described: false, bytes, epoch: Number.POSITIVE_INFINITY },
+  };
+  state.prepared.setPortal(portal);
+  relay(state, framer);
+  const entry = push(state, 'bind');
+  entry.portal = portal;
+  entry.statement = statement;
+  entry.ticket = statement.ticket;
+}
+
+/** Execute: judged with the parameters of its Bind. */
+export function execute(state: EngineState, framer: ClientFramer, resume: Resume): void {
+  const name = parseExecute(framer.buffer, framer.start, framer.end);
+  const portal = findPortal(state, name);
+  if (portal === undefined) return;
+  if (portal === 'unknown') {
+    denyExtended(state, unknownPortal(name));
+    return;
+  }
+  const { statement, parameters, parameterFormats } = portal;
+  const request: JudgeRequest = {
+    ...{ phase: 'execute', text: statement.text, prepared: statement.ticket, parameters, parameterFormats },
+    ...{ parameterTypes: statement.parameterTypes, status: state.status, pipelined: isPipelined(state) },
+  };
+  judge(state, request, resume, (decision) => {
+    if (decision.action === 'deny') return denyExtended(state, decision.error);
+    if (!portal.described && !(statement.stable && statement.described)) describePortal(state, portal);
+    relay(state, framer);
+    const entry = push(state, 'execute');
+    entry.portal = portal;
+    entry.statement = statement;
+    entry.ticket = decision.ticket;
+    state.executesInSegment++;
+  });
+}
+
+/** The rows of this portal must be known before they are relayed, and neither the client nor the host asked. */
+function describePortal(state: EngineState, portal: Portal): void {
+  state.sendToServer(encodeDescribeBytes('P', Buffer.from(portal.name, 'latin1')));
+  const entry = push(state, 'describe-portal');
+  entry.portal = portal;
+  entry.ticket = portal.statement.ticket;
+  entry.visible = false;
+  portal.described = true;
+}
+
+/** Describe of a known statement or portal. */
+export function describe(state: EngineState, framer: ClientFramer): void {
+  const { target, name } = parseTarget(framer.buffer, framer.start, framer.end);
+  if (target === 'S') {
+    const statement = findStatement(state, name);
+    if (statement === undefined) return;
+    if (statement === 'unknown') {
+      denyExtended(state, unknownStatement(name));
+      return;
+    }
+    relay(state, framer);
+    const entry = push(state, 'describe-statement');
+    entry.statement = statement;
+    entry.ticket = statement.ticket;
+    statement.described = true;
+    return;
+  }
+  const portal = findPortal(state, name);
+  if (portal === undefined) return;
+  if (portal === 'unknown') {
+    denyExtended(state, unknownPortal(name));
+    return;
+  }
+  relay(state, framer);
+  const entry = push(state, 'describe-portal');
+  entry.portal = portal;
+  entry.ticket = portal.statement.ticket;
+  portal.described = true;
+}
+
+/** Close. */
+export function close(state: EngineState, framer: ClientFramer): void {
+  const { target, name } = parseTarget(framer.buffer, framer.start, framer.end);
+  if (isReserved(name)) {
+    denyExtended(state, errorFields('42602', `names that begin with "${reservedPrefix}" are reserved`));
+    return;
+  }
+  relay(state, framer);
+  const entry = push(state, 'close');
+  if (target === 'S') entry.statement = state.prepared.deleteStatement(name);
+  else entry.portal = state.prepared.deletePortal(name);
+}
+
+function isReserved(name: string): boolean {
+  return name.startsWith(reservedPrefix);
+}
