@@ -98,15 +98,31 @@ async function prepare(options: SegmentPoolOptions, number: number, spare: strin
   }
 }
 
+/** Files of segments that are not needed any more, to be used again: they need no zeros. */
+function createSpares(dir: string) {
+  const paths: string[] = [];
+  return {
+    take: (): string | undefined => paths.pop(),
+    async keepOrRemove(segment: Segment): Promise<void> {
+      if (paths.length >= maxSpares) return await unlink(segment.path);
+      const spare = join(dir, `spare-${segment.number}.seg`);
+      await rename(segment.path, spare);
+      // Before its header changes: after a power cut the old name must not lead to a new header.
+      await syncFolder(dir);
+      paths.push(spare);
+    },
+  };
+}
+
 /** Opens a pool over a folder whose old segments were recovered and removed; begins to prepare the first segment. */
 export function createSegmentPool(options: SegmentPoolOptions): SegmentPool {
-  const spares: string[] = [];
+  const spares = createSpares(options.dir);
   let nextNumber = options.firstNumber;
   let ready: Segment | null = null;
   let preparing: Promise<void> | null = null;
   let closed = false;
   const begin = (): Promise<void> => {
-    preparing ??= prepare(options, nextNumber++, spares.pop())
+    preparing ??= prepare(options, nextNumber++, spares.take())
       .then((segment) => {
         ready = segment;
       })
@@ -129,14 +145,6 @@ export function createSegmentPool(options: SegmentPoolOptions): SegmentPool {
     beginAhead();
     return segment;
   };
-  const removeOrKeep = async (segment: Segment): Promise<void> => {
-    if (spares.length >= maxSpares || closed) return await unlink(segment.path);
-    const spare = join(options.dir, `spare-${segment.number}.seg`);
-    await rename(segment.path, spare);
-    // Before its header changes: after a power cut the old name must not lead to a new header.
-    await syncFolder(options.dir);
-    spares.push(spare);
-  };
   return {
     takeReady,
     async take() {
@@ -149,7 +157,7 @@ export function createSegmentPool(options: SegmentPoolOptions): SegmentPool {
     },
     async release(segment) {
       try {
-        await removeOrKeep(segment);
+        await (closed ? unlink(segment.path) : spares.keepOrRemove(segment));
       } catch (error) {
         options.log.warn('a journal segment could not be removed', { path: segment.path, error: String(error) });
       }
