@@ -85,7 +85,9 @@ async function start(args) {
   await prepare(4);
   process.stderr.write('[4/4] Starting\n');
   const launcher = join(layout.root, 'apps', 'demo', 'dist', 'main.js');
-  return runInTerminal(layout.node, [launcher, ...args], { cwd: layout.root, env });
+  const status = await runInTerminal(layout.node, [launcher, ...args], { cwd: layout.root, env });
+  if (status > 128) process.stderr.write('\nThe launcher was killed; its processes are stopped. Start again: npm start\n');
+  return status;
 }
 
 async function test(args) {
