@@ -132,6 +132,9 @@ export class EngineState {
         this.abandon(entry, false, error);
       send();
     });
+    // The end may come inside a step whose bytes have not left yet: the host closes the connection, so they leave first.
+    this.toServer.flush();
+    this.toClient.flush();
     this.host.end(error);
   }
 }
