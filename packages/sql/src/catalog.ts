@@ -17,6 +17,7 @@ export interface CatalogColumn {
   readonly name: string;
   /** pg_attribute.attnum. */
   readonly number: number;
+  /** pg_type OID as the wire names it: for a domain, the type under it. */
   readonly typeOid: number;
   readonly typeModifier: number;
   /** pg_get_expr of a generated column, else null. */

@@ -30,9 +30,9 @@ SELECT concat_ws(' ',
 const relations = `
 SELECT 'relation', json_build_array(c.oid::int8, n.nspname, c.relname, c.relkind,
   CASE WHEN c.relkind IN ('v', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema') THEN pg_get_viewdef(c.oid) END,
-  (SELECT json_agg(json_build_array(a.attname, a.attnum, a.atttypid::int8, a.atttypmod, a.attnotnull,
+  (SELECT json_agg(json_build_array(a.attname, a.attnum, coalesce(nullif(b.typbasetype, 0), a.atttypid)::int8, a.atttypmod, a.attnotnull,
      CASE WHEN a.attgenerated <> '' THEN (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum) END)
-     ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+     ORDER BY a.attnum) FROM pg_attribute a LEFT JOIN pg_type b ON b.oid = a.atttypid WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
   (SELECT json_agg(i.inhparent::int8 ORDER BY i.inhseqno) FROM pg_inherits i WHERE i.inhrelid = c.oid),
   EXISTS (SELECT 1 FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_type <> '1'))::text
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -65,7 +65,15 @@ export function callValue(context: Context, scope: Scope, call: FuncCall): Prove
     context.findings.addInfluence(value);
     return value.opaque ? opaqueValue : clearValue;
   }
-  return resolved.opaque === null ? value : { ...value, opaque: true };
+  if (resolved.opaque !== null) return { ...value, opaque: true };
+  return resolved.builtin ? recordOf(context, resolved.name, value) : value;
+}
+
+/** The result as a row when the server's function returns records. */
+function recordOf(context: Context, name: string, value: Provenance): Provenance {
+  if (!context.index.returnsRecord(name) || name === 'unnest') return value;
+  const row = context.index.recordColumns(name)?.map((column) => ({ name: column, value }));
+  return { ...value, composite: true, row: row ?? null };
 }
 
 function noteDelivery(context: Context, name: string, args: readonly Node[], values: readonly Provenance[]): void {

@@ -3,7 +3,7 @@ import type { Context } from './context.ts';
 import { expressionValue } from './expressions.ts';
 import { resolveCall } from './function-calls.ts';
 import { outputName } from './output-names.ts';
-import { clearValue, type NamedProvenance, type Provenance } from './provenance.ts';
+import { clearValue, mixed, type NamedProvenance, type Provenance } from './provenance.ts';
 import { createSource, renameColumns, type Scope, type Source } from './scope.ts';
 
 interface FunctionColumns {
@@ -53,7 +53,7 @@ function functionColumns(context: Context, scope: Scope, node: Node, coldefs: No
     }));
     return { columns, counted: true, scalar: false, taint };
   }
-  return shapeOf(context, call, taint);
+  return shapeOf(context, scope, call, taint);
 }
 
 /** Functions of the server whose rows have the shape of their first argument. */
@@ -64,13 +64,15 @@ const populating = new Set([
   'jsonb_populate_recordset',
 ]);
 
-function shapeOf(context: Context, call: Node | undefined, taint: Provenance): FunctionColumns {
+function shapeOf(context: Context, scope: Scope, call: Node | undefined, taint: Provenance): FunctionColumns {
   const open = openNode(call);
   const name = outputName(call);
   const scalar = { columns: [{ name, value: taint }], counted: true, scalar: true, taint };
   if (open?.tag !== 'FuncCall') return taint.composite ? uncounted(taint) : scalar;
   const resolved = resolveCall(context, open.body['funcname'] as Node[] | undefined);
   if (!resolved.builtin) return uncounted(taint);
+  if (resolved.name === 'unnest')
+    return unnested(context, scope, (open.body['args'] as Node[] | undefined) ?? [], taint);
   if (populating.has(resolved.name)) return populated(context, open.body['args'] as Node[] | undefined, taint);
   if (context.index.returnsRecord(resolved.name)) {
     const names = context.index.recordColumns(resolved.name);
@@ -78,6 +80,27 @@ function shapeOf(context: Context, call: Node | undefined, taint: Provenance): F
     return { columns: names.map((column) => ({ name: column, value: taint })), counted: true, scalar: false, taint };
   }
   return taint.composite ? uncounted(taint) : scalar;
+}
+
+/** pg_type OID of tsvector, which unnest spreads into three columns. */
+const tsvector = 3614;
+
+/** unnest gives one column per argument, but spreads composite elements and text search vectors. */
+function unnested(context: Context, scope: Scope, args: readonly Node[], taint: Provenance): FunctionColumns {
+  const values = args.map((arg) => expressionValue(context, scope, arg));
+  const spreads = values.some((value, at) => value.composite || value.typeOid === tsvector || makesVector(args[at]));
+  if (spreads) return uncounted(taint);
+  const columns = values.map((value) => ({ name: 'unnest', value: mixed([value]) }));
+  return { columns, counted: true, scalar: columns.length === 1, taint };
+}
+
+function makesVector(node: Node | undefined): boolean {
+  const open = openNode(node);
+  if (open?.tag === 'FuncCall') return /tsvector|^setweight$|^strip$|^ts_/.test(outputName(node));
+  return (
+    open?.tag === 'TypeCast' &&
+    outputName({ TypeCast: { ...open.body, arg: undefined } } as unknown as Node) === 'tsvector'
+  );
 }
 
 function uncounted(taint: Provenance): FunctionColumns {
