@@ -1,9 +1,9 @@
-import { isWeirError, WeirError } from '@weir/errors';
+import { WeirError } from '@weir/errors';
 import { clientMessage } from './client-dispatch.ts';
 import { ClientFramer, type FrameLimits } from './client-framer.ts';
 import { denyExtended, denyQuery } from './denial.ts';
 import type { EngineState } from './engine-state.ts';
-import { errorFields, fieldsOfWeirError } from './error-fields.ts';
+import { fieldsOfThrown, fieldsOfWeirError } from './error-fields.ts';
 
 /** Requests that may be unanswered before the client has to wait. */
 const maxOutstanding = 40_000;
@@ -120,9 +120,7 @@ export class ClientSide {
   /** A message that is framed well but malformed inside: denied in its protocol, the stream goes on. */
   #refuse(error: unknown): void {
     const state = this.#state;
-    const fields = isWeirError(error)
-      ? fieldsOfWeirError(error)
-      : errorFields('XX000', 'the gate failed on this message; it was not sent');
+    const fields = fieldsOfThrown(error, 'the gate failed on this message; it was not sent');
     if (this.#framer.type === 0x51) denyQuery(state, fields);
     else denyExtended(state, fields);
   }

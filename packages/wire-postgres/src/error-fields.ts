@@ -1,4 +1,4 @@
-import { catalogue, type WeirError } from '@weir/errors';
+import { catalogue, isWeirError, type WeirError } from '@weir/errors';
 import type { ErrorFields } from './engine-host.ts';
 import { MessageReader } from './message-reader.ts';
 
@@ -53,4 +53,11 @@ export function parseParameterStatus(buffer: Buffer, start: number, end: number)
   const parsed = { name: reader.cstring('utf8'), value: reader.cstring('utf8') };
   reader.finish();
   return parsed;
+}
+
+/** Fields for anything thrown: a WeirError speaks for itself, the rest is a failure of the gate, named by `message`. */
+export function fieldsOfThrown(error: unknown, message: string): ErrorFields {
+  if (isWeirError(error)) return fieldsOfWeirError(error);
+  const why = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return { ...errorFields('XX000', message), D: why };
 }

@@ -2,7 +2,7 @@ export * from './encode-backend.ts';
 export * from './encode-frontend.ts';
 export { createPostgresEngine, type EngineOptions } from './engine.ts';
 export * from './engine-host.ts';
-export { asFatal, errorFields, fieldsOfWeirError, isFatal, tryErrorFields } from './error-fields.ts';
+export { asFatal, errorFields, fieldsOfThrown, fieldsOfWeirError, isFatal, tryErrorFields } from './error-fields.ts';
 export {
   type FirstMessage,
   type PasswordFrame,

@@ -1,8 +1,7 @@
-import { WeirError } from '@weir/errors';
 import { encodeErrorResponse } from './encode-backend.ts';
 import type { Decision, JudgeRequest } from './engine-host.ts';
 import type { EngineState } from './engine-state.ts';
-import { fieldsOfWeirError } from './error-fields.ts';
+import { fieldsOfThrown } from './error-fields.ts';
 
 /** Ends a judgement that took its time. */
 export type Resume = (apply: () => void) => void;
@@ -38,10 +37,7 @@ export function judge(
 }
 
 function undecided(error: unknown): Decision {
-  const why = error instanceof Error ? error.message : String(error);
-  const fields = fieldsOfWeirError(
-    new WeirError('internal', 'the statement could not be judged, so it was not run', { why }),
-  );
+  const fields = fieldsOfThrown(error, 'the statement could not be judged, so it was not run');
   return { action: 'deny', error: fields };
 }
 

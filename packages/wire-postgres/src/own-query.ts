@@ -28,6 +28,8 @@ export class OwnQuery {
       this.#resolve = resolve;
       this.#reject = reject;
     });
+    // A host that gave up waiting (its session ended) must not bring the process down; whoever still awaits it gets the error.
+    this.result.catch(() => undefined);
   }
 
   addRow(source: Buffer, start: number, end: number): void {

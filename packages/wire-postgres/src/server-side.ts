@@ -1,7 +1,7 @@
-import { isWeirError, WeirError } from '@weir/errors';
+import { WeirError } from '@weir/errors';
 import { Collector } from './collector.ts';
 import type { EngineState } from './engine-state.ts';
-import { errorFields, fieldsOfWeirError } from './error-fields.ts';
+import { fieldsOfThrown } from './error-fields.ts';
 import { readInt32 } from './integers.ts';
 import { Result, type RowMode } from './result.ts';
 import { ServerDispatch } from './server-dispatch.ts';
@@ -37,11 +37,7 @@ export class ServerSide {
     try {
       this.#feed(chunk);
     } catch (error) {
-      this.#state.fail(
-        isWeirError(error)
-          ? fieldsOfWeirError(error)
-          : errorFields('XX000', 'the gate failed on an answer of the target'),
-      );
+      this.#state.fail(fieldsOfThrown(error, 'the gate failed on an answer of the target'));
     }
   }
 

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { isWeirError, WeirError } from '@weir/errors';
+import { WeirError } from '@weir/errors';
 import {
   encodePasswordMessage,
   encodeSaslInitialResponse,
@@ -7,13 +7,7 @@ import {
   encodeStartupMessage,
 } from './encode-frontend.ts';
 import type { ErrorFields, TransactionStatus } from './engine-host.ts';
-import {
-  errorFields,
-  fieldsOfWeirError,
-  parseParameterStatus,
-  tryErrorFields,
-  unreadableError,
-} from './error-fields.ts';
+import { asFatal, fieldsOfThrown, parseParameterStatus, tryErrorFields, unreadableError } from './error-fields.ts';
 import { readInt32 } from './integers.ts';
 import { MessageReader } from './message-reader.ts';
 import { createScramClient, type ScramClient } from './scram-client.ts';
@@ -80,8 +74,8 @@ export function createUpstreamLogin(options: UpstreamLoginOptions): UpstreamLogi
       try {
         return login.receive(chunk);
       } catch (error) {
-        if (isWeirError(error)) return { kind: 'failed', error: fieldsOfWeirError(error, 'FATAL') };
-        return { kind: 'failed', error: errorFields('XX000', 'the sign-in at the target failed inside the gate') };
+        const fields = fieldsOfThrown(error, 'the sign-in at the target failed inside the gate');
+        return { kind: 'failed', error: asFatal(fields) };
       }
     },
   };

@@ -232,6 +232,23 @@ describe('ends and notices', () => {
     expect(rejecting.sent().length).toBe(0);
   });
 
+  it('a decision that comes after the end changes nothing', async () => {
+    let decide: (decision: Decision) => void = () => undefined;
+    const { engine, log, sent } = start({ judge: () => new Promise((resolve) => (decide = resolve)) });
+    engine.fromClient(encodeQuery('SELECT 1'));
+    const own = engine.query('SELECT 2');
+    const before = sent().length;
+    engine.fail(errorFields('57P01', 'killed'));
+    decide({ action: 'forward', ticket: 1, describe: false });
+    await expect(own).rejects.toThrow();
+    expect(sent().length).toBe(before);
+    expect(log.finished).toEqual([]);
+  });
+
+  it('a server that reads text otherwise is refused at once', () => {
+    expect(() => start({}, { parameterStatus: new Map([['client_encoding', 'LATIN1']]) })).toThrow(/UTF8/);
+  });
+
   it('an error that cannot be read is replaced by a generic one', () => {
     const { engine, seen } = start();
     engine.fromClient(encodeQuery('SELECT 1'));
