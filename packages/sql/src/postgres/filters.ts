@@ -23,7 +23,7 @@ function truthOf(context: Context, scope: Scope, node: Node, hits: () => number)
   if (open?.tag === 'BoolExpr') {
     const args = (open.body['args'] as Node[] | undefined) ?? [];
     const truths = args.map((arg) => truthOf(context, scope, arg, hits));
-    return combineTruths(String(open.body['boolop']), truths, args);
+    return combineTruths(scope, String(open.body['boolop']), truths, args);
   }
   if (open?.tag === 'BooleanTest') return booleanTest(context, scope, open.body, hits);
   const before = hits();
@@ -34,7 +34,7 @@ function truthOf(context: Context, scope: Scope, node: Node, hits: () => number)
   return refersToRow ? 'depends' : 'always';
 }
 
-function combineTruths(operator: string, truths: readonly Truth[], args: readonly Node[]): Truth {
+function combineTruths(scope: Scope, operator: string, truths: readonly Truth[], args: readonly Node[]): Truth {
   switch (operator) {
     case 'NOT_EXPR':
       return truths[0] === 'always' ? 'never' : truths[0] === 'never' ? 'always' : 'depends';
@@ -42,7 +42,7 @@ function combineTruths(operator: string, truths: readonly Truth[], args: readonl
       if (truths.includes('never')) return 'never';
       return truths.includes('depends') ? 'depends' : 'always';
     default:
-      if (truths.includes('always') || areComplements(args)) return 'always';
+      if (truths.includes('always') || areComplements(scope, args)) return 'always';
       return truths.includes('depends') ? 'depends' : 'never';
   }
 }

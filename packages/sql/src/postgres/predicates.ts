@@ -1,6 +1,6 @@
 import { bodyOf, type Constant, constantValue, type Node, openNode, type SelectStmt, stringList } from './ast.ts';
 import type { Truth } from './filters.ts';
-import type { Scope } from './scope.ts';
+import { columnOf, type Scope } from './scope.ts';
 
 /** Truth of a single predicate where its form alone tells; null when it does not. */
 export function leafTruth(scope: Scope, node: Node): Truth | null {
@@ -30,13 +30,22 @@ function constantTruth(constant: Constant): Truth {
   return /^(t|1|true|yes|on|y)$/i.test(constant.text.trim()) ? 'always' : 'never';
 }
 
-/** Without location fields, so that two spellings of one expression are equal. */
-function shape(node: unknown): string {
-  return JSON.stringify(node, (key, value: unknown) => (key === 'location' ? undefined : value));
+/** An expression without places and with every column qualified, so that two spellings of one expression are equal. */
+function shape(scope: Scope, node: unknown): string {
+  return JSON.stringify(node, (key, value: unknown) => {
+    if (key === 'location') return undefined;
+    return key === 'ColumnRef' ? columnPath(scope, stringList((value as { fields?: Node[] }).fields)) : value;
+  });
 }
 
-function same(a: unknown, b: unknown): boolean {
-  return shape(simplify(a)) === shape(simplify(b));
+function columnPath(scope: Scope, parts: readonly string[]): readonly string[] {
+  if (parts.length !== 1) return parts.slice(-2);
+  const holders = scope.sources.filter((source) => source.columnsVisible && columnOf(source, parts[0] ?? '') !== null);
+  return holders.length === 1 ? [holders[0]?.name ?? '', ...parts] : parts;
+}
+
+function same(scope: Scope, a: unknown, b: unknown): boolean {
+  return shape(scope, simplify(a)) === shape(scope, simplify(b));
 }
 
 /** Drops operations that change nothing: `+ 0`, `* 1`, `|| ''`, unary plus. */
@@ -107,24 +116,24 @@ function comparisonTruth(scope: Scope, body: Record<string, unknown>): Truth | n
   const operator = stringList(body['name'] as Node[] | undefined).at(-1) ?? '';
   switch (body['kind']) {
     case 'AEXPR_OP':
-      return operatorTruth(operator, left, right);
+      return operatorTruth(scope, operator, left, right);
     case 'AEXPR_NOT_DISTINCT':
-      return same(left, right) ? 'always' : null;
+      return same(scope, left, right) ? 'always' : null;
     case 'AEXPR_DISTINCT':
-      if (same(left, right)) return 'never';
+      if (same(scope, left, right)) return 'never';
       return constantValue(right)?.kind === 'null'
         ? nullTestTruth(scope, { arg: left, nulltesttype: 'IS_NOT_NULL' })
         : null;
     case 'AEXPR_LIKE':
     case 'AEXPR_ILIKE':
-      if (same(left, right)) return 'always';
+      if (same(scope, left, right)) return 'always';
       return operator.startsWith('!') ? null : likeTruth(right);
     case 'AEXPR_IN':
-      return inTruth(operator, left, right);
+      return inTruth(scope, operator, left, right);
     case 'AEXPR_BETWEEN':
     case 'AEXPR_BETWEEN_SYM': {
       const bounds = bodyOf<{ items?: Node[] }>(right, 'List')?.items ?? [];
-      return bounds.every((bound) => same(bound, left)) ? 'always' : betweenTruth(left, bounds);
+      return bounds.every((bound) => same(scope, bound, left)) ? 'always' : betweenTruth(left, bounds);
     }
     default:
       return null;
@@ -138,10 +147,10 @@ function betweenTruth(left: Node | undefined, bounds: readonly Node[]): Truth | 
   return value >= low && value <= high ? 'always' : 'never';
 }
 
-function operatorTruth(operator: string, left: Node | undefined, right: Node | undefined): Truth | null {
+function operatorTruth(scope: Scope, operator: string, left: Node | undefined, right: Node | undefined): Truth | null {
   if (left === undefined || right === undefined) return null;
   if (isNull(left) || isNull(right)) return 'never';
-  if (same(left, right)) return sameOperands(operator);
+  if (same(scope, left, right)) return sameOperands(operator);
   if (isNeverNegative(left) && isZeroOrLess(right, operator)) return 'always';
   if (operator === '~' || operator === '~*')
     return constantValue(right) !== null && matchesAll(constantValue(right)?.text ?? 'x') ? 'always' : null;
@@ -195,10 +204,10 @@ function matchesAll(pattern: string): boolean {
   return /^(\^?(\(?\.\*\??\)?)?\$?|\^|\.\{0,\}|\(\))$/.test(pattern);
 }
 
-function inTruth(operator: string, left: Node | undefined, right: Node | undefined): Truth | null {
+function inTruth(scope: Scope, operator: string, left: Node | undefined, right: Node | undefined): Truth | null {
   const items = bodyOf<{ items?: Node[] }>(right, 'List')?.items ?? [];
-  if (operator !== '=') return items.some((item) => same(item, left)) ? 'never' : null;
-  if (items.some((item) => same(item, left))) return 'always';
+  if (operator !== '=') return items.some((item) => same(scope, item, left)) ? 'never' : null;
+  if (items.some((item) => same(scope, item, left))) return 'always';
   const value = constantValue(left);
   if (value === null || !items.every((item) => constantValue(item) !== null)) return null;
   return items.some((item) => constantValue(item)?.text === value.text) ? 'always' : 'never';
@@ -229,9 +238,12 @@ function subLinkTruth(scope: Scope, body: Record<string, unknown>): Truth | null
   const select = openNode(body['subselect'])?.body as SelectStmt | undefined;
   if (select === undefined || select.limitCount !== undefined || select.havingClause !== undefined) return null;
   if (body['subLinkType'] === 'EXISTS_SUBLINK') {
-    const isAggregate = select.groupClause === undefined && /"FuncCall"/.test(shape(select.targetList ?? []));
+    const isAggregate = select.groupClause === undefined && /"FuncCall"/.test(shape(scope, select.targetList ?? []));
     if (select.limitOffset !== undefined || (select.op ?? 'SETOP_NONE') !== 'SETOP_NONE') return null;
-    if (select.whereClause === undefined && (select.fromClause === undefined || isPlainAggregate(select, isAggregate)))
+    if (
+      select.whereClause === undefined &&
+      (select.fromClause === undefined || isPlainAggregate(scope, select, isAggregate))
+    )
       return 'always';
     return null;
   }
@@ -240,10 +252,10 @@ function subLinkTruth(scope: Scope, body: Record<string, unknown>): Truth | null
   return operator === '=' && isSameColumn(scope, body['testexpr'] as Node, select) ? 'always' : null;
 }
 
-function isPlainAggregate(select: SelectStmt, hasCall: boolean): boolean {
+function isPlainAggregate(scope: Scope, select: SelectStmt, hasCall: boolean): boolean {
   return (
     hasCall &&
-    /"sval":"(count|sum|min|max|avg|bool_or|bool_and|array_agg|string_agg)"/.test(shape(select.targetList ?? []))
+    /"sval":"(count|sum|min|max|avg|bool_or|bool_and|array_agg|string_agg)"/.test(shape(scope, select.targetList ?? []))
   );
 }
 
@@ -271,18 +283,22 @@ function caseTruth(scope: Scope, body: Record<string, unknown>): Truth | null {
 const opposites: Readonly<Record<string, string>> = { '=': '<>', '<': '>=', '<=': '>' };
 
 /** Whether two alternatives of an OR are each other's opposite: `a IS NULL OR a IS NOT NULL`, `a < 5 OR a >= 5`, `p OR NOT p`. */
-export function areComplements(args: readonly Node[]): boolean {
-  return args.some((a, at) => args.slice(at + 1).some((b) => isOpposite(a, b) || isOpposite(b, a)));
+export function areComplements(scope: Scope, args: readonly Node[]): boolean {
+  return args.some((a, at) => args.slice(at + 1).some((b) => isOpposite(scope, a, b) || isOpposite(scope, b, a)));
 }
 
-function isOpposite(a: Node, b: Node): boolean {
+function isOpposite(scope: Scope, a: Node, b: Node): boolean {
   const [x, y] = [openNode(a), openNode(b)];
   if (x === null || y === null) return false;
-  if (y.tag === 'BoolExpr' && y.body['boolop'] === 'NOT_EXPR') return same((y.body['args'] as Node[])[0], a);
+  if (y.tag === 'BoolExpr' && y.body['boolop'] === 'NOT_EXPR') return same(scope, (y.body['args'] as Node[])[0], a);
   if (x.tag === 'NullTest' && y.tag === 'NullTest') {
-    return x.body['nulltesttype'] !== y.body['nulltesttype'] && same(x.body['arg'], y.body['arg']);
+    return x.body['nulltesttype'] !== y.body['nulltesttype'] && same(scope, x.body['arg'], y.body['arg']);
   }
   if (x.tag !== 'A_Expr' || y.tag !== 'A_Expr') return false;
   const [p, q] = [x, y].map((open) => stringList(open.body['name'] as Node[] | undefined).at(-1) ?? '');
-  return opposites[p ?? ''] === q && same(x.body['lexpr'], y.body['lexpr']) && same(x.body['rexpr'], y.body['rexpr']);
+  return (
+    opposites[p ?? ''] === q &&
+    same(scope, x.body['lexpr'], y.body['lexpr']) &&
+    same(scope, x.body['rexpr'], y.body['rexpr'])
+  );
 }
