@@ -13,10 +13,13 @@ export function serverHomePath(stateDir, uid) {
 export async function resetState(stateDir, uid = process.getuid?.() ?? -1) {
   if (!existsSync(stateDir)) return 'there was nothing to remove';
   const home = serverHomePath(stateDir, uid);
-  const stopped = [await stopLauncher(stateDir), ...(await stopServers(home))].filter(Boolean);
+  const stopped = [await stopLauncher(stateDir)];
+  await stopChildren(stateDir);
+  stopped.push(...(await stopServers(home)));
   rmSync(stateDir, { recursive: true, force: true });
   rmSync(home, { recursive: true, force: true });
-  return stopped.length > 0 ? `stopped ${stopped.join(', ')}; removed ${stateDir}` : `removed ${stateDir}`;
+  const names = stopped.filter(Boolean).join(', ');
+  return names ? `stopped ${names}; removed ${stateDir}` : `removed ${stateDir}`;
 }
 
 async function stopLauncher(stateDir) {
@@ -24,6 +27,14 @@ async function stopLauncher(stateDir) {
   if (!holder || !commandOf(holder.pid).includes('main.js')) return undefined;
   await stopProcess(holder.pid, ['SIGTERM', 'SIGKILL'], 30_000);
   return `the launcher (process ${holder.pid})`;
+}
+
+/** Gateway and agent of a launcher that was killed: its watchdog is ending them, or they stayed. */
+async function stopChildren(stateDir) {
+  const children = readJson(join(stateDir, 'children.json'))?.children ?? [];
+  for (const { pid } of children) {
+    if (commandOf(pid).includes(stateDir)) await stopProcess(pid, ['SIGTERM', 'SIGKILL'], 10_000);
+  }
 }
 
 /** Servers that a killed launcher left: the data folder is among their arguments, so a number used again is not mistaken. */

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { acquireStateLock, lockHolder } from '@weir/embedded-postgres';
 import { isWeirError, WeirError } from '@weir/errors';
 import { createDemoChildren } from './launcher/demo-children.ts';
+import { recordChildren } from './launcher/leftover-children.ts';
 import { createProgress } from './launcher/progress.ts';
 import { readyScreen } from './launcher/screen.ts';
 import { isOnPath, startDemo } from './launcher/start-demo.ts';
@@ -27,7 +28,7 @@ async function main(): Promise<void> {
   const layout = createStateLayout(resolve(values.state ?? join(values.checkout, '.weir')));
   refuseSecondStart(layout);
   const lock = await acquireStateLock(layout.lock, `The state folder ${layout.root}`);
-  const children = createDemoChildren();
+  const children = createDemoChildren((pids) => recordChildren(layout.children, pids));
   const stopAsked = untilStopAsked();
   try {
     const { checkout } = values;

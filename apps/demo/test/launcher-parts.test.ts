@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import { createDemoChildren } from '../src/launcher/demo-children.ts';
 import { choosePorts, loadDemoSettings, preferredPorts } from '../src/launcher/demo-settings.ts';
 import { isHealthy } from '../src/launcher/gateway-api.ts';
 import { gatewayConfig, tryGatewayRuntime } from '../src/launcher/gateway-config.ts';
+import { recordChildren, waitForLeftovers } from '../src/launcher/leftover-children.ts';
 import { findPrograms, programEnvironment } from '../src/launcher/node-programs.ts';
 import { readyScreen } from '../src/launcher/screen.ts';
 import { readStateJson } from '../src/launcher/state-file.ts';
@@ -149,6 +150,27 @@ describe('the processes of the demo', () => {
     const late = await shell('late', 'exec sleep 600');
     children.add(late, join(layout.logs, 'late.log'));
     expect(await late.exited).toMatchObject({ wasStopped: true });
+  });
+});
+
+describe('what a killed launcher left', () => {
+  it('is ended when its watchdog does not, and nothing else is', async () => {
+    const { pid, exited } = await superviseChild({
+      name: 'left',
+      command: '/bin/sh',
+      args: ['-c', 'exec sleep 600'],
+      logFile: join(layout.logs, 'left.log'),
+    });
+    recordChildren(layout.children, [pid, 2 ** 22 + 1]);
+    writeFileSync(
+      layout.children,
+      JSON.stringify({
+        children: [...JSON.parse(readFileSync(layout.children, 'utf8')).children, { pid: process.pid, identity: 'x' }],
+      }),
+    );
+    await waitForLeftovers(layout.children, 50);
+    expect(await exited).toMatchObject({ signal: 'SIGKILL' });
+    await waitForLeftovers(join(layout.root, 'none.json'), 50);
   });
 });
 

@@ -142,6 +142,10 @@ describe('the launcher', { timeout: 120_000 }, () => {
     const first = await launchReady();
     first.child.kill('SIGKILL');
     await until(() => processes().length === 0);
+    // And once more without a pause, while the watchdog is at work.
+    const next = await launchReady();
+    next.child.kill('SIGKILL');
+    await next.ended;
     const second = await launchReady();
     const log = readFileSync(join(state, 'logs', 'gateway.log'), 'utf8');
     expect(log.match(/join-tokens/g)).toHaveLength(1);

@@ -10,16 +10,17 @@ import {
 export interface DemoChildren {
   start(options: SuperviseOptions): Promise<SupervisedChild>;
   /** Puts a process that was started elsewhere under the same watch; the last added is stopped first. */
-  add(child: Pick<SupervisedChild, 'exited'> & { stop(): Promise<unknown> }, logFile: string): void;
+  add(child: Pick<SupervisedChild, 'exited' | 'pid'> & { stop(): Promise<unknown> }, logFile: string): void;
   /** Rejects with a WeirError (log included) when a process ended that nobody stopped; never resolves. */
   readonly failure: Promise<never>;
   /** Stops all, the latest first; what is added from now on is stopped at once. */
   stopAll(): Promise<void>;
 }
 
-/** An empty set of processes. */
-export function createDemoChildren(): DemoChildren {
-  const running: { stop(): Promise<unknown> }[] = [];
+/** An empty set of processes; `onChange` is told the numbers of those that run. */
+export function createDemoChildren(onChange: (pids: readonly number[]) => void = () => undefined): DemoChildren {
+  const running: { readonly pid: number; stop(): Promise<unknown> }[] = [];
+  const changed = (): void => onChange(running.map(({ pid }) => pid));
   let isStopping = false;
   let fail: (error: Error) => void = () => undefined;
   const failure = new Promise<never>((_resolve, reject) => {
@@ -29,9 +30,11 @@ export function createDemoChildren(): DemoChildren {
   failure.catch(() => undefined);
   const add: DemoChildren['add'] = (child, logFile) => {
     running.push(child);
+    changed();
     if (isStopping) void child.stop();
     void child.exited.then((exit: ChildExit) => {
       running.splice(running.indexOf(child), 1);
+      changed();
       if (!exit.wasStopped) fail(childFailed(exit, logFile));
     });
   };

@@ -2,10 +2,11 @@ import { accessSync, constants, readFileSync, rmSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { serverHomePath } from '@weir/embedded-postgres';
 import { WeirError } from '@weir/errors';
-import { createDemoChildren, type DemoChildren } from './demo-children.ts';
+import type { DemoChildren } from './demo-children.ts';
 import { type DemoSettings, demoUsers, loadDemoSettings } from './demo-settings.ts';
 import { signIn } from './gateway-api.ts';
 import type { GatewayRuntime } from './gateway-config.ts';
+import { waitForLeftovers } from './leftover-children.ts';
 import { findPrograms, programEnvironment } from './node-programs.ts';
 import type { Progress } from './progress.ts';
 import { startAgent } from './start-agent.ts';
@@ -37,11 +38,12 @@ export interface Demo {
  * Starts target, gateway and agent, and writes demo.json when a connection through all of them works. The caller holds the state folder's lock.
  * `children` is the caller's, so that it can stop what runs while this still starts; after a failure everything is stopped.
  */
-export async function startDemo(options: DemoOptions, children: DemoChildren = createDemoChildren()): Promise<Demo> {
+export async function startDemo(options: DemoOptions, children: DemoChildren): Promise<Demo> {
   const { layout, progress } = options;
   rmSync(layout.demoFile, { force: true });
   try {
     const programs = findPrograms(options.checkout);
+    await waitForLeftovers(layout.children);
     const settings = await loadDemoSettings(layout.settings);
     const target = await progress.step('Starting the demo database', () =>
       startTarget(layout, settings, children, options.customers),

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 export interface StateLayout {
   readonly root: string;
   readonly lock: string;
+  /** Processes of the launcher that runs, or ran. */
+  readonly children: string;
   readonly logs: string;
   /** Passwords and ports that stay the same from start to start (0600). */
   readonly settings: string;
@@ -27,6 +29,7 @@ export function createStateLayout(root: string): StateLayout {
   const layout: StateLayout = {
     root,
     lock: join(root, 'launcher.lock'),
+    children: join(root, 'children.json'),
     logs: join(root, 'logs'),
     settings: join(root, 'settings.json'),
     gatewayConfig: join(root, 'gateway', 'config.yaml'),
