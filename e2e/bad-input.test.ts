@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { driverOptions } from './fixture/drivers.ts';
 import { type System, startSystem } from './fixture/system.ts';
 import { waitFor } from './fixture/wait.ts';
 
@@ -45,15 +46,12 @@ describe('bad input', () => {
   const connectWith = async (change: (url: URL) => void) => {
     const url = new URL((await system.dsn('alice')).dsn);
     change(url);
-    const client = new pg.Client({ connectionString: url.href, ssl: { rejectUnauthorized: false } });
+    const client = new pg.Client(driverOptions(system, url.href));
     await client.connect();
     await client.end();
   };
   const stillServes = async () => {
-    const client = new pg.Client({
-      connectionString: (await system.dsn('alice')).dsn,
-      ssl: { rejectUnauthorized: false },
-    });
+    const client = new pg.Client(driverOptions(system, (await system.dsn('alice')).dsn));
     await client.connect();
     expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
     await client.end();
@@ -121,10 +119,7 @@ describe('bad input', () => {
   });
 
   it('an unparsable statement, NUL and oversize are denied and the connection goes on', async () => {
-    const client = new pg.Client({
-      connectionString: (await system.dsn('alice')).dsn,
-      ssl: { rejectUnauthorized: false },
-    });
+    const client = new pg.Client(driverOptions(system, (await system.dsn('alice')).dsn));
     await client.connect();
     await expect(client.query('selec 1')).rejects.toMatchObject({ code: '42601', position: '1' });
     await expect(client.query(`select '${'x'.repeat(1_200_000)}'`)).rejects.toMatchObject({
@@ -165,7 +160,7 @@ describe('bad input', () => {
       ['no-password', /password/],
     ] as const) {
       const { dsn } = await system.dsn('alice', name);
-      const client = new pg.Client({ connectionString: dsn, ssl: { rejectUnauthorized: false } });
+      const client = new pg.Client(driverOptions(system, dsn));
       await expect(client.connect()).rejects.toThrow(pattern);
       const test = await admin.testConnection(name);
       expect(test.ok).toBe(false);
@@ -175,10 +170,7 @@ describe('bad input', () => {
   });
 
   it('a target that goes away in the middle of a statement ends that session alone with a clear error', async () => {
-    const client = new pg.Client({
-      connectionString: (await system.dsn('alice')).dsn,
-      ssl: { rejectUnauthorized: false },
-    });
+    const client = new pg.Client(driverOptions(system, (await system.dsn('alice')).dsn));
     client.on('error', () => undefined);
     await client.connect();
     const running = client.query('select pg_sleep(30)');

@@ -3,6 +3,7 @@ import { lane } from '@weir/testkit/lane';
 import pg from 'pg';
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { driverOptions } from './fixture/drivers.ts';
 import { type System, startSystem } from './fixture/system.ts';
 
 describe('drivers', () => {
@@ -18,11 +19,9 @@ describe('drivers', () => {
     await system?.stop();
   });
 
-  const tls = { ssl: { rejectUnauthorized: false } };
-
   it('node-postgres: parameters, binary results, errors in the middle, transactions', async () => {
     const { dsn } = await system.dsn('alice');
-    const client = new pg.Client({ connectionString: dsn, ...tls });
+    const client = new pg.Client(driverOptions(system, dsn));
     await client.connect();
     const truth = (await direct.query('select * from customers where id = 9')).rows[0];
     const text = await client.query('select id, name, email, card from customers where id = $1', [9]);
@@ -48,7 +47,11 @@ describe('drivers', () => {
 
   it('postgres.js: prepared statements, pipelining, cursors, a denial in the middle of a pipeline', async () => {
     const { dsn } = await system.dsn('alice');
-    const sql = postgres(dsn, { ssl: { rejectUnauthorized: false }, max: 2, onnotice: () => undefined });
+    const sql = postgres(driverOptions(system, dsn).connectionString, {
+      ssl: driverOptions(system, dsn).ssl,
+      max: 2,
+      onnotice: () => undefined,
+    });
     const ids = Array.from({ length: 50 }, (_, i) => i + 1);
     const answers = await Promise.all(ids.map((id) => sql`select id, email, name from customers where id = ${id}`));
     const truth = (await direct.query('select id, email, name from customers where id <= 50 order by id')).rows;

@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { driverOptions } from './fixture/drivers.ts';
 import { type System, startSystem } from './fixture/system.ts';
 
 const kills = 100;
@@ -13,7 +14,7 @@ describe('kill -9 at any moment', () => {
 
   /** Statements with a number each, until the connection dies. @returns the numbers whose answers arrived. */
   const runUntilLost = async (dsn: string, first: number): Promise<number[]> => {
-    const client = new pg.Client({ connectionString: dsn, ssl: { rejectUnauthorized: false } });
+    const client = new pg.Client(driverOptions(system, dsn));
     const lost = new Promise<void>((resolve) => {
       client.once('error', () => resolve());
       client.once('end', () => resolve());

@@ -5,7 +5,11 @@ import { startPsql } from './fixture/psql.ts';
 import { type System, startSystem } from './fixture/system.ts';
 import { waitFor } from './fixture/wait.ts';
 
-const psqlLane = lane('psql', () => hasCommand('psql'), 'install the PostgreSQL client (psql)');
+const psqlLane = lane(
+  'psql',
+  () => hasCommand('psql') && hasCommand('script'),
+  'install the PostgreSQL client (psql) and script (bsdutils)',
+);
 
 psqlLane('psql through gateway and agent', () => {
   let system: System;
@@ -106,8 +110,12 @@ psqlLane('psql through gateway and agent', () => {
       '\\encoding',
     ]) {
       const { stderr, stdout } = await alice(command);
+      // A client older than the server fails at some commands without us as well.
+      if ((await runPsql(system.directUrl, command)).stderr !== '') continue;
       expect(stderr, command).toBe('');
-      expect(stdout.length, command).toBeGreaterThan(0);
+      expect(stdout.length, command).toBeGreaterThanOrEqual(
+        (await runPsql(system.directUrl, command)).stdout === '' ? 0 : 1,
+      );
     }
   });
 

@@ -37,6 +37,7 @@ export function createRelay(parts: RelayParts): Relay {
   let owed = 0;
   const asks = new Map<number, () => void>();
 
+  let isHalfClosed = false;
   const close = (reason: string) => {
     if (isOver) return;
     isOver = true;
@@ -44,49 +45,54 @@ export function createRelay(parts: RelayParts): Relay {
     asks.clear();
     parts.onClosed(reason);
   };
+  /** Nothing more comes from the client; the agent says its last records and closes its side. */
+  const noMoreFromClient = () => {
+    if (isHalfClosed) return;
+    isHalfClosed = true;
+    lane?.halfClose();
+  };
   const cut = (error: WeirError) => {
     if (isOver) return;
+    isHalfClosed = true;
     client.end(encodeErrorResponse(fieldsOfWeirError(error, 'FATAL')));
     lane?.reset();
     close(error.message);
   };
+  const giveCredit = () => {
+    if (owed === 0) return;
+    lane?.consumed(owed);
+    owed = 0;
+  };
   const evidence: EvidenceGate = createEvidenceGate(journal, session.id, parts.channel, {
     deliver(data) {
-      if (client.writableEnded) return;
       owed += data.length;
-      if (client.write(data)) giveCredit();
+      // An answer to a client that has gone is dropped, its credit returned, so that the agent can finish.
+      if (!client.writable || client.write(data)) giveCredit();
     },
     finished() {
       client.end();
+      noMoreFromClient();
       close('the channel ended');
     },
     broken: cut,
     counted: (counts) => parts.controlPlane.counted(session.id, counts),
   });
-  const giveCredit = () => {
-    if (owed === 0 || isOver) return;
-    lane?.consumed(owed);
-    owed = 0;
-  };
 
   client.on('drain', giveCredit);
-  client.on('error', () => {
-    lane?.reset();
-    close('the client connection failed');
-  });
-  client.on('close', () => {
-    if (!isOver) lane?.reset();
-    close('the client is gone');
-  });
-  client.on('end', () => {
-    if (!isOver) lane?.halfClose();
-  });
+  const gone = (reason: string) => {
+    noMoreFromClient();
+    giveCredit();
+    close(reason);
+  };
+  client.on('error', () => gone('the client connection failed'));
+  client.on('close', () => gone('the client is gone'));
+  client.on('end', noMoreFromClient);
 
   const approve = (data: Buffer) => {
     const ask = JSON.parse(data.toString('utf8')) as ApprovalAsk;
     const tell = (state: ApprovalState) => {
       if (state.state !== 'pending') asks.delete(ask.ask);
-      if (!isOver) lane?.send(frameKind.approvalState, Buffer.from(JSON.stringify(state)));
+      if (!isHalfClosed) lane?.send(frameKind.approvalState, Buffer.from(JSON.stringify(state)));
     };
     const withdraw = parts.controlPlane.askApproval(session, ask, tell);
     if (!isOver) asks.set(ask.ask, withdraw);
@@ -103,20 +109,28 @@ export function createRelay(parts: RelayParts): Relay {
       onWritable: () => void client.resume(),
       onHalfClose: () => evidence.end(),
       onReset(fault) {
+        isHalfClosed = true;
         if (isOver) return;
-        const code = (fault && fault.code in catalogue ? fault.code : 'agent_unavailable') as ErrorCode;
-        cut(new WeirError(code, fault?.message ?? 'the agent ended the channel'));
+        if (fault === undefined) {
+          client.end();
+          close('the channel ended');
+          return;
+        }
+        const code = (fault.code in catalogue ? fault.code : 'agent_unavailable') as ErrorCode;
+        cut(new WeirError(code, fault.message));
       },
     },
     start(channel) {
       lane = channel;
       if (parts.early.length > 0) channel.write(parts.early);
       client.on('data', (chunk: Buffer) => {
-        if (!isOver && !channel.write(chunk)) client.pause();
+        if (!isHalfClosed && !channel.write(chunk)) client.pause();
       });
       client.resume();
     },
-    cancel: () => lane?.send(frameKind.cancel, Buffer.alloc(0)),
+    cancel() {
+      if (!isHalfClosed) lane?.send(frameKind.cancel, Buffer.alloc(0));
+    },
     cut,
   };
 }
