@@ -66,7 +66,7 @@ export interface Gateway {
 
 /** Starts everything in order of dependence; what was started is stopped again when a later part fails. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const undo: (() => Promise<void> | void)[] = [];
+  const undo: Undo = [];
   const closeAll = async (): Promise<void> => {
     for (let step = undo.pop(); step !== undefined; step = undo.pop()) {
       try {
@@ -92,10 +92,47 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   }
 }
 
-async function start(
-  { config, log, startDataPlane, now = Date.now }: GatewayOptions,
-  undo: (() => Promise<void> | void)[],
-): Promise<Omit<Gateway, 'close'>> {
+type Undo = (() => Promise<void> | void)[];
+
+async function start(options: GatewayOptions, undo: Undo): Promise<Omit<Gateway, 'close'>> {
+  const { config, log, now = Date.now } = options;
+  const { store, repositories, audit, journal } = await openState(options, undo);
+  const ca = await loadCertificateAuthority(config.stateDir, now());
+  const [publicHost] = config.publicHost;
+  const dataPlane = createDataPlaneLink(publicHost);
+  const capabilities = createCapabilities({
+    ...{ config, repositories, ca, journal, audit, dataPlane, log, now },
+    version: gatewayVersion,
+    ping: () => store.ping(),
+  });
+  await capabilities.policies.load();
+  await capabilities.sessions.recover();
+  await capabilities.approvalClock.start();
+  undo.push(() => capabilities.approvalClock.stop());
+  await applyBootstrap(config.bootstrap, capabilities);
+
+  const serverIdentity = await createServerIdentity({ ca, hosts: config.publicHost, now, log });
+  undo.push(() => serverIdentity.stop());
+  const maskingKey = await loadSecretKey(config.stateDir, 'masking');
+  const { controlPlane, modules, identity } = capabilities;
+  const running = await options.startDataPlane({ config, serverIdentity, controlPlane, journal, maskingKey, log });
+  dataPlane.attach(running);
+  undo.push(() => running.close());
+  undo.push(() => capabilities.sessions.close('the gateway stopped'));
+  const api = await startApiServer({ api: config.api, modules, identity, log });
+  undo.push(() => api.close());
+  await writeJoinTokens(config.bootstrap, capabilities.agents);
+  const detail = { version: gatewayVersion };
+  await audit.append({ actor: 'gateway', action: 'gateway-started', subject: 'gateway', detail });
+  const addresses = addressesOf(running, api.url, config.stateDir);
+  undo.push(() => rm(config.runtimeFile, { force: true }));
+  await writeFileAtomically(config.runtimeFile, `${JSON.stringify(addresses, null, 2)}\n`);
+  log.info('the gateway is ready', { api: api.url, front: addresses.front, tunnel: addresses.tunnel });
+  return { addresses, capabilities, repositories, store, lost: store.lost };
+}
+
+/** Opens what outlives the process: state folder, store, audit log, journal. */
+async function openState({ config, log, now = Date.now }: GatewayOptions, undo: Undo) {
   const { stateDir } = config;
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
   const lock = await acquireStateLock(join(stateDir, 'gateway.lock'), `The state folder ${stateDir}`);
@@ -115,48 +152,7 @@ async function start(
     ...(await loadOrCreateRecordingKeys(join(stateDir, 'keys'))),
   });
   undo.push(() => journal.close());
-
-  const ca = await loadCertificateAuthority(stateDir, now());
-  const [publicHost] = config.publicHost;
-  const dataPlane = createDataPlaneLink(publicHost);
-  const capabilities = createCapabilities({
-    ...{ config, repositories, ca, journal, audit, dataPlane, log, now },
-    version: gatewayVersion,
-    ping: () => store.ping(),
-  });
-  await capabilities.policies.load();
-  await capabilities.sessions.recover();
-  await capabilities.approvalClock.start();
-  undo.push(() => capabilities.approvalClock.stop());
-  await applyBootstrap(config.bootstrap, capabilities);
-
-  const serverIdentity = await createServerIdentity({ ca, hosts: config.publicHost, now, log });
-  undo.push(() => serverIdentity.stop());
-  const maskingKey = await loadSecretKey(stateDir, 'masking');
-  const { controlPlane } = capabilities;
-  const running = await startDataPlane({ config, serverIdentity, controlPlane, journal, maskingKey, log });
-  dataPlane.attach(running);
-  undo.push(() => running.close());
-  undo.push(() => capabilities.sessions.close('the gateway stopped'));
-  const api = await startApiServer({
-    api: config.api,
-    modules: capabilities.modules,
-    identity: capabilities.identity,
-    log,
-  });
-  undo.push(() => api.close());
-  await writeJoinTokens(config.bootstrap, capabilities.agents);
-  const addresses = addressesOf(running, api.url, stateDir);
-  await writeFileAtomically(config.runtimeFile, `${JSON.stringify(addresses, null, 2)}\n`);
-  undo.push(() => rm(config.runtimeFile, { force: true }));
-  await audit.append({
-    actor: 'gateway',
-    action: 'gateway-started',
-    subject: 'gateway',
-    detail: { version: gatewayVersion },
-  });
-  log.info('the gateway is ready', { api: api.url, front: addresses.front, tunnel: addresses.tunnel });
-  return { addresses, capabilities, repositories, store, lost: store.lost };
+  return { store, repositories, audit, journal };
 }
 
 function addressesOf(running: RunningDataPlane, api: string, stateDir: string): GatewayAddresses {

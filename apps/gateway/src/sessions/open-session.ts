@@ -6,9 +6,10 @@ import type { Access } from '../access/access.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { Connections } from '../connections/connections.ts';
 import { addressText, type DataPlaneLink } from '../control/data-plane-link.ts';
-import type { Journal } from '../dataplane/ports.ts';
+import type { Journal, LiveSession } from '../dataplane/ports.ts';
 import { type Caller, principalOf } from '../identity/caller.ts';
 import { shortId } from '../identity/short-id.ts';
+import type { Log } from '../log/create-log.ts';
 import type { SessionRepository } from '../store/sessions.ts';
 import { type LiveSessions, liveSessionOf, type SessionEntry } from './live-session.ts';
 import { createScramVerifier } from './scram-verifier.ts';
@@ -20,7 +21,8 @@ export interface OpenParts {
   readonly connections: Pick<Connections, 'find'>;
   readonly access: Access;
   readonly dataPlane: DataPlaneLink;
-  readonly journal: Pick<Journal, 'note' | 'whenDurable'>;
+  readonly journal: Pick<Journal, 'note' | 'whenDurable' | 'sessionEnded'>;
+  readonly log: Log;
   readonly audit: AuditLog;
   readonly now: () => number;
   readonly ttlSeconds: number;
@@ -48,38 +50,19 @@ export async function openSession(
   }
   requireAgent(parts.dataPlane, connection.agent, plan);
   const password = passwordOf(request);
-  const expiresAtMs = now() + parts.ttlSeconds * 1000;
-  const via = request.via ?? 'connect';
-  const verifier = await createScramVerifier(password);
-  const id = `ses_${shortId(16)}`;
-  const openedAt = new Date(now());
-  await record(parts, {
-    id,
-    principal: caller.name,
-    connection: connection.name,
-    agent: connection.agent,
-    clientAddress,
-    via,
+  const live = liveSessionOf({
+    id: `ses_${shortId(16)}`,
+    principal,
+    connection,
+    plan,
+    verifier: await createScramVerifier(password),
+    via: request.via ?? 'connect',
+    expiresAtMs: now() + parts.ttlSeconds * 1000,
   });
-  await audit.append({
-    actor: caller.name,
-    action: 'session-opened',
-    subject: id,
-    detail: { connection: connection.name, via, address: clientAddress },
-  });
-  await parts.sessions.insert({
-    id,
-    connection: connection.name,
-    userId: caller.id,
-    principal: caller.name,
-    via,
-    openedAt,
-    expiresAt: new Date(expiresAtMs),
-    clientAddress,
-  });
+  await store(parts, live, clientAddress);
   const login = freeLogin(parts.live, caller.name);
   const entry: SessionEntry = {
-    live: liveSessionOf({ id, principal, connection, plan, verifier, via, expiresAtMs }),
+    live,
     login,
     channels: new Set(),
     counts: { channels: 0, statements: 0, denied: 0, clientAddress },
@@ -90,17 +73,39 @@ export async function openSession(
   parts.live.add(entry);
   parts.onOpened(entry);
   const { database } = connection.target;
-  const native = nativeOf(parts.dataPlane, { login, password, database });
   return {
-    id,
+    id: live.id,
     connection: connection.name,
     user: login,
     password,
     database,
-    expiresAt: new Date(expiresAtMs).toISOString(),
-    native,
+    expiresAt: new Date(live.expiresAtMs).toISOString(),
+    native: nativeOf(parts.dataPlane, { login, password, database }),
     front: { address: addressText(parts.dataPlane.reachable('front')), ca: parts.ca },
   };
+}
+
+/** Evidence first, then the log, then the row: what is in the store has a recording. */
+async function store(parts: OpenParts, live: LiveSession, clientAddress: string): Promise<void> {
+  const { id, via, expiresAtMs } = live;
+  const [principal, connection] = [live.principal.name, live.connection.name];
+  try {
+    await record(parts, { id, principal, connection, agent: live.agentName, clientAddress, via });
+    const detail = { connection, via, address: clientAddress };
+    await parts.audit.append({ actor: principal, action: 'session-opened', subject: id, detail });
+    await parts.sessions.insert({
+      ...{ id, connection, principal, via, clientAddress },
+      userId: live.principal.id,
+      openedAt: new Date(parts.now()),
+      expiresAt: new Date(expiresAtMs),
+    });
+  } catch (error) {
+    // Nobody got this session: its recording ends here.
+    await parts.journal.sessionEnded(id).catch((cause: unknown) => {
+      parts.log.error('the recording of a session that was not opened could not be ended', cause, { session: id });
+    });
+    throw error;
+  }
 }
 
 function requireAgent(dataPlane: DataPlaneLink, agent: string, plan: Plan): void {

@@ -4,8 +4,9 @@ import type { Store } from './open-store.ts';
 import type { ContentSeal } from './sealed-content.ts';
 import type { StoreTables } from './tables.ts';
 
+type StoredRow = Selectable<StoreTables['approval_requests']>;
 /** A request as stored, its content opened. */
-export type RequestRow = Omit<Selectable<StoreTables['approval_requests']>, 'content'> & RequestContent;
+export type RequestRow = Omit<StoredRow, 'content'> & RequestContent;
 /** What the person sent. */
 export interface RequestContent {
   readonly statement: string;
@@ -68,19 +69,11 @@ export interface ApprovalRepository {
 
 /** Makes the repository. */
 export function createApprovalRepository({ db }: Pick<Store, 'db'>, seal: ContentSeal): ApprovalRepository {
-  const opened = (row: Selectable<StoreTables['approval_requests']>): RequestRow => {
+  const opened = (row: StoredRow): RequestRow => {
     const { content, ...rest } = row;
     return { ...rest, ...(seal.open(content, row.id) as RequestContent) };
   };
-  const optional = (row: Selectable<StoreTables['approval_requests']> | undefined) => row && opened(row);
-  const ofKey = (key: BindingKey) =>
-    db
-      .selectFrom('approval_requests')
-      .selectAll()
-      .where('user_id', '=', key.userId)
-      .where('connection', '=', key.connection)
-      .where('binding', '=', key.binding)
-      .where('mode', '=', 'retry');
+  const optional = (row: StoredRow | undefined) => row && opened(row);
   return {
     insert: async (request) => {
       const result = await db
@@ -104,7 +97,30 @@ export function createApprovalRepository({ db }: Pick<Store, 'db'>, seal: Conten
       return (await query.orderBy('created_at', 'desc').orderBy('id').limit(limit).execute()).map(opened);
     },
     findPendingRetry: async (key, now) =>
-      optional(await ofKey(key).where('state', '=', 'pending').where('expires_at', '>', now).executeTakeFirst()),
+      optional(
+        await ofKey({ db }, key).where('state', '=', 'pending').where('expires_at', '>', now).executeTakeFirst(),
+      ),
+    ...createChanges({ db }, opened),
+    ...createExpiry({ db }, opened),
+  };
+}
+
+/** Retry requests of one binding. */
+function ofKey({ db }: Pick<Store, 'db'>, key: BindingKey) {
+  return db
+    .selectFrom('approval_requests')
+    .selectAll()
+    .where('user_id', '=', key.userId)
+    .where('connection', '=', key.connection)
+    .where('binding', '=', key.binding)
+    .where('mode', '=', 'retry');
+}
+
+type ChangePart = Pick<ApprovalRepository, 'decide' | 'consume' | 'withdraw'>;
+
+function createChanges({ db }: Pick<Store, 'db'>, opened: (row: StoredRow) => RequestRow): ChangePart {
+  const optional = (row: StoredRow | undefined) => row && opened(row);
+  return {
     decide: async (id, { state, by, reason, at, validUntil }) =>
       optional(
         await db
@@ -124,7 +140,7 @@ export function createApprovalRepository({ db }: Pick<Store, 'db'>, seal: Conten
           .where(
             'id',
             '=',
-            ofKey(key)
+            ofKey({ db }, key)
               .clearSelect()
               .select('id')
               .where('state', '=', 'approved')
@@ -147,16 +163,12 @@ export function createApprovalRepository({ db }: Pick<Store, 'db'>, seal: Conten
         .executeTakeFirst();
       return result.numUpdatedRows === 1n;
     },
-    ...createExpiry({ db }, opened),
   };
 }
 
 type ExpiryPart = Pick<ApprovalRepository, 'expireDue' | 'withdrawWaiting' | 'nextExpiry' | 'countPending'>;
 
-function createExpiry(
-  { db }: Pick<Store, 'db'>,
-  opened: (row: Selectable<StoreTables['approval_requests']>) => RequestRow,
-): ExpiryPart {
+function createExpiry({ db }: Pick<Store, 'db'>, opened: (row: StoredRow) => RequestRow): ExpiryPart {
   return {
     expireDue: async (now) => {
       const rows = await db
