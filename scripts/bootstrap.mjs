@@ -86,7 +86,8 @@ async function start(args) {
   process.stderr.write('[4/4] Starting\n');
   const launcher = join(layout.root, 'apps', 'demo', 'dist', 'main.js');
   const status = await runInTerminal(layout.node, [launcher, ...args], { cwd: layout.root, env });
-  if (status > 128) process.stderr.write('\nThe launcher was killed; its processes are stopped. Start again: npm start\n');
+  if (status > 128)
+    process.stderr.write('\nThe launcher was killed; its processes are stopped. Start again: npm start\n');
   return status;
 }
 
