@@ -182,6 +182,20 @@ describe('a statement that is sent again', () => {
   });
 });
 
+describe('one person', () => {
+  test('has a bounded number of open requests', async () => {
+    session = (await gateway.openSession('dave')).id;
+    const ask = () => askAs(gateway, session, { mode: 'retry', binding: newBinding() }).answer(1);
+    const answers = [];
+    for (let n = 0; n < 52; n++) answers.push(await ask());
+    expect(answers.at(-1)).toMatchObject({ state: 'denied', reason: 'You have 50 open requests already.' });
+    expect(answers.filter((answer) => answer.state === 'pending').length).toBeLessThanOrEqual(50);
+    const { requestId } = answers[0] ?? expect.fail('no answer');
+    await (await gateway.as('bob')).decideRequest(requestId, { decision: 'deny' });
+    expect((await ask()).state).toBe('pending');
+  });
+});
+
 describe('what people see', () => {
   test('own requests, those that they may decide, and all for auditors; looking at others is audited', async () => {
     const { requestId } = await askAs(gateway, session).answer(1);

@@ -100,6 +100,22 @@ describe('accounts', () => {
     expect(gateway.dataPlane.killed.get(session.id)).toContain('the account changed');
   });
 
+  test('a new password ends what the old one opened, also a sign-in under way', async () => {
+    const admin = await gateway.as('admin');
+    await admin.putUser('henry', { password });
+    for (let round = 0; round < 5; round++) {
+      const logins = [0, 1, 2].map(() => gateway.anonymous().login({ user: 'henry', password }));
+      const settled = Promise.allSettled(logins);
+      await admin.putUser('henry', { password: 'another password' });
+      for (const result of await settled) {
+        if (result.status === 'rejected') continue;
+        expect((await failure(gateway.withToken(result.value.token).whoami())).code).toBe('sign_in_required');
+      }
+      await admin.putUser('henry', { password });
+      gateway.advance(61_000);
+    }
+  });
+
   test('a new one needs a password', async () => {
     const error = await failure((await gateway.as('admin')).putUser('gina', { groups: [] }));
     expect(error.code).toBe('invalid_request');

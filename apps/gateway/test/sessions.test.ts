@@ -1,5 +1,6 @@
 import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import type { ApiClient } from '@weir/api';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { testPolicy } from './fixture/policy.ts';
 import { failure, password, startTestGateway, type TestGateway, until } from './fixture/test-gateway.ts';
@@ -177,6 +178,33 @@ describe('a live session', () => {
     else await admin.putConnection({ name: 'shop', agent: 'local', target: { ...target, ...change } });
     expect(gateway.dataPlane.killed.get(id)).toBe(reason);
     await admin.putConnection({ name: 'shop', agent: 'local', target });
+  });
+});
+
+describe('rules that change while a session is being opened', () => {
+  test.each([
+    ['the policy', (admin: ApiClient) => admin.applyPolicy({ text: accessOf('others', 'shop') })],
+    ['the account', (admin: ApiClient) => admin.putUser('dave', { groups: [] })],
+    ['the connection', (admin: ApiClient) => admin.deleteConnection('shop')],
+  ])('%s: no session outlives them', async (_name, change) => {
+    const [admin, dave] = [await gateway.as('admin'), await gateway.as('dave')];
+    const target = {
+      protocol: 'postgres',
+      host: 'h',
+      database: 'shop',
+      user: 'app',
+      password: { from: 'none' },
+    } as const;
+    for (let round = 0; round < 5; round++) {
+      await admin.applyPolicy({ text: testPolicy });
+      await admin.putUser('dave', { groups: ['developers'] });
+      await admin.putConnection({ name: 'shop', agent: 'local', target });
+      const opens = Array.from({ length: 4 }, () => dave.openSession({ connection: 'shop' }));
+      await Promise.all([Promise.allSettled(opens), change(admin)]);
+      expect(
+        gateway.gateway.capabilities.sessions.live.all().filter((entry) => entry.live.principal.name === 'dave'),
+      ).toEqual([]);
+    }
   });
 });
 

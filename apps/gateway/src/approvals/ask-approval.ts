@@ -1,4 +1,4 @@
-import { WeirError } from '@weir/errors';
+import { isWeirError, WeirError } from '@weir/errors';
 import type { ApprovalAsk, ApprovalState } from '@weir/proto';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { LiveSession } from '../dataplane/ports.ts';
@@ -11,6 +11,9 @@ import type { WaitingAsks } from './waiting-asks.ts';
 /** Bounds of the time that a request stays open. */
 const minTimeoutMs = 1000;
 const maxTimeoutMs = 24 * 3_600_000;
+
+/** Approvers read requests one by one: nobody fills their inbox. */
+const maxPendingPerPerson = 50;
 
 /** What asking stands on. */
 export interface AskParts {
@@ -36,9 +39,11 @@ export function askApproval(
   const handle = { requestId: undefined as string | undefined, isWithdrawn: false };
   const work = ask.mode === 'wait' ? wait(parts, session, ask, tell, handle) : retry(parts, session, ask, tell);
   work.catch((error: unknown) => {
-    parts.log.error('an approval request could not be stored', error, { session: session.id });
+    const isRefusal = isWeirError(error) && error.code === 'not_permitted';
+    if (!isRefusal) parts.log.error('an approval request could not be stored', error, { session: session.id });
     if (handle.isWithdrawn) return;
-    tell({ ask: ask.ask, requestId: '', state: 'denied', reason: 'the gateway could not store the request' });
+    const reason = isRefusal ? error.message : 'the gateway could not store the request';
+    tell({ ask: ask.ask, requestId: '', state: 'denied', reason });
   });
   return () => {
     if (ask.mode === 'retry' || handle.isWithdrawn) return;
@@ -123,6 +128,11 @@ async function store(parts: AskParts, session: LiveSession, ask: ApprovalAsk): P
 async function tryStore(parts: AskParts, session: LiveSession, ask: ApprovalAsk): Promise<NewRequest | undefined> {
   const { approvals, audit, now } = parts;
   const request = requestOf(session, ask, now());
+  if ((await approvals.countPending(request.createdAt, request.userId)) >= maxPendingPerPerson) {
+    throw new WeirError('not_permitted', `You have ${maxPendingPerPerson} open requests already.`, {
+      fix: 'Wait until they are decided or have expired: weir requests ls',
+    });
+  }
   if (!(await approvals.insert(request))) return undefined;
   const { principal, connection, rule, mode, approvers } = request;
   const detail = { session: session.id, connection, rule, mode, approvers };

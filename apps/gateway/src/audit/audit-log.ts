@@ -28,6 +28,8 @@ export interface AuditLog {
 
 /** Entries stored at most by one transaction. */
 const batchSize = 200;
+/** Events that may wait in the background; beyond, they are counted and the count is stored. Strangers cause such events. */
+const maxWaiting = 10_000;
 /** Longest text of an event's field, characters. */
 const maxTextLength = 2000;
 
@@ -52,18 +54,35 @@ export function createAuditLog(repository: AuditRepository, options: { now: () =
       waiting.push({ entry: entryOf(report, options.now()), done, failed });
       writing ??= Promise.resolve().then(writeAll);
     });
+  let dropped = 0;
+  const later = (report: AuditReport): void => {
+    append(report).catch((error: unknown) => {
+      options.log.error('an audit event could not be stored', error, {
+        action: report.action,
+        subject: report.subject,
+      });
+    });
+  };
+  const reportDropped = (): void => {
+    if (dropped === 0) return;
+    const detail = { count: dropped };
+    dropped = 0;
+    options.log.warn('audit events were dropped: the store is too slow for them', detail);
+    later({ actor: 'gateway', action: 'audit-events-dropped', subject: 'audit', detail });
+  };
   return {
     append,
     later: (report) => {
-      append(report).catch((error: unknown) => {
-        options.log.error('an audit event could not be stored', error, {
-          action: report.action,
-          subject: report.subject,
-        });
-      });
+      if (waiting.length >= maxWaiting) {
+        dropped += 1;
+        return;
+      }
+      reportDropped();
+      later(report);
     },
     list: async ({ after = '0', ...filter }) => (await repository.list({ after, ...filter })).map(viewOf),
     flush: async () => {
+      reportDropped();
       while (writing !== undefined) await writing;
     },
   };

@@ -92,17 +92,17 @@ async function login(parts: IdentityParts, request: LoginRequest, address: strin
   }
   const user = await users.findByName(request.user);
   const isRight = await passwords.check(user?.password_hash, request.password);
-  if (user === undefined || !isRight || user.disabled) {
+  const refuse = async (): Promise<WeirError> => {
     await failed('wrong_password');
-    throw new WeirError('wrong_password', 'Name or password is wrong.', {
-      fix: 'Check name and password, then run: weir login',
-    });
-  }
+    const fix = 'Check name and password, then run: weir login';
+    return new WeirError('wrong_password', 'Name or password is wrong.', { fix });
+  };
+  if (user === undefined || !isRight || user.disabled) throw await refuse();
   throttle.succeeded(request.user, address);
   const token = randomBytes(32).toString('base64url');
   const expiresAt = new Date(now() + tokenLifeMs);
   await audit.append({ actor: user.name, action: 'login', subject: user.name, detail: { address } });
-  await users.insertToken(hashToken(token), user.id, expiresAt);
+  if (!(await users.insertToken(hashToken(token), user, expiresAt))) throw await refuse();
   return { token, expiresAt: expiresAt.toISOString(), user: user.name, groups: user.groups };
 }
 
@@ -152,9 +152,7 @@ async function changeUser(parts: IdentityParts, name: string, request: PutUserRe
     subject: name,
     detail: { groups, roles, disabled, passwordChanged: password !== undefined },
   });
-  if (disabled === true || password !== undefined) await users.deleteTokensOf(known.id);
   const changed = (await users.update(name, change)) ?? known;
-  // A sign-in with the old password may have passed between the two statements: forget what it got.
   if (disabled === true || password !== undefined) await users.deleteTokensOf(known.id);
   return changed;
 }

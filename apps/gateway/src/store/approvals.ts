@@ -64,7 +64,8 @@ export interface ApprovalRepository {
   /** Requests whose asking channel died with the last gateway. */
   withdrawWaiting(): Promise<number>;
   nextExpiry(): Promise<Date | undefined>;
-  countPending(now: Date): Promise<number>;
+  /** Open requests of everybody, or of one person. */
+  countPending(now: Date, userId?: string): Promise<number>;
 }
 
 /** Makes the repository. */
@@ -201,9 +202,10 @@ function createExpiry({ db }: Pick<Store, 'db'>, opened: (row: StoredRow) => Req
         .executeTakeFirst();
       return row?.at ?? undefined;
     },
-    countPending: async (now) => {
-      const row = await db
-        .selectFrom('approval_requests')
+    countPending: async (now, userId) => {
+      let query = db.selectFrom('approval_requests');
+      if (userId !== undefined) query = query.where('user_id', '=', userId);
+      const row = await query
         .select((select) => select.fn.countAll<string>().as('n'))
         .where('state', '=', 'pending')
         .where('expires_at', '>', now)

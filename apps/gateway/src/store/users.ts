@@ -1,4 +1,4 @@
-import type { Selectable } from 'kysely';
+import { type Selectable, sql } from 'kysely';
 import type { Store } from './open-store.ts';
 import type { StoreTables } from './tables.ts';
 
@@ -25,8 +25,8 @@ export interface UserRepository {
     roles: string[];
   }): Promise<boolean>;
   update(name: string, change: UserChange): Promise<UserRow | undefined>;
-  /** Stores a token's hash, and forgets expired ones. */
-  insertToken(hash: Buffer, userId: string, expiresAt: Date): Promise<void>;
+  /** Stores a token's hash, and forgets expired ones. @returns false when the account was disabled or got another password since it was read. */
+  insertToken(hash: Buffer, user: Pick<UserRow, 'id' | 'password_hash'>, expiresAt: Date): Promise<boolean>;
   /** The enabled owner of an unexpired token. */
   findByToken(hash: Buffer, now: Date): Promise<{ user: UserRow; expiresAt: Date } | undefined>;
   deleteToken(hash: Buffer): Promise<void>;
@@ -48,9 +48,14 @@ export function createUserRepository({ db }: Pick<Store, 'db'>): UserRepository 
     },
     update: (name, change) =>
       db.updateTable('users').set(change).where('name', '=', name).returningAll().executeTakeFirst(),
-    insertToken: async (hash, userId, expiresAt) => {
+    insertToken: async (hash, user, expiresAt) => {
       await db.deleteFrom('tokens').where('expires_at', '<', new Date()).execute();
-      await db.insertInto('tokens').values({ hash, user_id: userId, expires_at: expiresAt }).execute();
+      // FOR SHARE waits for a change of the account that is under way, and then sees it.
+      const result = await sql`
+        INSERT INTO tokens (hash, user_id, expires_at)
+        SELECT ${hash}, id, ${expiresAt} FROM users
+        WHERE id = ${user.id} AND password_hash = ${user.password_hash} AND NOT disabled FOR SHARE`.execute(db);
+      return result.numAffectedRows === 1n;
     },
     findByToken: async (hash, now) => {
       const row = await db
