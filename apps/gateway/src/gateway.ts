@@ -13,7 +13,7 @@ import { addressText, createDataPlaneLink, type RunningDataPlane } from './contr
 import type { ControlPlane, Journal } from './dataplane/ports.ts';
 import { startApiServer } from './http/api-server.ts';
 import type { Log } from './log/create-log.ts';
-import { createJournal, loadOrCreateRecordingKeys } from './recordings/index.ts';
+import { createJournal, loadOrCreateRecordingKeys, type SyncFile } from './recordings/index.ts';
 import { createAnchorStore } from './store/anchor-store.ts';
 import { openStore, type Store } from './store/open-store.ts';
 import { createRepositories, type Repositories } from './store/repositories.ts';
@@ -35,6 +35,8 @@ export interface GatewayOptions {
   readonly config: GatewayConfig;
   readonly log: Log;
   readonly startDataPlane: (ingredients: DataPlaneIngredients) => Promise<RunningDataPlane>;
+  /** How the journal makes its file durable; fdatasync when absent. */
+  readonly sync?: SyncFile;
   /** Milliseconds since the epoch; the system's clock when absent. */
   readonly now?: () => number;
 }
@@ -132,7 +134,7 @@ async function start(options: GatewayOptions, undo: Undo): Promise<Omit<Gateway,
 }
 
 /** Opens what outlives the process: state folder, store, audit log, journal. */
-async function openState({ config, log, now = Date.now }: GatewayOptions, undo: Undo) {
+async function openState({ config, log, sync, now = Date.now }: GatewayOptions, undo: Undo) {
   const { stateDir } = config;
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
   const lock = await acquireStateLock(join(stateDir, 'gateway.lock'), `The state folder ${stateDir}`);
@@ -149,6 +151,7 @@ async function openState({ config, log, now = Date.now }: GatewayOptions, undo: 
     anchors: createAnchorStore(repositories.anchors),
     now,
     log: recordingLog(log),
+    ...(sync === undefined ? {} : { sync }),
     ...(await loadOrCreateRecordingKeys(join(stateDir, 'keys'))),
   });
   undo.push(() => journal.close());

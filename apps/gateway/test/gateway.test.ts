@@ -69,6 +69,9 @@ describe('the policy', () => {
     const error = await failure(admin.applyPolicy({ text: testPolicy.replace('spec:', 'spek:') }));
     expect(error.message).toMatch(/policy:\d+:\d+/);
     expect(await admin.getPolicy()).toEqual(before);
+    const refused = await admin.listAuditEvents({ action: 'policy-refused', limit: 1000 });
+    expect(refused.length).toBeGreaterThanOrEqual(5);
+    expect(refused.at(-1)).toMatchObject({ actor: 'admin', detail: { message: error.message } });
   });
 
   test('gets a new version each time, also from several at once', async () => {

@@ -28,8 +28,17 @@ export function createPolicies(parts: { policies: PolicyRepository; audit: Audit
   const listeners: (() => Promise<void>)[] = [];
   // Applies one after the other, so that what is in force is the newest version of the store.
   let turn: Promise<unknown> = Promise.resolve();
+  const readAudited = async (text: string, by: string, sourceName: string) => {
+    try {
+      return readPolicy(text, sourceName);
+    } catch (error) {
+      const detail = { message: error instanceof Error ? error.message : String(error) };
+      await parts.audit.append({ actor: by, action: 'policy-refused', subject: sourceName, detail });
+      throw error;
+    }
+  };
   const apply = async (text: string, by: string, sourceName: string): Promise<PolicyDocumentSet> => {
-    const { documents, warnings } = readPolicy(text, sourceName);
+    const { documents, warnings } = await readAudited(text, by, sourceName);
     await parts.audit.append({
       actor: by,
       action: 'policy-applied',

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { OpenSessionRequest, OpenSessionResponse } from '@weir/api';
-import { WeirError } from '@weir/errors';
+import { isWeirError, WeirError } from '@weir/errors';
 import type { Plan } from '@weir/policy';
 import type { Access } from '../access/access.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
@@ -11,6 +11,7 @@ import { type Caller, principalOf } from '../identity/caller.ts';
 import { shortId } from '../identity/short-id.ts';
 import type { Log } from '../log/create-log.ts';
 import type { SessionRepository } from '../store/sessions.ts';
+import type { DurableNotes } from './durable-notes.ts';
 import { type LiveSessions, liveSessionOf, type SessionEntry } from './live-session.ts';
 import { createScramVerifier } from './scram-verifier.ts';
 
@@ -21,7 +22,8 @@ export interface OpenParts {
   readonly connections: Pick<Connections, 'find'>;
   readonly access: Access;
   readonly dataPlane: DataPlaneLink;
-  readonly journal: Pick<Journal, 'note' | 'whenDurable' | 'sessionEnded'>;
+  readonly notes: DurableNotes;
+  readonly journal: Pick<Journal, 'sessionEnded'>;
   readonly log: Log;
   readonly audit: AuditLog;
   readonly now: () => number;
@@ -32,20 +34,35 @@ export interface OpenParts {
   readonly onOpened: (entry: SessionEntry) => void;
 }
 
-/** Authorises and opens a session. @throws WeirError not_found, not_permitted, agent_unavailable, recording_unavailable, invalid_request. */
+/** Authorises and opens a session; a refusal is audited. @throws WeirError not_found, not_permitted, agent_unavailable, recording_unavailable, invalid_request. */
 export async function openSession(
   parts: OpenParts,
   caller: Caller,
   request: OpenSessionRequest,
   clientAddress: string,
 ): Promise<OpenSessionResponse> {
-  const { access, audit, now } = parts;
+  try {
+    return await open(parts, caller, request, clientAddress);
+  } catch (error) {
+    if (isWeirError(error)) {
+      const detail = { code: error.code, message: error.message, why: error.why, address: clientAddress };
+      await parts.audit.append({ actor: caller.name, action: 'session-refused', subject: request.connection, detail });
+    }
+    throw error;
+  }
+}
+
+async function open(
+  parts: OpenParts,
+  caller: Caller,
+  request: OpenSessionRequest,
+  clientAddress: string,
+): Promise<OpenSessionResponse> {
+  const { access, now } = parts;
   const connection = await parts.connections.find(request.connection);
   const principal = principalOf(caller);
   const { plan, allowed, reason } = access.compile(principal, connection);
   if (!allowed) {
-    const detail = { connection: connection.name, reason };
-    await audit.append({ actor: caller.name, action: 'session-refused', subject: connection.name, detail });
     throw new WeirError('not_permitted', `You may not use the connection ${connection.name}.`, { why: reason });
   }
   requireAgent(parts.dataPlane, connection.agent, plan);
@@ -90,7 +107,8 @@ async function store(parts: OpenParts, live: LiveSession, clientAddress: string)
   const { id, via, expiresAtMs } = live;
   const [principal, connection] = [live.principal.name, live.connection.name];
   try {
-    await record(parts, { id, principal, connection, agent: live.agentName, clientAddress, via });
+    const facts = { principal, connection, agent: live.agentName, clientAddress, via };
+    await parts.notes.write(id, { event: 'session-opened', atMs: parts.now(), ...facts });
     const detail = { connection, via, address: clientAddress };
     await parts.audit.append({ actor: principal, action: 'session-opened', subject: id, detail });
     await parts.sessions.insert({
@@ -125,36 +143,6 @@ function passwordOf(request: OpenSessionRequest): string {
   if (request.password === undefined) return randomBytes(24).toString('base64url');
   if (/^[\x21-\x7e]+$/.test(request.password)) return request.password;
   throw new WeirError('invalid_request', 'The session password must be printable ASCII without spaces.');
-}
-
-/** A healthy journal needs milliseconds. */
-const durableTimeoutMs = 10_000;
-
-/** The opening is evidence: nobody gets a session before it is durable. */
-async function record(
-  parts: OpenParts,
-  session: {
-    id: string;
-    principal: string;
-    connection: string;
-    agent: string;
-    clientAddress: string;
-    via: 'native' | 'connect';
-  },
-): Promise<void> {
-  const { id, ...facts } = session;
-  try {
-    const position = parts.journal.note(id, { event: 'session-opened', atMs: parts.now(), ...facts });
-    await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error('the journal does not answer')), durableTimeoutMs);
-      parts.journal.whenDurable(position, () => {
-        clearTimeout(timer);
-        resolve();
-      });
-    });
-  } catch (cause) {
-    throw new WeirError('recording_unavailable', 'The session cannot be recorded, so it is not opened.', { cause });
-  }
 }
 
 function freeLogin(live: LiveSessions, name: string): string {

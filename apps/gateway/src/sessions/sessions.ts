@@ -1,9 +1,10 @@
 import type { ListSessionsQuery, OpenSessionRequest, OpenSessionResponse, Session } from '@weir/api';
 import { WeirError } from '@weir/errors';
 import type { RecordEntry } from '@weir/recording';
-import type { LiveSession } from '../dataplane/ports.ts';
+import type { Journal, LiveSession } from '../dataplane/ports.ts';
 import { type Caller, seesAll } from '../identity/caller.ts';
 import type { SessionRow } from '../store/sessions.ts';
+import { createDurableNotes } from './durable-notes.ts';
 import { createSessionEnder, type EndParts, type SessionEnder } from './end-session.ts';
 import { createLiveSessions, type LiveSessions, type SessionEntry } from './live-session.ts';
 import { type OpenParts, openSession } from './open-session.ts';
@@ -37,10 +38,9 @@ export interface Sessions {
 }
 
 /** What sessions stand on. */
-export type SessionParts = Omit<OpenParts, 'live' | 'onOpened'> &
-  Omit<EndParts, 'live'> & {
-    readonly journal: OpenParts['journal'] &
-      EndParts['journal'] & { read(session: string): AsyncIterable<RecordEntry> };
+export type SessionParts = Omit<OpenParts, 'live' | 'onOpened' | 'notes' | 'journal'> &
+  Omit<EndParts, 'live' | 'journal'> & {
+    readonly journal: Journal;
     /** Does the store hold the sealed anchor of a session's recording? */
     readonly isSealed: (sessionId: string) => Promise<boolean>;
     /** The person's groups now; undefined = gone or disabled. */
@@ -50,6 +50,7 @@ export type SessionParts = Omit<OpenParts, 'live' | 'onOpened'> &
 /** Makes the use-cases. */
 export function createSessions(parts: SessionParts): Sessions {
   const live = createLiveSessions();
+  const notes = createDurableNotes(parts.journal);
   const ender = createSessionEnder({ ...parts, live });
   const counting = setInterval(() => storeCounts(parts, live), countIntervalMs);
   counting.unref();
@@ -67,7 +68,7 @@ export function createSessions(parts: SessionParts): Sessions {
   return {
     recover: () => recover(parts),
     open: async (caller, request, address) => {
-      const opened = await openSession({ ...parts, live, onOpened }, caller, request, address);
+      const opened = await openSession({ ...parts, live, notes, onOpened }, caller, request, address);
       // Rules that changed while the session was being opened did not find it among the live ones.
       await refresh((session) => session.id === opened.id, 'policy changed');
       if (live.byId(opened.id) !== undefined) return opened;
