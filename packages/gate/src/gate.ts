@@ -43,7 +43,7 @@ export interface GateContext extends GateServices {
   readonly objects: ObjectTracker;
   note(code: string, message: string, statement: number | null): void;
   /** Changes of catalog and environment count from the moment that a statement is forwarded. */
-  forwarded(statements: readonly AnalysedStatement[]): void;
+  forwarded(statements: readonly AnalysedStatement[], isIdle: boolean): void;
 }
 
 /** The one place that knows the order: inspect, decide, (approve), record, release; answer: mask, record, deliver. */
@@ -66,13 +66,17 @@ export function createGate(services: GateServices): Gate {
       const event: ChannelNote = { event: 'note', atMs: services.now(), code, message, statement };
       services.record(Buffer.from(JSON.stringify(event)));
     },
-    forwarded(statements) {
+    forwarded(statements, isIdle) {
       for (const { changes, facts } of statements) {
         objects.expect(changes);
         for (const change of changes) {
           if (change.change === 'catalog' || change.change === 'environment') services.target.touched(change.change);
         }
-        if (facts.kind === 'transaction') services.target.transactionEnded();
+        if (facts.kind !== 'transaction') continue;
+        // With nothing outstanding BEGIN cannot end anything; our own question behind it would keep the client from SET TRANSACTION.
+        const begins = isIdle && statements.length === 1 && /^(BEGIN|START TRANSACTION)$/.test(facts.command);
+        if (begins) services.target.transactionBegan();
+        else services.target.transactionEnded();
       }
     },
   };

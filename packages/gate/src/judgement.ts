@@ -79,7 +79,7 @@ export function createJudgement(context: GateContext): {
     }
     count += 1;
     record(request, count, ruling, approval);
-    context.forwarded(understood.statements);
+    context.forwarded(understood.statements, !request.insideTransaction);
     return {
       action: 'forward',
       ticket: { number: count, understood, evaluator, startedAtMs, samples: [] },
@@ -144,7 +144,8 @@ export function createJudgement(context: GateContext): {
     const { verdict } = ruling;
     // A failed transaction cannot be asked what its end will restore, so nothing may follow in the same text.
     if (request.failedTransaction && understood.statements.length > 1) return deny(request, afterFailure(), ruling);
-    if (verdict.action === 'deny') return deny(request, denialOf(verdict, identity.sessionId), ruling);
+    if (verdict.action === 'deny')
+      return deny(request, nameDenial(understood) ?? denialOf(verdict, identity.sessionId), ruling);
     if (verdict.action === 'require-approval' && request.phase !== 'parse')
       return park(request, understood, ruling, verdict);
     return release(request, understood, ruling, null);
@@ -173,6 +174,16 @@ function denialOf(verdict: Verdict & { action: 'deny' }, sessionId: string): Den
   return createDenial('statement_denied', verdict.reason, {
     detail: `Denied by rule "${verdict.rule}" of the access policy, session ${sessionId}.`,
     hint: verdict.hint,
+  });
+}
+
+/** What is denied because a name is unknown fails as the server would fail it: the usual cause is a slip of the pen. */
+function nameDenial({ unknownRelations }: UnderstoodText): Denial | undefined {
+  const [name] = unknownRelations;
+  if (name === undefined) return undefined;
+  return createDenial('statement_not_understood', `relation "${name}" does not exist`, {
+    sqlstate: '42P01',
+    hint: 'Check the name and the search_path; nothing ran.',
   });
 }
 

@@ -23,7 +23,9 @@ export interface TargetState {
   refresh(reason: 'stale' | 'unknown-relation'): Promise<TargetView>;
   /** A statement that may change catalog or environment was forwarded, or a transaction that holds such changes ended. */
   touched(change: 'catalog' | 'environment'): void;
-  /** A transaction ended (COMMIT, ROLLBACK): what was touched inside must be asked again. */
+  /** A transaction begins while nothing is outstanding: what was touched before is settled. */
+  transactionBegan(): void;
+  /** A transaction may have ended (COMMIT, ROLLBACK, or not known): what was touched inside must be asked again. */
   transactionEnded(): void;
 }
 

@@ -8,6 +8,8 @@ export interface UnderstoodText {
   readonly text: string;
   readonly view: TargetView;
   readonly statements: readonly AnalysedStatement[];
+  /** Relations that neither this view nor a fresh catalog knows. */
+  readonly unknownRelations: readonly string[];
 }
 
 /** A statement on its way: what the gate gave to the engine with `forward`, and gets back with results. */

@@ -41,7 +41,7 @@ export function createUnderstanding(context: GateContext): Understanding {
         }),
       };
     }
-    return { text, view, statements: result.statements };
+    return { text, view, statements: result.statements, unknownRelations: result.unknownRelations };
   };
 
   /** A relation that nobody knows may be new: the catalog is asked once more before the answer is "does not exist". */

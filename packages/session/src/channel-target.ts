@@ -76,10 +76,12 @@ export function createChannelTarget(options: ChannelTargetOptions): TargetState 
       environmentStale = true;
       touchedInTransaction = { catalog: touchedInTransaction.catalog || change === 'catalog', environment: true };
     },
+    transactionBegan() {
+      touchedInTransaction = { catalog: false, environment: false };
+    },
     transactionEnded() {
       if (touchedInTransaction.catalog) catalogStale = true;
       if (touchedInTransaction.environment) environmentStale = true;
-      if (options.status() === 'I') touchedInTransaction = { catalog: false, environment: false };
     },
   };
 }
