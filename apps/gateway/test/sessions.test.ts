@@ -56,7 +56,8 @@ describe('opening a session', () => {
     ['a short password', { connection: 'shop', password: 'short' }, 'invalid_request'],
   ])('%s is refused', async (_name, request, code) => {
     expect((await failure((await gateway.as('alice')).openSession(request))).code).toBe(code);
-    if (request.password !== undefined && request.password.length < 16) return;
+    // What the schema refuses is no attempt yet.
+    if ('password' in request && request.password.length < 16) return;
     const events = await (await gateway.as('admin')).listAuditEvents({ action: 'session-refused', limit: 1000 });
     expect(events.at(-1)).toMatchObject({ actor: 'alice', subject: request.connection, detail: { code } });
     expect(JSON.stringify(events)).not.toContain('pässwörter');
