@@ -1,0 +1,80 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { WeirError } from '@weir/errors';
+import type { Command } from 'commander';
+import type { Cli } from '../cli.ts';
+import { signedIn } from '../gateway/api.ts';
+import { note, printJson, printLine, printList } from '../terminal/output.ts';
+import { runProgram } from '../terminal/run-program.ts';
+import { act, type CommonOptions, leaf } from './leaf.ts';
+
+/** The agent is a program of its own beside this one. */
+const agentProgram = new URL('../../../agent/dist/main.js', import.meta.url);
+
+/** `weir agent` */
+export function addAgent(program: Command, cli: Cli): void {
+  const agent = program.command('agent').description('Run an agent in the network of your databases; manage agents');
+  addProgram(agent, cli, 'enrol', 'Trade a join token for a certificate', [
+    'weir agent enrol --token-file join-token --state agent-state',
+  ]);
+  addProgram(agent, cli, 'run', 'Serve connections until stopped', ['weir agent run --state agent-state']);
+  leaf(agent, 'token', 'Make a join token for an agent (administrators); it is shown once', [
+    'weir agent token my-agent > join-token',
+  ])
+    .argument('<name>', "the agent's name")
+    .option('--ttl <seconds>', 'how long it can be used', '3600')
+    .action(
+      act(cli, async (name: string, options: CommonOptions & { ttl: string }) => {
+        const made = await signedIn(cli).api.createJoinToken({ agent: name, ttlSeconds: Number(options.ttl) });
+        if (options.json === true) return printJson(cli, made);
+        printLine(cli, made.token);
+        note(cli, `Good until ${made.expiresAt}: weir agent enrol --token TOKEN --state FOLDER`);
+      }),
+    );
+  leaf(agent, 'ls', 'List agents (administrators)', ['weir agent ls']).action(
+    act(cli, async (options: CommonOptions) => {
+      printList(cli, options, {
+        items: await signedIn(cli).api.listAgents(),
+        columns: [
+          ['name', ({ name }) => name],
+          ['id', ({ id }) => id],
+          ['state', ({ online }) => (online ? 'online' : 'offline')],
+          ['version', ({ version }) => version],
+          ['channels', ({ channels }) => channels],
+          ['last seen', ({ lastSeenAt }) => lastSeenAt],
+        ],
+        empty: 'No agent has enrolled yet. Make a token: weir agent token NAME',
+      });
+    }),
+  );
+  leaf(agent, 'revoke', 'Take an agent its certificate (administrators)', ['weir agent revoke my-agent'])
+    .argument('<name>', "the agent's name")
+    .action(
+      act(cli, async (name: string, options: CommonOptions) => {
+        await signedIn(cli).api.revokeAgent(name);
+        if (options.json === true) printJson(cli, { revoked: name });
+        else note(cli, `Revoked ${name}.`);
+      }),
+    );
+}
+
+function addProgram(agent: Command, cli: Cli, name: string, description: string, examples: readonly string[]): void {
+  agent
+    .command(name)
+    .description(description)
+    .argument('[arguments...]', '--state DIR, and for enrol --token-file FILE or --token TOKEN')
+    .allowUnknownOption()
+    .addHelpText('after', `\nExamples:\n${examples.map((example) => `  $ ${example}`).join('\n')}`)
+    .action(
+      act(cli, async (args: string[]) => {
+        const path = fileURLToPath(agentProgram);
+        if (!existsSync(path)) {
+          throw new WeirError('invalid_request', 'The agent is not built.', {
+            why: `There is no ${path}.`,
+            fix: 'npm start builds it.',
+          });
+        }
+        return runProgram(cli, process.execPath, [path, name, ...args], cli.env);
+      }),
+    );
+}

@@ -1,0 +1,82 @@
+import type { ConnectionSpecRequest } from '@weir/api';
+import { WeirError } from '@weir/errors';
+import type { Command } from 'commander';
+import type { Cli } from '../cli.ts';
+import { signedIn } from '../gateway/api.ts';
+import { readConnectionSpecs, type SpecFlags, specOfFlags } from '../gateway/connection-spec.ts';
+import { withNameAdvice } from '../gateway/name-advice.ts';
+import { note, printJson, printRows } from '../terminal/output.ts';
+import { act, type CommonOptions, collect, leaf } from './leaf.ts';
+
+/** `weir connections` */
+export function addConnections(program: Command, cli: Cli): void {
+  const connections = program.command('connections').description('Define and test connections (administrators)');
+  addAdd(connections, cli);
+  leaf(connections, 'test', 'Check address, TLS and sign-in of a target, step by step', [
+    'weir connections test orders',
+  ])
+    .argument('<name>', 'connection')
+    .action(act(cli, (name: string, options: CommonOptions) => test(cli, name, options)));
+  leaf(connections, 'rm', 'Remove a connection; ends its sessions', ['weir connections rm orders'])
+    .argument('<name>', 'connection')
+    .action(
+      act(cli, async (name: string, options: CommonOptions) => {
+        const { api } = signedIn(cli);
+        await withNameAdvice(api, name, () => api.deleteConnection(name));
+        if (options.json === true) printJson(cli, { removed: name });
+        else note(cli, `Removed ${name}.`);
+      }),
+    );
+}
+
+function addAdd(connections: Command, cli: Cli): void {
+  leaf(connections, 'add', 'Add or change connections, from a file or by flags', [
+    'weir connections add orders.yaml',
+    'weir connections add --name orders --agent my-agent --host db.internal --database orders --db-user weir --password-env ORDERS_DB_PASSWORD',
+  ])
+    .argument('[file]', 'YAML or JSON: one connection, a list, or {connections: [...]}')
+    .option('--name <name>', 'its name')
+    .option('--agent <name>', 'the agent in whose network the target is')
+    .option('--label <key=value>', 'a label; may be given several times', collect)
+    .option('--host <host>', "the target's host, as the agent reaches it")
+    .option('--target-port <n>', "the target's port", '5432')
+    .option('--database <name>', "the target's database")
+    .option('--db-user <name>', 'the role that the agent signs in as')
+    .option('--password-env <name>', "environment variable of the agent with the role's password")
+    .option('--password-file <path>', "file on the agent's machine with the role's password")
+    .option('--tls <mode>', 'disable, prefer, require, verify-ca or verify-full', 'prefer')
+    .option('--tls-ca <path>', "file on the agent's machine with the target's CA")
+    .action(
+      act(cli, async (file: string | undefined, options: CommonOptions & SpecFlags) => {
+        const specs: ConnectionSpecRequest[] = file === undefined ? [specOfFlags(options)] : readConnectionSpecs(file);
+        const { api } = signedIn(cli);
+        const stored = [];
+        for (const spec of specs) stored.push(await api.putConnection(spec));
+        if (options.json === true) return printJson(cli, stored);
+        for (const { name, agent, agentOnline } of stored) {
+          note(
+            cli,
+            `Stored ${name} (agent ${agent} is ${agentOnline ? 'online' : 'offline'}). Try it: weir connections test ${name}`,
+          );
+        }
+      }),
+    );
+}
+
+async function test(cli: Cli, name: string, options: CommonOptions): Promise<void> {
+  const { api } = signedIn(cli);
+  const result = await withNameAdvice(api, name, () => api.testConnection(name));
+  if (options.json === true) printJson(cli, result);
+  else
+    printRows(
+      cli,
+      ['step', 'result', 'detail'],
+      result.steps.map((step) => [step.name, step.ok ? 'ok' : 'FAILED', step.detail]),
+    );
+  if (result.ok) return;
+  const failed = result.steps.find((step) => !step.ok);
+  throw new WeirError('target_unavailable', `The connection ${name} does not work.`, {
+    ...(failed === undefined ? {} : { why: `${failed.name}: ${failed.detail}` }),
+    fix: `Correct it (weir connections add), then: weir connections test ${name}`,
+  });
+}

@@ -1,0 +1,51 @@
+import type { OpenSessionResponse } from '@weir/api';
+import type { Command } from 'commander';
+import type { Cli } from '../cli.ts';
+import { signedIn } from '../gateway/api.ts';
+import { withNameAdvice } from '../gateway/name-advice.ts';
+import { note, printRecord } from '../terminal/output.ts';
+import { act, type CommonOptions, leaf } from './leaf.ts';
+
+/** `weir credentials` */
+export function addCredentials(program: Command, cli: Cli): void {
+  const credentials = program
+    .command('credentials')
+    .description('Short-lived credentials for clients that reach the gateway themselves');
+  leaf(credentials, 'pg', "Open a session for the gateway's PostgreSQL port: DSN, service entry, JDBC URL", [
+    'weir credentials pg orders',
+    'psql "$(weir credentials pg orders --json | jq -r .dsn)"',
+  ])
+    .argument('<name>', 'connection')
+    .action(
+      act(cli, async (connection: string, options: CommonOptions) => {
+        const { api } = signedIn(cli);
+        const opened = await withNameAdvice(api, connection, () => api.openSession({ connection, via: 'native' }));
+        const { host, port, dsn } = opened.native;
+        const jdbc = jdbcUrl(opened);
+        const service = serviceEntry(opened);
+        const { id: session, user, password, database, expiresAt } = opened;
+        const value = { session, host, port, user, password, database, dsn, jdbc, service, expiresAt };
+        printRecord(cli, options, value, [
+          ['dsn', dsn],
+          ['jdbc', jdbc],
+          ['service', service],
+          ['session', session],
+          ['until', expiresAt],
+        ]);
+        if (options.json !== true) note(cli, `End it with: weir sessions kill ${session}`);
+      }),
+    );
+}
+
+/** JDBC URL of the PostgreSQL driver (jdbc.postgresql.org, "Connecting to the Database"). */
+export function jdbcUrl({ user, password, database, native }: OpenSessionResponse): string {
+  const query = new URLSearchParams({ user, password, sslmode: 'require' });
+  const host = native.host.includes(':') ? `[${native.host}]` : native.host;
+  return `jdbc:postgresql://${host}:${native.port}/${encodeURIComponent(database)}?${query.toString()}`;
+}
+
+/** Entry of a pg_service.conf (PostgreSQL, "The Connection Service File"). */
+export function serviceEntry({ connection, user, password, database, native }: OpenSessionResponse): string {
+  const settings = { host: native.host, port: native.port, dbname: database, user, password, sslmode: 'require' };
+  return [`[${connection}]`, ...Object.entries(settings).map(([key, value]) => `${key}=${value}`)].join('\n');
+}

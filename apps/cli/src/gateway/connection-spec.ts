@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs';
+import { type ConnectionSpecRequest, connectionSpecSchema } from '@weir/api';
+import { WeirError } from '@weir/errors';
+import { parse } from 'yaml';
+
+/** Flags of `weir connections add`. */
+export interface SpecFlags {
+  readonly name?: string;
+  readonly agent?: string;
+  readonly label?: readonly string[];
+  readonly host?: string;
+  readonly targetPort: string;
+  readonly database?: string;
+  readonly dbUser?: string;
+  readonly passwordEnv?: string;
+  readonly passwordFile?: string;
+  readonly tls: string;
+  readonly tlsCa?: string;
+}
+
+/** A connection by flags. @throws WeirError invalid_request that names what is missing or wrong. */
+export function specOfFlags(flags: SpecFlags): ConnectionSpecRequest {
+  const required = ['name', 'agent', 'host', 'database', 'dbUser'] as const;
+  const missing = required
+    .filter((flag) => flags[flag] === undefined)
+    .map((flag) => (flag === 'dbUser' ? '--db-user' : `--${flag}`));
+  if (missing.length > 0) {
+    throw new WeirError('invalid_request', `The connection lacks ${missing.join(', ')}.`, {
+      fix: 'Add them, or give a file.',
+    });
+  }
+  const { name, agent, host, database, dbUser: user, passwordEnv, passwordFile, tlsCa: caFile } = flags;
+  if (passwordEnv !== undefined && passwordFile !== undefined) {
+    throw new WeirError('invalid_request', 'Two sources of the password were given.', {
+      fix: 'Leave --password-env or --password-file out.',
+    });
+  }
+  const password =
+    passwordEnv !== undefined
+      ? { from: 'env', name: passwordEnv }
+      : passwordFile !== undefined
+        ? { from: 'file', path: passwordFile }
+        : { from: 'none' };
+  const labels = Object.fromEntries((flags.label ?? []).map(parseLabel));
+  const tls = { mode: flags.tls, ...(caFile === undefined ? {} : { caFile }) };
+  const target = { protocol: 'postgres', host, port: Number(flags.targetPort), database, user, password, tls };
+  return checked({ name, agent, labels, target }, 'the flags');
+}
+
+/** Connections of a file: one, a list, or {connections: [...]}. @throws WeirError invalid_request. */
+export function readConnectionSpecs(path: string): ConnectionSpecRequest[] {
+  let value: unknown;
+  try {
+    value = parse(readFileSync(path, 'utf8'), { maxAliasCount: 100 });
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new WeirError('invalid_request', `The file ${path} cannot be read.`, {
+      why,
+      fix: 'Write it as YAML or JSON.',
+      cause,
+    });
+  }
+  const inner = typeof value === 'object' && value !== null && 'connections' in value ? value.connections : value;
+  const list: unknown[] = Array.isArray(inner) ? inner : [inner];
+  return list.map((spec, index) => checked(spec, list.length === 1 ? path : `${path}, connection ${index + 1}`));
+}
+
+function parseLabel(text: string): [string, string] {
+  const at = text.indexOf('=');
+  if (at > 0) return [text.slice(0, at), text.slice(at + 1)];
+  throw new WeirError('invalid_request', `"${text}" is not a label.`, { fix: 'Write it as --label key=value.' });
+}
+
+function checked(value: unknown, place: string): ConnectionSpecRequest {
+  const parsed = connectionSpecSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new WeirError('invalid_request', `The connection in ${place} has errors.`, {
+    why: parsed.error.issues.map((issue) => `${issue.path.join('.') || 'connection'}: ${issue.message}`).join('\n'),
+    fix: 'Correct them; docs/own-database.md has an example.',
+  });
+}

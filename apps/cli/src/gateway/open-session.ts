@@ -1,0 +1,32 @@
+import type { Duplex } from 'node:stream';
+import type { OpenSessionResponse } from '@weir/api';
+import { WeirError } from '@weir/errors';
+import { openFrontConnection } from '@weir/tunnel';
+import type { SignedIn } from './api.ts';
+import { withNameAdvice } from './name-advice.ts';
+
+/** An open session with a way to its front door. */
+export interface ClientSession {
+  readonly opened: OpenSessionResponse;
+  /** One new byte stream to the door; errors arrive as its 'error' event. @throws WeirError when the address or CA cannot be used. */
+  openStream(): Duplex;
+  /** Ends the session at the gateway. @throws WeirError when it cannot be told. */
+  end(reason: string): Promise<void>;
+}
+
+/** Opens a session. @throws WeirError: not_found with advice, not_permitted, agent_unavailable and so on. */
+export async function openSession(signedIn: SignedIn, connection: string): Promise<ClientSession> {
+  const { api, gateway, token } = signedIn;
+  const opened = await withNameAdvice(api, connection, () => api.openSession({ connection, via: 'connect' }));
+  const address = gateway.front ?? opened.front?.address;
+  const ca = gateway.ca ?? opened.front?.ca;
+  const end = (reason: string): Promise<void> => api.killSession(opened.id, { reason });
+  if (address === undefined || ca === undefined) {
+    await end('the front door is not known');
+    throw new WeirError('gateway_unavailable', 'The front door of this gateway is not known.', {
+      why: 'The gateway did not say where it is.',
+      fix: `weir login --gateway ${gateway.api} --front HOST:PORT --ca FILE --user NAME`,
+    });
+  }
+  return { opened, openStream: () => openFrontConnection({ address, ca, token, sessionId: opened.id }), end };
+}

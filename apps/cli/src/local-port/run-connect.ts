@@ -1,0 +1,109 @@
+import type { Socket } from 'node:net';
+import { isWeirError, WeirError } from '@weir/errors';
+import type { Cli } from '../cli.ts';
+import { type SignedIn, signedIn } from '../gateway/api.ts';
+import { type ClientSession, openSession } from '../gateway/open-session.ts';
+import { note, printJson, printLine } from '../terminal/output.ts';
+import { carry } from './carry.ts';
+import { dsnOf, psqlLine } from './client-settings.ts';
+import { listenLocally } from './listen.ts';
+import { runClient } from './run-client.ts';
+import { createStatusLine, type StatusLine } from './status-line.ts';
+import { watchSession } from './watch-session.ts';
+
+/** What `weir connect` was asked for. */
+export interface ConnectRequest {
+  readonly connection: string;
+  readonly port?: number | undefined;
+  readonly json: boolean;
+  /** Runs this with PG* set, and ends with it. Empty = stay until stopped. */
+  readonly command: readonly string[];
+}
+
+/** Opens a session and its local port. @returns the exit status. */
+export async function runConnect(cli: Cli, request: ConnectRequest): Promise<number> {
+  const access = signedIn(cli);
+  const clients = new Set<Socket>();
+  const status = createStatusLine(cli);
+  let session: ClientSession | undefined;
+  const redraw: { draw: () => void } = { draw: () => undefined };
+  const take = (socket: Socket): void => {
+    // Nobody has the password before the session is there.
+    if (session === undefined) return void socket.destroy();
+    clients.add(socket);
+    redraw.draw();
+    carry(socket, session.openStream, (error) => {
+      clients.delete(socket);
+      if (error !== undefined && request.command.length === 0) status.say(`a client was cut off: ${error.message}`);
+      redraw.draw();
+    });
+  };
+  const local = await listenLocally(request, take);
+  try {
+    session = await openSession(access, request.connection);
+    if (request.command.length > 0) return await runClient(cli, request.command, session.opened, local.port);
+    announce(cli, request, session, local.port);
+    redraw.draw = () =>
+      status.show(
+        `${request.connection}: ${clients.size} ${clients.size === 1 ? 'client' : 'clients'} connected, Ctrl-C ends the session`,
+      );
+    redraw.draw();
+    return await untilOver(cli, access, session, status);
+  } finally {
+    redraw.draw = () => undefined;
+    status.clear();
+    local.close();
+    if (session !== undefined) await endQuietly(cli, session);
+    for (const socket of clients) socket.destroy();
+  }
+}
+
+function announce(cli: Cli, request: ConnectRequest, session: ClientSession, port: number): void {
+  const { opened } = session;
+  const dsn = dsnOf(opened, port);
+  if (request.json) {
+    printJson(cli, { port, dsn, session: opened.id });
+    return;
+  }
+  printLine(cli, dsn);
+  note(cli, `Session ${opened.id} on ${opened.connection}, until ${opened.expiresAt}. In another terminal:`);
+  note(cli, `  ${psqlLine(dsn)}`);
+}
+
+/** Resolves with the exit status when a signal, the gateway or the token's end is the end of the session. */
+function untilOver(cli: Cli, { api }: SignedIn, session: ClientSession, status: StatusLine): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const stop = watchSession(api, session.opened.id, {
+      onWaiting: ({ id, reason }) =>
+        status.say(`statement waits for approval (${reason}): weir requests approve ${id}`),
+      onSettled: ({ id }) => status.say(`request ${id} is settled`),
+      onAway: (error) => status.say(`${error.message} Trying again.`),
+      onBack: () => status.say('The gateway answers again.'),
+      onEnded(reason) {
+        reject(
+          new WeirError('session_ended', 'The session was ended.', {
+            why: reason,
+            fix: `weir connect ${session.opened.connection}`,
+          }),
+        );
+      },
+      onSignedOut: reject,
+    });
+    cli.onSignal = () => {
+      stop();
+      cli.onSignal = undefined;
+      resolve(0);
+    };
+  });
+}
+
+/** Ends the session; that it is over already, or that nobody answers, changes nothing for the user. */
+async function endQuietly(cli: Cli, session: ClientSession): Promise<void> {
+  try {
+    await session.end('closed by weir connect');
+  } catch (error) {
+    if (!isWeirError(error)) throw error;
+    if (error.code === 'gateway_unavailable')
+      note(cli, `note: the session could not be ended at the gateway: ${error.message}`);
+  }
+}
