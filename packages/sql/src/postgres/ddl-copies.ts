@@ -19,7 +19,10 @@ export function ddlCopies(context: Context, open: OpenNode): void {
     copyAll(context, relation, String(open.body['newschema'] ?? ''), relation.name);
   }
   if (open.tag === 'AlterTableStmt') {
-    for (const node of (open.body['cmds'] as Node[] | undefined) ?? []) alterColumn(context, name, relation, node);
+    for (const node of (open.body['cmds'] as Node[] | undefined) ?? []) {
+      alterColumn(context, name, relation, node);
+      leaveParent(context, relation, node);
+    }
   }
 }
 
@@ -47,4 +50,14 @@ function alterColumn(context: Context, name: RangeVar, relation: CatalogRelation
   scope.sources.push(createSource({ ...relationSource(context, name, relation) }));
   const to = context.index.origin(relation.schema, relation.name, command.name ?? '');
   context.findings.addCopies(expressionValue(context, scope, using), to);
+}
+
+/** A partition or child that leaves its parent is no longer found by the rules of the parent. */
+function leaveParent(context: Context, relation: CatalogRelation, node: Node): void {
+  const command = bodyOf<{ subtype?: string; def?: Node }>(node, 'AlterTableCmd');
+  if (command?.subtype === 'AT_DropInherit') copyAll(context, relation, relation.schema, relation.name);
+  if (command?.subtype !== 'AT_DetachPartition') return;
+  const name = bodyOf<{ name?: RangeVar }>(command.def, 'PartitionCmd')?.name;
+  const child = context.index.relation(name?.schemaname ?? null, name?.relname ?? '', context.searchPath);
+  if (child !== null) copyAll(context, child, child.schema, child.name);
 }

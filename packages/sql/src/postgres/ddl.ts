@@ -23,7 +23,7 @@ export function ddlStatement(context: Context, open: OpenNode): Verb | null {
   if (known === undefined) return null;
   const [kind, command] = known;
   if (open.tag === 'LoadStmt') context.findings.opaque.add('LOAD runs code of a library');
-  noteNamedRelations(context, open);
+  noteNamedRelations(context, open, kind === 'maintenance' ? 'lock' : 'ddl');
   ddlCopies(context, open);
   if (open.tag === 'ViewStmt' || open.tag === 'RefreshMatViewStmt') noteQuery(context, open);
   if (kind === 'ddl' || kind === 'dcl') context.findings.changes.push({ change: 'catalog' });
@@ -32,6 +32,8 @@ export function ddlStatement(context: Context, open: OpenNode): Verb | null {
 }
 
 function commandOf(open: OpenNode, command: string): string {
+  if (open.tag === 'VacuumStmt' && open.body['is_vacuumcmd'] !== true) return 'ANALYZE';
+  if (command.startsWith('GRANT') && open.body['is_grant'] !== true) return command.replace('GRANT', 'REVOKE');
   const object = String(
     open.body['removeType'] ??
       open.body['renameType'] ??
@@ -44,11 +46,11 @@ function commandOf(open: OpenNode, command: string): string {
 }
 
 /** Relations in the usual places of a statement: as they are named there, found or new. */
-function noteNamedRelations(context: Context, open: OpenNode): void {
+function noteNamedRelations(context: Context, open: OpenNode, effect: 'ddl' | 'lock'): void {
   const names: RangeVar[] = [];
   collectNames(open.body, names, 0);
   if (open.tag === 'DropStmt' || open.tag === 'CommentStmt') names.push(...objectNames(open));
-  for (const name of names) noteDdl(context, name);
+  for (const name of names) noteRelation(context, name, effect);
 }
 
 function collectNames(value: unknown, into: RangeVar[], depth: number): void {
@@ -89,14 +91,14 @@ function objectNames(open: OpenNode): RangeVar[] {
   });
 }
 
-function noteDdl(context: Context, name: RangeVar): void {
+function noteRelation(context: Context, name: RangeVar, effect: 'ddl' | 'lock'): void {
   const relation = context.index.relation(name.schemaname ?? null, name.relname ?? '', context.searchPath);
-  if (relation !== null) noteEffect(context, relation, 'ddl', true);
+  if (relation !== null) noteEffect(context, relation, effect, true);
   else
     context.findings.addEffect(
       creationSchema(context, name.schemaname, name.relpersistence),
       name.relname ?? '',
-      'ddl',
+      effect,
     );
 }
 

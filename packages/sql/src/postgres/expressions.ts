@@ -67,6 +67,10 @@ const handlers: Readonly<Record<string, Handler>> = {
     const value = mixed([expressionValue(context, scope, cast.arg)]);
     return castsToRow(context, cast.typeName) ? { ...value, composite: true } : value;
   },
+  CaseExpr: (context, scope, body) => {
+    if (body['arg'] !== undefined) noteOperatorName(context, null, '=');
+    return childrenValue(context, scope, body);
+  },
   CollateClause: (context, scope, body) => expressionValue(context, scope, body['arg']),
   GroupingFunc: (context, scope, body) => {
     noteInfluence(context, scope, body['args'] as Node[] | undefined);
@@ -147,10 +151,18 @@ function noted(context: Context, value: Provenance): Provenance {
 function bareName(context: Context, scope: Scope, name: string): Provenance {
   const column = scope.findColumn(name);
   if (column !== null) return noted(context, column);
+  const rest = scope.findRest();
   const source = scope.findSource(null, name);
-  if (source !== null) return noted(context, rowOf(source));
-  if (systemColumns.has(name) || (name === 'oid' && scope.sources.length > 0)) return clearValue;
+  if (source !== null) return noted(context, rest === null ? rowOf(source) : withTaint(rowOf(source), rest));
+  if (rest !== null) return rest;
+  if (systemColumns.has(name)) return clearValue;
   return notFound(context, name);
+}
+
+/** A whole row, or a column of that name of a source whose columns are not all known. */
+function withTaint(row: Provenance, rest: Provenance): Provenance {
+  if (rest.origins.size === 0 && !rest.opaque) return row;
+  return { ...mixed([row, rest]), composite: true };
 }
 
 function sourceColumn(context: Context, source: Source, name: string): Provenance {
@@ -222,6 +234,7 @@ export function isStar(open: OpenNode | null): boolean {
 
 function subLinkValue(context: Context, scope: Scope, link: SubLink): Provenance {
   noteOperator(context, link.operName);
+  if (link.operName === undefined && link.testexpr !== undefined) noteOperatorName(context, null, '=');
   const query = openNode(link.subselect);
   if (query?.tag !== 'SelectStmt') return unexpected(context, 'a sub-select of this kind');
   const { columns } = selectColumns(context, scope, query.body as SelectStmt);
@@ -263,6 +276,7 @@ export function noteOperator(context: Context, names: readonly Node[] | undefine
 
 function noteOperatorName(context: Context, schema: string | null, name: string): void {
   if (schema === 'pg_catalog') return;
+  context.findings.resolvesNames = true;
   if (schema !== null || context.index.userOperator(schema, name, context.searchPath)) {
     context.findings.opaque.add(`operator ${name} is not the server's own`);
   }

@@ -18,6 +18,8 @@ export class Findings {
   readonly settings: { name: string; value: string | null }[] = [];
   readonly changes: SessionChange[] = [];
   readonly unknownRelations = new Set<string>();
+  /** The statement names functions or operators that search_path finds. */
+  resolvesNames = false;
 
   addEffect(schema: string, table: string, effect: TableEffectKind): void {
     const key = `${schema}\0${table}`;
@@ -67,6 +69,7 @@ export class Findings {
     for (const { schema, name } of other.functions.values()) this.addFunction(schema, name);
     for (const origin of other.influence) this.influence.add(origin);
     for (const reason of other.opaque) this.opaque.add(reason);
+    this.resolvesNames ||= other.resolvesNames;
     for (const name of other.unknownRelations) this.unknownRelations.add(name);
   }
 }

@@ -20,6 +20,8 @@ import { selectColumns } from './select.ts';
 import { grammarSince } from './system-knowledge.ts';
 import { cteColumns } from './with.ts';
 
+const samplingMethods = new Set(['bernoulli', 'system', 'pg_catalog.bernoulli', 'pg_catalog.system']);
+
 /** Adds one item of FROM to the scope and gives its source. A closed list: an item of another kind makes the statement opaque. */
 export function addFromItem(context: Context, scope: Scope, item: Node): Source {
   const open = openNode(item);
@@ -35,6 +37,10 @@ export function addFromItem(context: Context, scope: Scope, item: Node): Source 
       return add(scope, addRangeFunction(context, scope, body));
     case 'RangeTableSample': {
       noteInfluence(context, scope, body['args'] as Node[] | undefined);
+      noteInfluence(context, scope, body['repeatable'] as Node | undefined);
+      if (!samplingMethods.has(stringList(body['method'] as Node[] | undefined).join('.'))) {
+        context.findings.opaque.add("the method of TABLESAMPLE is not the server's own");
+      }
       return addFromItem(context, scope, body['relation'] as Node);
     }
     case 'RangeTableFunc':

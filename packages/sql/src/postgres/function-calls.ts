@@ -24,6 +24,7 @@ export function resolveCall(context: Context, names: readonly Node[] | undefined
   if (!added && (schema === 'pg_catalog' || schema === 'information_schema')) {
     return { schema, name, builtin: true, opaque: opaqueFunction(name) };
   }
+  context.findings.resolvesNames = true;
   const candidates = context.index.userFunctions(schema, name, context.searchPath);
   const untrusted = candidates.find((fn) => !isTrusted(context, fn));
   const found = untrusted ?? candidates[0];

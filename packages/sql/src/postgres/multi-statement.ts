@@ -6,10 +6,9 @@ export function dependsOnChanges(changes: readonly SessionChange[]): boolean {
   return changes.some(({ change }) => change === 'catalog' || change === 'environment');
 }
 
-/** Marks a statement that names relations or functions after such a change: its names are resolved by a catalog or path that is not known yet. */
+/** Marks a statement that names relations, functions or operators after such a change: its names are resolved by a catalog or path that is not known yet. */
 export function noteDependence(findings: Findings): void {
-  const userFunctions = [...findings.functions.values()].some(({ schema }) => schema !== 'pg_catalog');
-  if (findings.tables.size === 0 && findings.unknownRelations.size === 0 && !userFunctions) return;
+  if (findings.tables.size === 0 && findings.unknownRelations.size === 0 && !findings.resolvesNames) return;
   findings.opaque.add('an earlier statement of the same text changes what this one means; send them one by one');
 }
 

@@ -76,27 +76,32 @@ export class Scope {
     return null;
   }
 
-  /** The value of a bare column name; null when no source has it. */
+  /** The value of a bare column name that a source lists; null when none does. Sources of inner levels that may have more columns taint it. */
   findColumn(name: string): Provenance | null {
+    const passed: Provenance[] = [];
     for (let level: Scope | null = this; level !== null; level = level.parent) {
-      const found: Provenance[] = [];
-      for (const source of level.sources) {
-        if (!source.columnsVisible) continue;
-        const column = columnOf(source, name);
-        if (column === null) continue;
-        source.hits += 1;
-        found.push(column);
-      }
-      if (found.length > 0) {
-        level.hits += 1;
-        return found.length === 1 ? (found[0] ?? clearValue) : mixed(found);
-      }
+      const found = level.ownColumn(name);
+      if (found !== null) return passed.some(carries) ? mixed([found, ...passed]) : found;
+      for (const source of level.sources) if (source.rest !== null && source.columnsVisible) passed.push(source.rest);
     }
-    return this.findRest();
+    return null;
+  }
+
+  private ownColumn(name: string): Provenance | null {
+    const found: Provenance[] = [];
+    for (const source of this.sources) {
+      const column = source.columnsVisible ? columnOf(source, name) : null;
+      if (column === null) continue;
+      source.hits += 1;
+      found.push(column);
+    }
+    if (found.length === 0) return null;
+    this.hits += 1;
+    return found.length === 1 ? (found[0] ?? clearValue) : mixed(found);
   }
 
   /** Sources whose columns are not all known may have any column: all of them together; null when there is none. */
-  private findRest(): Provenance | null {
+  findRest(): Provenance | null {
     const rests: Provenance[] = [];
     for (let level: Scope | null = this; level !== null; level = level.parent) {
       for (const source of level.sources) {
@@ -108,6 +113,10 @@ export class Scope {
     }
     return rests.length === 0 ? null : mixed(rests);
   }
+}
+
+function carries(value: Provenance): boolean {
+  return value.opaque || value.origins.size > 0;
 }
 
 /** Value of a listed column of a source; several of one name (an ambiguity that the server refuses) give all of them. */

@@ -18,6 +18,8 @@ const leakingColumns: Readonly<Record<string, ReadonlySet<string>>> = {
   pg_shadow: new Set(['passwd']),
   pg_user_mapping: new Set(['umoptions']),
   pg_user_mappings: new Set(['umoptions']),
+  _pg_user_mappings: new Set(['umoptions']),
+  user_mapping_options: new Set(['option_value']),
 };
 
 /** Why reading a relation of pg_catalog (or an extension's statistics view) cannot be followed; null when it can. */
@@ -30,7 +32,8 @@ export function leakingRelation(schema: string, name: string): string | null {
 export function leakingColumn(schema: string, relation: string, column: string): string | null {
   const known = Object.hasOwn(leakingColumns, relation) ? leakingColumns[relation] : undefined;
   if (known === undefined || !known.has(column)) return null;
-  if (schema !== 'pg_catalog' && relation !== 'pg_stat_statements') return null;
+  const isSystem = schema === 'pg_catalog' || schema === 'information_schema';
+  if (!isSystem && relation !== 'pg_stat_statements') return null;
   return `${relation}.${column} holds statement texts or secrets of other sessions`;
 }
 
