@@ -49,11 +49,11 @@ describe('kill -9 at any moment', () => {
     for (let round = 0; round < kills; round += 1) {
       const victim = round % 2 === 0 ? ('gateway' as const) : ('agent' as const);
       const { dsn, id } = await system.dsn('alice');
-      const running = runUntilLost(dsn, 1);
+      const running = runUntilLost(dsn, 1).catch((): number[] => []);
       // Moments from the first handshake to a busy stream of statements.
       await new Promise((resolve) => setTimeout(resolve, 30 + ((round * 37) % 120)));
       await system[victim].kill('SIGKILL');
-      const seen = await running.catch((): number[] => []);
+      const seen = await running;
       sessions.push({ id, seen });
       await system.restart(victim);
     }

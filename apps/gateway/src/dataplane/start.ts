@@ -46,6 +46,8 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<Started
   const { controlPlane, journal } = options;
   const agents = new Map<string, ConnectedAgent>();
   const names = new Map<string, string>();
+  /** The agent that serves a session's channels. */
+  const agentOf = new Map<string, ConnectedAgent>();
   const cancelKeys = createCancelKeys();
   const live = createLiveChannels();
   journal.onBroken((error) => {
@@ -57,7 +59,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<Started
     );
   });
 
-  const admit = (client: AdmittedClient) => openChannel(client, options, { agents, cancelKeys, live });
+  const admit = (client: AdmittedClient) => openChannel(client, options, { agents, agentOf, cancelKeys, live });
   const door = createFrontDoor({
     controlPlane,
     cancelKeys,
@@ -116,25 +118,27 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<Started
   return {
     addresses: { front: front.address, tunnel: tunnel.address, postgres: addressOf(postgres) },
     async killSession(sessionId, reason) {
-      const error = new WeirError('session_ended', reason);
-      live.cut(sessionId, error);
+      live.cut(sessionId, new WeirError('session_ended', reason));
+      const agent = agentOf.get(sessionId);
+      agentOf.delete(sessionId);
       live.forget(sessionId);
-      await Promise.allSettled([...agents.values()].map((agent) => agent.kill(sessionId, reason, confirmTimeoutMs)));
+      // The relay is cut already: an agent that does not confirm cannot keep the session alive.
+      await agent
+        ?.kill(sessionId, reason, confirmTimeoutMs)
+        .catch((error: Error) => options.log('warn', error.message));
     },
     async updatePlan(sessionId, plan) {
       if (!live.has(sessionId)) return;
-      const bytes = Buffer.from(JSON.stringify(plan));
       try {
-        await Promise.all(
-          [...agents.values()].map((agent) => agent.sendPlanUpdate(sessionId, bytes, confirmTimeoutMs)),
-        );
+        await agentOf.get(sessionId)?.sendPlanUpdate(sessionId, Buffer.from(JSON.stringify(plan)), confirmTimeoutMs);
       } catch (cause) {
-        live.cut(
-          sessionId,
-          new WeirError('session_ended', 'the session ends because its agent did not confirm the new policy', {
-            cause,
-          }),
+        const error = new WeirError(
+          'session_ended',
+          'the session ends because its agent did not confirm the new policy',
+          { cause },
         );
+        live.cut(sessionId, error);
+        throw error;
       }
     },
     agentOnline: (name) => agents.has(name),
@@ -177,6 +181,7 @@ function openChannel(
   options: DataPlaneOptions,
   shared: {
     agents: ReadonlyMap<string, ConnectedAgent>;
+    agentOf: Map<string, ConnectedAgent>;
     cancelKeys: ReturnType<typeof createCancelKeys>;
     live: ReturnType<typeof createLiveChannels>;
   },
@@ -202,6 +207,7 @@ function openChannel(
   controlPlane.channelOpened(session.id, number, clientAddress);
   try {
     const agent = requireAgent(shared.agents, session.agentName);
+    shared.agentOf.set(session.id, agent);
     const missing = capabilities.filter((name) => !agent.hello.capabilities.includes(name));
     if (missing.length > 0)
       throw new WeirError(
