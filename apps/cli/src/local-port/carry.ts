@@ -6,9 +6,13 @@ import { createMessageBoundary } from './message-boundary.ts';
 
 /**
  * Carries a client's bytes to the front door and back: both ways with backpressure, each end closed on its own. When the way breaks, the client
- * reads why as a FATAL error, as long as no message is cut by it.
+ * reads why as a FATAL error, as long as no message is cut by it. @returns a function that ends the client with an error of the caller.
  */
-export function carry(socket: Socket, openStream: () => Duplex, onOver: (error?: WeirError) => void): void {
+export function carry(
+  socket: Socket,
+  openStream: () => Duplex,
+  onOver: (error?: WeirError) => void,
+): (error: WeirError) => void {
   const boundary = createMessageBoundary();
   let isOver = false;
   const over = (error?: WeirError): void => {
@@ -31,7 +35,7 @@ export function carry(socket: Socket, openStream: () => Duplex, onOver: (error?:
   } catch (error) {
     socket.on('error', () => socket.destroy());
     fail(error);
-    return;
+    return fail;
   }
   socket.setNoDelay(true);
   front.on('error', (error) => {
@@ -51,4 +55,8 @@ export function carry(socket: Socket, openStream: () => Duplex, onOver: (error?:
   front.on('data', (bytes: Buffer) => boundary.follow(bytes));
   front.pipe(socket);
   socket.pipe(front);
+  return (error) => {
+    // The stream's own 'error' does the rest; a stream that is gone has told the client already.
+    if (!front.destroyed) front.destroy(error);
+  };
 }

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { isWeirError, WeirError } from '@weir/errors';
 import type { Cli } from '../cli.ts';
@@ -11,6 +12,9 @@ import { runClient } from './run-client.ts';
 import { createStatusLine, type StatusLine } from './status-line.ts';
 import { watchSession } from './watch-session.ts';
 
+/** Clients of the port, each with the function that ends it. */
+type Clients = Map<Socket, (error: WeirError) => void>;
+
 /** What `weir connect` was asked for. */
 export interface ConnectRequest {
   readonly connection: string;
@@ -23,20 +27,20 @@ export interface ConnectRequest {
 /** Opens a session and its local port. @returns the exit status. */
 export async function runConnect(cli: Cli, request: ConnectRequest): Promise<number> {
   const access = signedIn(cli);
-  const clients = new Set<Socket>();
+  const clients: Clients = new Map();
   const status = createStatusLine(cli);
   let session: ClientSession | undefined;
   const redraw: { draw: () => void } = { draw: () => undefined };
   const take = (socket: Socket): void => {
     // Nobody has the password before the session is there.
     if (session === undefined) return void socket.destroy();
-    clients.add(socket);
-    redraw.draw();
-    carry(socket, session.openStream, (error) => {
+    const cut = carry(socket, session.openStream, (error) => {
       clients.delete(socket);
       if (error !== undefined && request.command.length === 0) status.say(`a client was cut off: ${error.message}`);
       redraw.draw();
     });
+    if (!socket.destroyed) clients.set(socket, cut);
+    redraw.draw();
   };
   const local = await listenLocally(request, take);
   try {
@@ -54,7 +58,7 @@ export async function runConnect(cli: Cli, request: ConnectRequest): Promise<num
     status.clear();
     local.close();
     if (session !== undefined) await endQuietly(cli, session);
-    for (const socket of clients) socket.destroy();
+    await endClients(clients);
   }
 }
 
@@ -95,6 +99,21 @@ function untilOver(cli: Cli, { api }: SignedIn, session: ClientSession, status: 
       resolve(0);
     };
   });
+}
+
+/** How long clients have to read their last words, ms. */
+const farewellMs = 500;
+
+/** The gateway tells clients why the session ended; those that it does not reach are told here. */
+async function endClients(clients: Clients): Promise<void> {
+  const allGone = async (): Promise<void> => {
+    await Promise.all([...clients.keys()].filter((socket) => !socket.closed).map((socket) => once(socket, 'close')));
+  };
+  const farewell = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve, farewellMs));
+  await Promise.race([allGone(), farewell()]);
+  for (const cut of clients.values()) cut(new WeirError('session_ended', 'The session is over.'));
+  await Promise.race([allGone(), farewell()]);
+  for (const socket of clients.keys()) socket.destroy();
 }
 
 /** Ends the session; that it is over already, or that nobody answers, changes nothing for the user. */
