@@ -59,6 +59,13 @@ describe('prepared statements', () => {
     expect(analyse('EXPLAIN ANALYZE EXECUTE p(1)', objects)[0]?.facts.tables).toMatchObject([{ table: 'users' }]);
   });
 
+  test.each(['EXECUTE p(1)', 'EXPLAIN EXECUTE p(1)', 'EXPLAIN ANALYZE EXECUTE p(1)', 'CREATE TABLE z AS EXECUTE p(1)'])(
+    '%s says that it uses an object',
+    (text) => {
+      expect(analyse(text)[0]?.facts.kinds).toContain('execute');
+    },
+  );
+
   test.each(['EXECUTE nobody', 'EXECUTE __proto__', 'EXECUTE constructor', 'FETCH c', 'FETCH "toString"'])(
     '%s is opaque',
     (text) => {

@@ -9,6 +9,7 @@ export function explain(context: Context, body: Record<string, unknown>): Verb {
   const inner: Context = { ...context, findings: new Findings() };
   const verb = analyseStatement(inner, (body['query'] as Node | undefined) ?? null);
   const runs = ((body['options'] as Node[] | undefined) ?? []).some(isAnalyze);
+  if (inner.findings.kinds.has('execute')) context.findings.kinds.add('execute');
   context.findings.resolvesNames ||= inner.findings.resolvesNames;
   if (runs) return { ...running(context, inner.findings, verb), command: 'EXPLAIN ANALYZE' };
   for (const { schema, table } of inner.findings.tables.values()) context.findings.addEffect(schema, table, 'read');

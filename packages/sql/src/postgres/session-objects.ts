@@ -25,10 +25,12 @@ export function prepare(context: Context, body: Record<string, unknown>): Verb {
 export function preparedFacts(context: Context, name: string): StatementFacts | null {
   const known = Object.hasOwn(context.objects.prepared, name) ? context.objects.prepared[name] : undefined;
   if (known === undefined) {
+    context.findings.kinds.add('execute');
     context.findings.opaque.add(`prepared statement ${name} is not known`);
     return null;
   }
   absorbFacts(context.findings, known.facts);
+  context.findings.kinds.add('execute');
   return known.facts;
 }
 
