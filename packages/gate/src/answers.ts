@@ -78,8 +78,7 @@ export function createAnswers(context: GateContext): GateAnswers {
       addSampleRow(sampleOf(ticket, index), cells, formats, identity.sampleLimits);
     },
     finished(ticket, outcome) {
-      const statement = ticket.understood.statements[outcome.index];
-      if (statement && ticket.number > 0) context.objects.settle(statement.changes, outcome.tag !== null);
+      if (ticket.number > 0) context.objects.settle(ticket, outcome.index, outcome.tag !== null);
       const sample = ticket.samples[outcome.index];
       const event: StatementFinished = {
         event: 'result',
@@ -95,7 +94,7 @@ export function createAnswers(context: GateContext): GateAnswers {
         sample: sample?.rows ?? [],
         truncated: sample !== undefined && (sample.truncated || sample.rows.length < outcome.rows),
       };
-      context.record(encodeFinished(event));
+      context.record(encodeFinished(event), false);
     },
     redact(ticket, kind, fields) {
       const evaluator = ticket?.evaluator ?? context.evaluator();

@@ -2,13 +2,14 @@ import type { CellMask } from '@weir/masking';
 import { redactErrorFields } from '@weir/masking';
 import type { PlanEvaluator } from '@weir/policy';
 import type { ChannelNote } from '@weir/recording';
-import type { AnalysedStatement, AnalysisRequest, AnalysisResult } from '@weir/sql';
+import type { AnalysisRequest, AnalysisResult } from '@weir/sql';
 import { createAnswers, type GateAnswers } from './answers.ts';
 import type { ApprovalDesk } from './approval.ts';
 import { createJudgement, type GateDecision, type GateRequest } from './judgement.ts';
 import type { SampleLimits } from './result-sample.ts';
 import { createObjectTracker, type ObjectTracker } from './session-objects.ts';
 import type { TargetState } from './target-view.ts';
+import type { Ticket } from './ticket.ts';
 
 /** Who acts where: constants of a channel. */
 export interface GateIdentity {
@@ -31,8 +32,11 @@ export interface GateServices {
   analyse(request: AnalysisRequest, database: string): AnalysisResult | Promise<AnalysisResult>;
   readonly target: TargetState;
   readonly approvals: ApprovalDesk;
-  /** Sends one event up; everything that the client gets afterwards depends on it. */
-  record(eventJson: Buffer): void;
+  /**
+   * Sends one event up. `isEvidence`: everything that the client gets afterwards depends on it. Statements, notes and denials are evidence; the
+   * outcome of a statement follows its answer, so that no answer waits for the journal twice.
+   */
+  record(eventJson: Buffer, isEvidence: boolean): void;
   /** A sentence to the client while it waits. */
   notice(message: string, hint: string): void;
   now(): number;
@@ -43,7 +47,7 @@ export interface GateContext extends GateServices {
   readonly objects: ObjectTracker;
   note(code: string, message: string, statement: number | null): void;
   /** Changes of catalog and environment count from the moment that a statement is forwarded. */
-  forwarded(statements: readonly AnalysedStatement[], isIdle: boolean): void;
+  forwarded(ticket: Ticket, isIdle: boolean): void;
 }
 
 /** The one place that knows the order: inspect, decide, (approve), record, release; answer: mask, record, deliver. */
@@ -52,6 +56,8 @@ export interface Gate extends GateAnswers {
   judge(request: GateRequest): GateDecision | Promise<GateDecision>;
   /** The client gave up (CancelRequest, gone): withdraws a parked statement. @returns whether one was parked. */
   withdraw(why: 'cancelled' | 'client-gone'): boolean;
+  /** The client gave this name to a statement or portal of its own by protocol: what SQL made under it is not meant any more. */
+  named(kind: 'statement' | 'portal', name: string): void;
   note(code: string, message: string, statement: number | null): void;
 }
 export type { CellMask };
@@ -64,11 +70,12 @@ export function createGate(services: GateServices): Gate {
     objects,
     note(code, message, statement) {
       const event: ChannelNote = { event: 'note', atMs: services.now(), code, message, statement };
-      services.record(Buffer.from(JSON.stringify(event)));
+      services.record(Buffer.from(JSON.stringify(event)), true);
     },
-    forwarded(statements, isIdle) {
+    forwarded(ticket, isIdle) {
+      const { statements } = ticket.understood;
+      objects.expect(ticket);
       for (const { changes, facts } of statements) {
-        objects.expect(changes);
         for (const change of changes) {
           if (change.change === 'catalog' || change.change === 'environment') services.target.touched(change.change);
         }
@@ -84,6 +91,7 @@ export function createGate(services: GateServices): Gate {
   return {
     judge: judgement.judge,
     withdraw: (why) => services.approvals.withdraw(why),
+    named: (kind, name) => objects.taken(kind, name),
     note: context.note,
     ...createAnswers(context),
   };

@@ -51,7 +51,7 @@ export function createJudgement(context: GateContext): {
       parameters: request.parameters,
       approval: shown,
     };
-    context.record(encodeJudged(head, ruling.tail(action)));
+    context.record(encodeJudged(head, ruling.tail(action)), true);
   };
 
   const deny = (
@@ -73,18 +73,18 @@ export function createJudgement(context: GateContext): {
   ): GateDecision => {
     const { evaluator } = ruling;
     const startedAtMs = context.now();
+    const ticketOf = (number: number): Ticket => ({
+      ...{ number, understood, evaluator, startedAtMs, samples: [], unsettled: new Set() },
+    });
     if (request.phase === 'parse') {
       const describe = evaluator.hasMasks && understood.statements.some(({ facts }) => facts.outputs !== null);
-      return { action: 'forward', ticket: { number: 0, understood, evaluator, startedAtMs, samples: [] }, describe };
+      return { action: 'forward', ticket: ticketOf(0), describe };
     }
     count += 1;
     record(request, count, ruling, approval);
-    context.forwarded(understood.statements, !request.insideTransaction);
-    return {
-      action: 'forward',
-      ticket: { number: count, understood, evaluator, startedAtMs, samples: [] },
-      describe: false,
-    };
+    const ticket = ticketOf(count);
+    context.forwarded(ticket, !request.insideTransaction);
+    return { action: 'forward', ticket, describe: false };
   };
 
   const park = async (
@@ -136,7 +136,11 @@ export function createJudgement(context: GateContext): {
       );
       return deny(request, moved, ruling, answer);
     }
-    return release(request, now, ruling, answer);
+    // So may the policy: the approval stands for one person's agreement, never against a rule that denies by now.
+    const present = verdicts.of(now, request.parameters);
+    if (present.verdict.action === 'deny')
+      return deny(request, denialOf(present.verdict, identity.sessionId), present, answer);
+    return release(request, now, present, answer);
   };
 
   const decide = (request: GateRequest, understood: UnderstoodText): GateDecision | Promise<GateDecision> => {

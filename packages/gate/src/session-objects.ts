@@ -1,22 +1,45 @@
-import type { SessionChange, SessionObjects } from '@weir/sql';
+import type { AnalysedStatement, SessionChange, SessionObjects } from '@weir/sql';
+import type { Ticket } from './ticket.ts';
 
 /** Prepared statements and cursors that SQL of this channel made. Changes count only after the server confirmed them. */
 export interface ObjectTracker {
   readonly objects: SessionObjects;
-  /** A forwarded statement will make these changes if it succeeds. */
-  expect(changes: readonly SessionChange[]): void;
-  /** The statement ended; apply its changes when it succeeded. */
-  settle(changes: readonly SessionChange[], succeeded: boolean): void;
+  /** A forwarded text will make the changes of its statements if they succeed. */
+  expect(ticket: Ticket): void;
+  /** A statement of the text ended; a failure ends the whole text. */
+  settle(ticket: Ticket, index: number, succeeded: boolean): void;
+  /** The client's own protocol messages took this name. */
+  taken(kind: 'statement' | 'portal', name: string): void;
   /** Forwarded statements whose changes are not known to have happened. */
   readonly unsettled: number;
 }
 
 const isObjectChange = (change: SessionChange) => change.change !== 'catalog' && change.change !== 'environment';
+/** After these a name that stays known could mean another cursor: cursors without HOLD end with their transaction. */
+const endsTransaction = ({ facts }: AnalysedStatement) => /^(COMMIT|ROLLBACK|PREPARE TRANSACTION)$/.test(facts.command);
 
 /** Creates an empty tracker. */
 export function createObjectTracker(): ObjectTracker {
   let objects: SessionObjects = { prepared: {}, cursors: {} };
+  let held = new Set<string>();
   let unsettled = 0;
+  /** Names that protocol messages took while changes were unsettled: which came first is not known, so they mean nothing. */
+  const contested = new Set<string>();
+
+  const settled = (ticket: Ticket, index: number) => {
+    if (ticket.unsettled.delete(index)) unsettled -= 1;
+  };
+  const succeed = (statement: AnalysedStatement) => {
+    for (const change of statement.changes) {
+      objects = isContested(change, contested) ? forget(objects, change) : apply(objects, change);
+      if (change.change === 'declare' && change.hold) held.add(change.name);
+    }
+    if (!endsTransaction(statement)) return;
+    const kept = Object.entries(objects.cursors).filter(([name]) => held.has(name));
+    objects = { ...objects, cursors: Object.fromEntries(kept) };
+    held = new Set(kept.map(([name]) => name));
+  };
+
   return {
     get objects() {
       return objects;
@@ -24,15 +47,49 @@ export function createObjectTracker(): ObjectTracker {
     get unsettled() {
       return unsettled;
     },
-    expect(changes) {
-      if (changes.some(isObjectChange)) unsettled += 1;
+    expect(ticket) {
+      ticket.understood.statements.forEach(({ changes }, index) => {
+        if (!changes.some(isObjectChange)) return;
+        ticket.unsettled.add(index);
+        unsettled += 1;
+      });
     },
-    settle(changes, succeeded) {
-      if (!changes.some(isObjectChange)) return;
-      unsettled -= 1;
-      if (succeeded) for (const change of changes) objects = apply(objects, change);
+    settle(ticket, index, succeeded) {
+      const { statements } = ticket.understood;
+      settled(ticket, index);
+      const statement = statements[index];
+      if (succeeded && statement) succeed(statement);
+      // The rest of the text is skipped, mostly unseen by us; where it did run (the refusal was ours) its outcome still comes.
+      if (!succeeded) {
+        for (const later of [...ticket.unsettled]) {
+          settled(ticket, later);
+          for (const change of statements[later]?.changes ?? []) objects = forget(objects, change);
+        }
+      }
+      if (unsettled === 0) contested.clear();
+    },
+    taken(kind, name) {
+      if (kind === 'statement') objects = { ...objects, prepared: without(objects.prepared, name) };
+      else objects = { ...objects, cursors: without(objects.cursors, name) };
+      if (unsettled > 0) contested.add(`${kind} ${name}`);
     },
   };
+}
+
+const isContested = (change: SessionChange, contested: ReadonlySet<string>) =>
+  (change.change === 'prepare' && contested.has(`statement ${change.name}`)) ||
+  (change.change === 'declare' && contested.has(`portal ${change.name}`));
+
+/** What is known when it is not known whether the change happened. */
+function forget(objects: SessionObjects, change: SessionChange): SessionObjects {
+  switch (change.change) {
+    case 'prepare':
+      return { ...objects, prepared: without(objects.prepared, change.name) };
+    case 'declare':
+      return { ...objects, cursors: without(objects.cursors, change.name) };
+    default:
+      return apply(objects, change);
+  }
 }
 
 function apply(objects: SessionObjects, change: SessionChange): SessionObjects {

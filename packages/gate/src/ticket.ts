@@ -21,4 +21,6 @@ export interface Ticket {
   readonly startedAtMs: number;
   /** Samples by statement index. */
   readonly samples: (ResultSample | undefined)[];
+  /** Indexes of statements whose changes to the session's objects are not settled. */
+  readonly unsettled: Set<number>;
 }

@@ -68,7 +68,7 @@ export function createChannel(parts: ChannelParts): Channel {
     if (isLaneOpen) {
       gate.withdraw('client-gone');
       const closed: ChannelClosed = { event: 'channel-closed', atMs: services.now(), reason };
-      outflow.record(Buffer.from(JSON.stringify(closed)));
+      outflow.record(Buffer.from(JSON.stringify(closed)), true);
     }
     outflow.close();
     desk.lost();
@@ -168,7 +168,7 @@ function greet({ open, dialled, services }: ChannelParts, outflow: Outflow): voi
     applicationName: open.postgres.parameters['application_name'] ?? '',
     serverVersion: parameterStatus.get('server_version') ?? '',
   };
-  outflow.record(Buffer.from(JSON.stringify(opened)));
+  outflow.record(Buffer.from(JSON.stringify(opened)), true);
   const parameters = [...parameterStatus].map(([name, value]) => encodeParameterStatus(name, value));
   const secret = Buffer.alloc(4);
   secret.writeInt32BE(open.postgres.secretKey);

@@ -56,6 +56,7 @@ export function createEngineHost(gate: Gate, ports: ChannelPorts): EngineHost {
     redact: (ticket, kind, fields) => gate.redact(ticket as Ticket | null, kind, fields),
     notification: (_channel, payload) => payload,
     parameterStatus: () => undefined,
+    named: (kind, name) => gate.named(kind, name),
     ready: () => undefined,
     end: ports.end,
   };

@@ -5,7 +5,8 @@ import { frameKind, type LaneChannel } from '@weir/tunnel';
 export interface Outflow {
   toClient(bytes: Buffer): void;
   toServer(bytes: Buffer): void;
-  record(eventJson: Buffer): void;
+  /** Sends one event up. `isEvidence`: everything that the client gets from now on depends on it. */
+  record(eventJson: Buffer, isEvidence: boolean): void;
   /** Bytes from the lane have been handled; their credit goes back when the server takes more and nothing is parked. */
   consumed(bytes: number): void;
   /** The channel is over: what is still answered or recorded goes nowhere. */
@@ -17,6 +18,7 @@ export interface Outflow {
 /** Creates the flow of one channel. `isParked`: a judgement is open, so the client must not send more. */
 export function createOutflow(lane: LaneChannel, upstream: Socket, isParked: () => boolean): Outflow {
   let lastRecord = 0;
+  let lastEvidence = 0;
   let owedCredit = 0;
   let isServerFull = false;
   let isChecking = false;
@@ -45,7 +47,7 @@ export function createOutflow(lane: LaneChannel, upstream: Socket, isParked: () 
   return {
     toClient(bytes) {
       if (isClosed) return;
-      if (!lane.write(bytes, lastRecord)) upstream.pause();
+      if (!lane.write(bytes, lastEvidence)) upstream.pause();
       if (isChecking) setImmediate(unpark);
     },
     toServer(bytes) {
@@ -53,9 +55,10 @@ export function createOutflow(lane: LaneChannel, upstream: Socket, isParked: () 
       if (!upstream.write(bytes)) isServerFull = true;
       if (isChecking) setImmediate(unpark);
     },
-    record(eventJson) {
+    record(eventJson, isEvidence) {
       if (isClosed) return;
       lastRecord += 1;
+      if (isEvidence) lastEvidence = lastRecord;
       lane.send(frameKind.record, eventJson, lastRecord);
     },
     consumed(bytes) {

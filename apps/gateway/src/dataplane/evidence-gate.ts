@@ -32,7 +32,9 @@ export function createEvidenceGate(
 ): EvidenceGate {
   const waiting: { readonly data: Buffer | null; readonly position: number }[] = [];
   let lastSequence = 0;
-  let lastPosition = 0;
+  /** Journal positions of the records that may not be durable yet, by sequence from `firstKept` on. */
+  const positions: number[] = [];
+  let firstKept = 1;
   let isBroken = false;
   let isAsked = false;
 
@@ -54,14 +56,22 @@ export function createEvidenceGate(
     isAsked = true;
     journal.whenDurable(first.position, release);
   };
-  const hold = (data: Buffer | null) => {
+  const positionOf = (sequence: number): number => {
+    while (positions.length > 0 && (positions[0] as number) <= journal.durable) {
+      positions.shift();
+      firstKept += 1;
+    }
+    return sequence < firstKept ? 0 : (positions[sequence - firstKept] as number);
+  };
+  const hold = (data: Buffer | null, dependsOn: number) => {
     if (isBroken) return;
-    if (waiting.length === 0 && lastPosition <= journal.durable) {
+    const position = positionOf(dependsOn);
+    if (waiting.length === 0 && position <= journal.durable) {
       if (data === null) ends.finished();
       else ends.deliver(data);
       return;
     }
-    waiting.push({ data, position: lastPosition });
+    waiting.push({ data, position });
     ask();
   };
   const fail = (error: WeirError) => {
@@ -77,7 +87,7 @@ export function createEvidenceGate(
         return;
       }
       try {
-        lastPosition = journal.append(session, channel, sequence, eventJson);
+        positions.push(journal.append(session, channel, sequence, eventJson));
         lastSequence = sequence;
       } catch (cause) {
         fail(
@@ -95,8 +105,8 @@ export function createEvidenceGate(
         fail(
           new WeirError('evidence_broken', `the agent's answer depends on record ${dependsOn}, which it did not send`),
         );
-      else hold(data);
+      else hold(data, dependsOn);
     },
-    end: () => hold(null),
+    end: () => hold(null, lastSequence),
   };
 }
