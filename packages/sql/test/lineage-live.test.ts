@@ -10,6 +10,7 @@ import {
   catalogFingerprintQuery,
   catalogQueries,
   createPostgresAnalyser,
+  type SessionObjects,
 } from '../src/index.ts';
 import { createQueryGenerator } from './random-queries.ts';
 
@@ -31,6 +32,9 @@ const cases = readFileSync(new URL('./cases/lineage.jsonl', import.meta.url), 'u
   .filter(Boolean)
   .map((line) => JSON.parse(line) as LineageCase);
 const schema = readFileSync(new URL('./cases/schema.sql', import.meta.url), 'utf8');
+
+/** Statements of clients as a server logged them, one file per client and version of the server. */
+const metadataFiles = ['psql-15.sql', 'psql-18.sql', 'pg_dump-15.sql'];
 
 const analyser = await createPostgresAnalyser();
 
@@ -153,6 +157,34 @@ function liveSuite(start: () => Promise<TestServer>, major: number): void {
     }
     expect(delivered).toBeGreaterThan(150);
   });
+
+  test.each(metadataFiles.filter((name) => name.endsWith(`-${major}.sql`)))(
+    'what clients ask for metadata is understood: %s',
+    (name) => {
+      let objects: SessionObjects = { prepared: {}, cursors: {} };
+      let searchPath = ['pg_catalog', 'public'];
+      const texts = readFileSync(new URL(`./cases/${name}`, import.meta.url), 'utf8').split('\n-- next\n');
+      for (const text of texts) {
+        const result = analyser.analyse({
+          text,
+          searchPath,
+          role: 'postgres',
+          objects,
+          catalogVersion: catalog.version,
+        });
+        expect(result.ok && result.statements.flatMap(({ facts }) => facts.opaque), text).toEqual([]);
+        if (!result.ok) continue;
+        for (const change of result.statements.flatMap(({ changes }) => changes)) {
+          if (change.change === 'prepare')
+            objects = { ...objects, prepared: { ...objects.prepared, [change.name]: change } };
+          if (change.change === 'declare')
+            objects = { ...objects, cursors: { ...objects.cursors, [change.name]: change } };
+          if (change.change === 'environment') searchPath = ['pg_catalog'];
+        }
+      }
+      expect(texts.length).toBeGreaterThan(30);
+    },
+  );
 
   test('the fingerprint changes with what the catalog holds, and only then', async () => {
     const ask = async () =>
