@@ -1,0 +1,88 @@
+import { type BenchContext, startWeirFor } from '../bench-context.ts';
+import { cpuMicroseconds } from '../child.ts';
+import { openRoutes, type Route } from '../routes.ts';
+import { type PgbenchResult, runPgbench } from '../run-pgbench.ts';
+import { median, type Row, type Section } from '../section.ts';
+import type { Weir } from '../weir.ts';
+
+interface Sample extends PgbenchResult {
+  /** µs per transaction. */
+  readonly gatewayUs: number;
+  readonly agentUs: number;
+}
+
+/** pgbench -S by every route. */
+export async function measureQueries(context: BenchContext): Promise<Section> {
+  const weir = await startWeirFor(context);
+  const routes = await openRoutes(context, weir);
+  const [rounds, seconds] = context.quick ? [1, 2] : [5, 4];
+  const rows: Row[] = [];
+  for (const mode of ['simple', 'prepared'] as const) {
+    for (const clients of [1, 8, 32]) {
+      const samples = new Map<Route, Sample[]>(routes.map((route) => [route, []]));
+      for (let round = 1; round <= rounds; round++) {
+        for (const route of routes) {
+          context.progress(`pgbench ${mode}, ${clients} clients, round ${round}/${rounds}: ${route.name}`);
+          const run = { mode, clients, seconds, dsn: route.dsn, scratch: context.scratch };
+          samples.get(route)?.push(await measured(weir, () => runPgbench(run)));
+        }
+      }
+      rows.push(...rowsOf(mode, clients, routes, samples));
+    }
+  }
+  await weir.stop();
+  return {
+    name: 'queries',
+    title: 'pgbench -S',
+    notes: [
+      `Scale 10, ${rounds} interleaved rounds of ${seconds} s for each route, medians; all routes share the machine's cores with pgbench and the server.`,
+      'direct, hops and "Weir, native" are unencrypted between client and first process; "native TLS" is TLS there; "weir connect" is gRPC over TLS.',
+      'p50 is of one client. CPU is user and system time of the whole process, sign-ins of the run included, per transaction.',
+    ],
+    columns: [
+      { key: 'mode', title: 'mode' },
+      { key: 'clients', title: 'clients', digits: 0 },
+      { key: 'route', title: 'route' },
+      { key: 'tps', title: 'tps', digits: 0 },
+      { key: 'ratio', title: 'of direct', digits: 2 },
+      { key: 'p50Ms', title: 'p50 ms', digits: 3 },
+      { key: 'addedMs', title: 'added ms', digits: 3 },
+      { key: 'gatewayUs', title: 'gateway µs/tx', digits: 0 },
+      { key: 'agentUs', title: 'agent µs/tx', digits: 0 },
+    ],
+    rows,
+  };
+}
+
+async function measured(weir: Weir, run: () => Promise<PgbenchResult>): Promise<Sample> {
+  const before = [cpuMicroseconds(weir.gatewayPid), cpuMicroseconds(weir.agentPid)] as const;
+  const result = await run();
+  return {
+    ...result,
+    gatewayUs: (cpuMicroseconds(weir.gatewayPid) - before[0]) / result.transactions,
+    agentUs: (cpuMicroseconds(weir.agentPid) - before[1]) / result.transactions,
+  };
+}
+
+function rowsOf(
+  mode: string,
+  clients: number,
+  routes: readonly Route[],
+  samples: ReadonlyMap<Route, readonly Sample[]>,
+): Row[] {
+  const of = (route: Route | undefined, pick: (sample: Sample) => number) =>
+    median((route === undefined ? [] : (samples.get(route) ?? [])).map(pick));
+  const p50 = (sample: Sample) => sample.p50Ms ?? Number.NaN;
+  const [direct] = routes;
+  return routes.map((route) => ({
+    mode,
+    clients,
+    route: route.name,
+    tps: of(route, (sample) => sample.tps),
+    ratio: of(route, (sample) => sample.tps) / of(direct, (sample) => sample.tps),
+    p50Ms: clients === 1 ? of(route, p50) : null,
+    addedMs: clients === 1 ? of(route, p50) - of(direct, p50) : null,
+    gatewayUs: route.isWeir ? of(route, (sample) => sample.gatewayUs) : null,
+    agentUs: route.isWeir ? of(route, (sample) => sample.agentUs) : null,
+  }));
+}

@@ -1,0 +1,181 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { type ApiClient, createApiClient } from '@weir/api';
+import { createTemporaryFolder, freePort } from '@weir/testkit';
+import { type Child, startNode } from './child.ts';
+import type { CleanUp } from './clean-up.ts';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const built = (app: string) => join(root, 'apps', app, 'dist', 'main.js');
+const password = 'bench-person-1';
+
+/** A database that Weir shall reach. */
+export interface WeirTarget {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly user: string;
+  readonly password: string;
+}
+
+/** What to start. */
+export interface WeirOptions {
+  readonly target: WeirTarget;
+  /** Folder for CPU profiles of gateway and agent. */
+  readonly profileDir?: string | undefined;
+  /** Starts something between agent and gateway; gets the tunnel's port and gives the port that the agent shall dial. */
+  readonly between?: (tunnelPort: number) => Promise<number>;
+}
+
+/** Gateway and agent as processes of their own, with mutual TLS, recording, the demo's policy and that of the bench. */
+export interface Weir {
+  readonly gatewayPid: number;
+  readonly agentPid: number;
+  /** DSN of the native listener for a new session of a developer, whom the masks are about. */
+  nativeDsn(sslmode: 'disable' | 'require'): Promise<string>;
+  /** Starts `weir connect` for such a session and gives its local DSN. */
+  connectDsn(): Promise<string>;
+  stop(): Promise<void>;
+}
+
+/** Are gateway, agent and CLI built? @throws with the command that builds them. */
+export function requireBuild(): void {
+  const missing = ['gateway', 'agent', 'cli'].filter((app) => !existsSync(built(app)));
+  if (missing.length > 0) throw new Error(`not built: ${missing.join(', ')}. Run: pnpm build`);
+}
+
+/** Starts Weir and waits until its agent is online. */
+export async function startWeir(cleanUp: CleanUp, options: WeirOptions): Promise<Weir> {
+  const folder = createTemporaryFolder('weir-bench', 0o700);
+  const children: Child[] = [];
+  let stopping: Promise<void> | undefined;
+  const end = async () => {
+    for (const child of children.reverse()) await child.stop();
+    folder.remove();
+  };
+  const stop = () => {
+    stopping ??= end();
+    return stopping;
+  };
+  cleanUp.add('Weir', stop);
+  const run = (args: readonly string[], more: { env?: Record<string, string>; input?: string } = {}) => {
+    const child = startNode(args, { log: join(folder.path, 'children.log'), ...more });
+    children.push(child);
+    return child;
+  };
+  const profiled = options.profileDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${options.profileDir}`];
+
+  const files = writeConfiguration(folder.path, options.target);
+  const gateway = run([...profiled, built('gateway'), '--config', files.config]);
+  const runtime = await untilReady(gateway, files.runtime);
+  const agentState = join(folder.path, 'agent');
+  await run([built('agent'), 'enrol', '--token-file', files.joinToken, '--state', agentState]).output;
+  if (options.between !== undefined) {
+    const port = await options.between(Number(runtime.tunnel.split(':').at(-1)));
+    const stateFile = join(agentState, 'agent.json');
+    const state = JSON.parse(readFileSync(stateFile, 'utf8')) as object;
+    writeFileSync(stateFile, JSON.stringify({ ...state, tunnelAddress: `127.0.0.1:${port}` }));
+  }
+  const agent = run([...profiled, built('agent'), 'run', '--state', agentState]);
+  const login = async (user: string) => {
+    const { token } = await createApiClient({ baseUrl: runtime.api }).login({ user, password });
+    return createApiClient({ baseUrl: runtime.api, token });
+  };
+  await untilOnline(await login('admin'), agent);
+  const developer = await login('dora');
+
+  return {
+    gatewayPid: gateway.pid,
+    agentPid: agent.pid,
+    async nativeDsn(sslmode) {
+      const { native } = await developer.openSession({ connection: 'bench-pg', via: 'native' });
+      const url = new URL(native.dsn);
+      url.searchParams.set('sslmode', sslmode);
+      return url.href;
+    },
+    async connectDsn() {
+      const env = { WEIR_HOME: join(folder.path, 'cli') };
+      const login = ['login', '--gateway', runtime.api, '--ca', runtime.caFile, '--user', 'dora', '--password-stdin'];
+      await run([built('cli'), ...login], { env, input: `${password}\n` }).output;
+      const port = String(await freePort());
+      const line = await run([built('cli'), 'connect', 'bench-pg', '--port', port, '--json'], { env }).firstLine;
+      return (JSON.parse(line) as { dsn: string }).dsn;
+    },
+    stop,
+  };
+}
+
+function writeConfiguration(folder: string, target: WeirTarget) {
+  const file = (name: string, text: string) => {
+    const path = join(folder, name);
+    writeFileSync(path, text, { mode: 0o600 });
+    return path;
+  };
+  const any = { host: '127.0.0.1', port: 0 };
+  const runtime = join(folder, 'runtime.json');
+  const joinToken = join(folder, 'join-token');
+  const { host, port, database, user } = target;
+  const targetPassword = { from: 'file', path: file('target-password', `${target.password}\n`) };
+  const config = {
+    stateDir: join(folder, 'gateway'),
+    api: any,
+    front: any,
+    tunnel: any,
+    postgres: any,
+    runtimeFile: runtime,
+    bootstrap: {
+      users: [
+        { name: 'dora', password, groups: ['developers'] },
+        { name: 'admin', password, groups: ['admins'], roles: ['admin'] },
+      ],
+      connections: [
+        {
+          name: 'bench-pg',
+          agent: 'bench-agent',
+          labels: { env: 'demo' },
+          target: {
+            protocol: 'postgres',
+            ...{ host, port, database, user, password: targetPassword, tls: { mode: 'disable' } },
+          },
+        },
+      ],
+      policyFiles: [join(root, 'apps/demo/policy/shop.yaml'), join(root, 'bench/policy.yaml')],
+      joinTokens: [{ agent: 'bench-agent', tokenFile: joinToken }],
+    },
+  };
+  return { config: file('gateway.yaml', JSON.stringify(config)), runtime, joinToken };
+}
+
+interface Runtime {
+  readonly api: string;
+  readonly tunnel: string;
+  readonly caFile: string;
+}
+
+async function untilReady(gateway: Child, file: string): Promise<Runtime> {
+  let failure: unknown;
+  gateway.output.catch((error: unknown) => {
+    failure = error;
+  });
+  for (const deadline = Date.now() + 60_000; ; ) {
+    if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as Runtime;
+    if (failure !== undefined) throw failure;
+    if (Date.now() > deadline) throw new Error('the gateway was not ready within a minute');
+    await sleep(50);
+  }
+}
+
+async function untilOnline(admin: ApiClient, agent: Child): Promise<void> {
+  let failure: unknown;
+  agent.output.catch((error: unknown) => {
+    failure = error;
+  });
+  for (const deadline = Date.now() + 60_000; ; ) {
+    if ((await admin.listAgents()).some(({ online }) => online)) return;
+    if (failure !== undefined) throw failure;
+    if (Date.now() > deadline) throw new Error('the agent was not online within a minute');
+    await sleep(50);
+  }
+}
