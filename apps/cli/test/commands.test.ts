@@ -1,0 +1,181 @@
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { approvalRequestSchema, connectionSchema, sessionSchema } from '@weir/api';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { type GatewayStub, pendingRequest, refusal, startGatewayStub } from './fixture/gateway-stub.ts';
+import { newFolder, type Run, runWeir } from './fixture/run-weir.ts';
+
+let gateway: GatewayStub;
+let home: string;
+beforeAll(async () => {
+  gateway = await startGatewayStub();
+  home = newFolder();
+  const run = await login(home);
+  expect(run).toMatchObject({ status: 0, stdout: '' });
+});
+afterAll(() => gateway.close());
+
+function login(folder: string, more: readonly string[] = []): Promise<Run> {
+  return runWeir(['login', '--gateway', gateway.url, '--user', 'alice', '--password-stdin', ...more], {
+    home: folder,
+    input: 'secret\nnot this line',
+  });
+}
+
+describe('signing in', () => {
+  it('sends the first line of standard input and stores the token for its owner alone', () => {
+    const sent = gateway.asked.find(({ what }) => what === 'POST /v1/login');
+    expect(JSON.parse(sent?.body ?? '')).toEqual({ user: 'alice', password: 'secret' });
+    const file = join(home, 'profiles.json');
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(JSON.parse(readFileSync(file, 'utf8')).profiles[gateway.url].token).toBe('weir-token-1');
+  });
+
+  it('sends the token with later calls', async () => {
+    await runWeir(['whoami'], { home });
+    expect(gateway.asked.at(-1)).toMatchObject({ what: 'GET /v1/whoami', token: 'Bearer weir-token-1' });
+  });
+
+  it('warns when others can read the token', async () => {
+    const folder = newFolder();
+    const file = join(folder, 'profiles.json');
+    writeFileSync(file, readFileSync(join(home, 'profiles.json')), { mode: 0o644 });
+    const run = await runWeir(['whoami'], { home: folder });
+    expect(run.status).toBe(0);
+    expect(run.stderr).toContain(`chmod 600 ${file}`);
+  });
+
+  it('forgets the token on logout', async () => {
+    const folder = newFolder();
+    await login(folder);
+    expect((await runWeir(['logout'], { home: folder })).status).toBe(0);
+    expect((await runWeir(['whoami'], { home: folder, env: { WEIR_GATEWAY: gateway.url } })).status).toBe(4);
+  });
+
+  it('takes address and CA from the checkout when no profile is set', async () => {
+    const folder = newFolder();
+    const checkout = newFolder();
+    mkdirSync(join(checkout, '.weir'));
+    const file = { api: gateway.url, front: '127.0.0.1:1', ca: '-----BEGIN CERTIFICATE-----' };
+    writeFileSync(join(checkout, '.weir', 'client.json'), JSON.stringify(file));
+    const env = { WEIR_CHECKOUT: checkout };
+    const input = 'secret';
+    const run = await runWeir(['login', '--user', 'alice', '--password-stdin'], { home: folder, env, input });
+    expect(run.status).toBe(0);
+    expect((await runWeir(['whoami'], { home: folder, env })).status).toBe(0);
+    expect((await runWeir(['whoami'], { home: folder, env: { WEIR_CHECKOUT: newFolder() } })).status).toBe(4);
+  });
+});
+
+describe('output', () => {
+  it('is TSV with a heading when piped', async () => {
+    const { status, stdout, stderr } = await runWeir(['ls'], { home });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toBe(
+      'name\tprotocol\tdatabase\tagent\tlabels\taccess\ndemo-pg\tpostgres\tshop\tdemo (online)\tenv=demo\tallowed\n',
+    );
+  });
+
+  it.each([
+    [['ls'], z.array(connectionSchema)],
+    [['requests', 'ls'], z.array(approvalRequestSchema)],
+    [['sessions', 'ls'], z.array(sessionSchema)],
+  ] as const)('%j has JSON of the API with --json', async (args, schema) => {
+    const { stdout } = await runWeir([...args, '--json'], { home });
+    expect(schema.safeParse(JSON.parse(stdout)).error).toBeUndefined();
+  });
+
+  it('escapes line feeds of values in TSV', async () => {
+    const { stdout } = await runWeir(['requests', 'ls'], { home });
+    expect(stdout.trimEnd().split('\n')).toHaveLength(2);
+    expect(stdout).toContain('DELETE FROM orders WHERE id = 7');
+  });
+
+  it('prints events as a transcript, or as NDJSON', async () => {
+    const event = {
+      event: 'statement',
+      atMs: 1000,
+      statement: 1,
+      text: 'SELECT \u001b[31m1',
+      action: 'deny',
+      rule: 'no',
+      reason: 'because',
+    };
+    const line = { session: 'ses_abc', channel: 1, sequence: 1, receivedAtMs: 1000, event };
+    gateway.answers['GET /v1/sessions/ses_abc/events'] = Buffer.from(`${JSON.stringify(line)}\n`);
+    const text = await runWeir(['sessions', 'play', 'ses_abc'], { home });
+    expect(text.stdout).toBe('    0.000s [1] #1 DENIED by no: because\n                 SELECT \\x1b[31m1\n');
+    const json = await runWeir(['sessions', 'play', 'ses_abc', '--json'], { home });
+    expect(JSON.parse(json.stdout)).toEqual(line);
+  });
+});
+
+describe('exit status', () => {
+  const cases: readonly (readonly [number, string, readonly string[], readonly string[], string?])[] = [
+    [2, 'no command', [], ['error: A command is missing.']],
+    [2, 'a slip in a command', ['conect'], ["error: Unknown command 'conect'.", 'Did you mean connect?']],
+    [2, 'an unknown option', ['ls', '--jsno'], ['--json']],
+    [2, 'a missing argument', ['exec'], ["error: Missing required argument 'name'."]],
+    [2, 'no password without terminal', ['login', '--user', 'alice'], ['--password-stdin']],
+    [2, 'an impossible port', ['connect', 'demo-pg', '--port', '70000'], ['"70000" is not a port']],
+    [
+      2,
+      'an unknown connection',
+      ['exec', 'demo-og', 'SELECT 1'],
+      ['no connection "demo-og"', 'Did you mean "demo-pg"?'],
+    ],
+    [2, 'an address that is none', ['login', '--gateway', 'ftp://x', '--user', 'a'], ['is not the address']],
+    [2, 'flags that belong together', ['audit', 'verify', '--offline', '.'], ['belong together']],
+    [2, 'an incomplete connection', ['connections', 'add', '--name', 'x'], ['--agent, --host, --database, --db-user']],
+    [4, 'a token that is not accepted', ['status'], ['code: sign_in_required']],
+    [5, 'a decision on an own request', ['requests', 'approve', 'req_abc'], ['code: self_approval']],
+    [
+      7,
+      'a gateway that is not there',
+      ['login', '--gateway', 'http://127.0.0.1:9', '--user', 'a', '--password-stdin'],
+      ['code: gateway_unavailable'],
+      'pw',
+    ],
+    [1, 'a failure of the gateway', ['policy', 'show'], ['code: internal']],
+  ];
+
+  it.each(cases)('%i: %s', async (status, _name, args, parts, input = '') => {
+    gateway.answers['POST /v1/sessions'] = refusal(404, 'not_found', 'There is no such connection.');
+    gateway.answers['GET /v1/status'] = refusal(401, 'sign_in_required', 'The token has ended.');
+    gateway.answers['POST /v1/requests/req_abc/decision'] = refusal(403, 'self_approval', 'Nobody decides his own.');
+    gateway.answers['GET /v1/policy'] = refusal(500, 'internal', 'It failed.');
+    const run = await runWeir(args, { home, input });
+    expect({ status: run.status, stdout: run.stdout }).toEqual({ status, stdout: '' });
+    for (const part of parts) expect(run.stderr).toContain(part);
+    expect(run.stderr).toMatch(/^error: /m);
+    expect(run.stderr).toMatch(/^fix: /m);
+    expect(run.stderr).not.toContain('\u001b');
+  });
+
+  it('0: help goes to stdout and has examples', async () => {
+    for (const command of ['login', 'connect', 'exec', 'audit verify', 'agent run']) {
+      const run = await runWeir([...command.split(' '), '--help'], { home });
+      expect(run).toMatchObject({ status: 0, stderr: '' });
+      expect(run.stdout).toContain(`$ weir ${command}`);
+    }
+  });
+
+  it('tells a decided request apart: 0 approved, 5 denied', async () => {
+    const path = 'GET /v1/requests/req_abc';
+    gateway.answers[path] = { ...pendingRequest, state: 'approved', decidedBy: 'bob' };
+    expect((await runWeir(['requests', 'wait', 'req_abc'], { home })).status).toBe(0);
+    gateway.answers[path] = { ...pendingRequest, state: 'denied', decidedBy: 'bob', decisionReason: 'not now' };
+    const denied = await runWeir(['requests', 'wait', 'req_abc'], { home });
+    expect(denied).toMatchObject({ status: 5, stdout: '' });
+    expect(denied.stderr).toContain('why: not now');
+  });
+
+  it('of doctor is that of the first step that failed', async () => {
+    const run = await runWeir(['doctor', '--json'], { home });
+    const { ok, steps } = JSON.parse(run.stdout) as { ok: boolean; steps: { name: string; result: string }[] };
+    expect({ ok, status: run.status }).toEqual({ ok: false, status: 4 });
+    expect(steps.find(({ name }) => name === 'gateway')?.result).toBe('ok');
+    expect(steps.find(({ name }) => name === 'agents')?.result).toBe('FAILED');
+  });
+});
