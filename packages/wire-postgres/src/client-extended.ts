@@ -53,6 +53,7 @@ export function parse(state: EngineState, framer: ClientFramer, resume: Resume):
       ...{ stable: hasStableRowType(text), state: 'pending', previous: prepared.statements.get(name), epoch: 0 },
     };
     prepared.setStatement(statement);
+    if (name !== '') state.host.named('statement', asText(name));
     relay(state, framer);
     const entry = push(state, 'parse');
     entry.statement = statement;
@@ -126,6 +127,7 @@ export function bind(state: EngineState, framer: ClientFramer): void {
     ...{ fields: undefined, described: false, bytes, epoch: Number.POSITIVE_INFINITY },
   };
   state.prepared.setPortal(portal);
+  if (portal.name !== '') state.host.named('portal', asText(portal.name));
   relay(state, framer);
   const entry = push(state, 'bind');
   entry.portal = portal;
@@ -211,6 +213,9 @@ export function close(state: EngineState, framer: ClientFramer): void {
   if (target === 'S') entry.statement = state.prepared.deleteStatement(name);
   else entry.portal = state.prepared.deletePortal(name);
 }
+
+/** Names are kept as latin1, a bijection of their bytes. */
+const asText = (name: string) => Buffer.from(name, 'latin1').toString('utf8');
 
 function isReserved(name: string): boolean {
   return name.startsWith(reservedPrefix);

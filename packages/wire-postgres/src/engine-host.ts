@@ -98,6 +98,8 @@ export interface EngineHost {
   /** NotificationResponse: payload to deliver, or null to drop it with a recorded reason. */
   notification(channel: string, payload: string): string | null;
   parameterStatus(name: string, value: string): void;
+  /** The client names a statement (Parse) or a portal (Bind), as UTF-8; SQL's EXECUTE and FETCH see the same names. Called when the message is sent on. */
+  named(kind: 'statement' | 'portal', name: string): void;
   /** Transaction status changed (ReadyForQuery). */
   ready(status: TransactionStatus): void;
   /** The client said Terminate, or the stream cannot be trusted any more: `error` was sent to the client already when there is one. */

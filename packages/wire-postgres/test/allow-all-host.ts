@@ -16,6 +16,7 @@ export interface HostLog {
   }[];
   readonly described: { ticket: unknown; index: number; columns: string[]; formats: number[] }[];
   readonly samples: { ticket: unknown; cells: (string | null)[] }[];
+  readonly named: string[];
   readonly ready: TransactionStatus[];
   readonly ended: (ErrorFields | null)[];
 }
@@ -29,6 +30,7 @@ export function createAllowAllHost(overrides: Partial<EngineHost> = {}): { host:
     judged: [],
     described: [],
     samples: [],
+    named: [],
     ready: [],
     ended: [],
   };
@@ -68,6 +70,7 @@ export function createAllowAllHost(overrides: Partial<EngineHost> = {}): { host:
     redact: (_ticket, _kind, fields) => fields,
     notification: (_channel, payload) => payload,
     parameterStatus: () => undefined,
+    named: (kind, name) => void log.named.push(`${kind} ${name}`),
     ready: (status) => void log.ready.push(status),
     end: (error) => void log.ended.push(error),
     ...others,
