@@ -112,7 +112,7 @@ describe('output', () => {
 });
 
 describe('exit status', () => {
-  const cases: readonly (readonly [number, string, readonly string[], readonly string[], string?])[] = [
+  const cases: [status: number, name: string, args: string[], parts: string[]][] = [
     [2, 'no command', [], ['error: A command is missing.']],
     [2, 'a slip in a command', ['conect'], ["error: Unknown command 'conect'.", 'Did you mean connect?']],
     [2, 'an unknown option', ['ls', '--jsno'], ['--json']],
@@ -135,17 +135,16 @@ describe('exit status', () => {
       'a gateway that is not there',
       ['login', '--gateway', 'http://127.0.0.1:9', '--user', 'a', '--password-stdin'],
       ['code: gateway_unavailable'],
-      'pw',
     ],
     [1, 'a failure of the gateway', ['policy', 'show'], ['code: internal']],
   ];
 
-  it.each(cases)('%i: %s', async (status, _name, args, parts, input = '') => {
+  it.each(cases)('%i: %s', async (status, _name, args, parts) => {
     gateway.answers['POST /v1/sessions'] = refusal(404, 'not_found', 'There is no such connection.');
     gateway.answers['GET /v1/status'] = refusal(401, 'sign_in_required', 'The token has ended.');
     gateway.answers['POST /v1/requests/req_abc/decision'] = refusal(403, 'self_approval', 'Nobody decides his own.');
     gateway.answers['GET /v1/policy'] = refusal(500, 'internal', 'It failed.');
-    const run = await runWeir(args, { home, input });
+    const run = await runWeir(args, { home, input: 'pw' });
     expect({ status: run.status, stdout: run.stdout }).toEqual({ status, stdout: '' });
     for (const part of parts) expect(run.stderr).toContain(part);
     expect(run.stderr).toMatch(/^error: /m);

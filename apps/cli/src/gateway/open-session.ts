@@ -1,6 +1,5 @@
 import type { Duplex } from 'node:stream';
 import type { OpenSessionResponse } from '@weir/api';
-import { WeirError } from '@weir/errors';
 import { openFrontConnection } from '@weir/tunnel';
 import type { SignedIn } from './api.ts';
 import { withNameAdvice } from './name-advice.ts';
@@ -18,15 +17,12 @@ export interface ClientSession {
 export async function openSession(signedIn: SignedIn, connection: string): Promise<ClientSession> {
   const { api, gateway, token } = signedIn;
   const opened = await withNameAdvice(api, connection, () => api.openSession({ connection, via: 'connect' }));
-  const address = gateway.front ?? opened.front?.address;
-  const ca = gateway.ca ?? opened.front?.ca;
-  const end = (reason: string): Promise<void> => api.killSession(opened.id, { reason });
-  if (address === undefined || ca === undefined) {
-    await end('the front door is not known');
-    throw new WeirError('gateway_unavailable', 'The front door of this gateway is not known.', {
-      why: 'The gateway did not say where it is.',
-      fix: `weir login --gateway ${gateway.api} --front HOST:PORT --ca FILE --user NAME`,
-    });
-  }
-  return { opened, openStream: () => openFrontConnection({ address, ca, token, sessionId: opened.id }), end };
+  // What the user or the checkout named goes before what the gateway says.
+  const address = gateway.front ?? opened.front.address;
+  const ca = gateway.ca ?? opened.front.ca;
+  return {
+    opened,
+    openStream: () => openFrontConnection({ address, ca, token, sessionId: opened.id }),
+    end: (reason) => api.killSession(opened.id, { reason }),
+  };
 }
