@@ -2,12 +2,12 @@ import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { type Duplex, duplexPair } from 'node:stream';
 import { isWeirError, WeirError } from '@weir/errors';
-import { encodeErrorResponse, encodeReadyForQuery, errorFields } from '@weir/wire-postgres';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { carry } from '../src/local-port/carry.ts';
 import { portsToTry, stablePort } from '../src/local-port/choose-port.ts';
 import { clientEnvironment, dsnOf, psqlLine } from '../src/local-port/client-settings.ts';
+import { fatalMessage } from '../src/local-port/fatal-message.ts';
 import { listenLocally } from '../src/local-port/listen.ts';
 import { createMessageBoundary } from '../src/local-port/message-boundary.ts';
 
@@ -21,6 +21,10 @@ const opened = {
   native: { host: 'h', port: 1, dsn: '' },
   front: { address: 'h:1', ca: '' },
 };
+
+/** ReadyForQuery, idle. */
+const ready = Buffer.from([0x5a, 0, 0, 0, 5, 0x49]);
+const denial = fatalMessage(new WeirError('not_permitted', 'no'));
 
 const toClose: (() => void)[] = [];
 afterEach(() => {
@@ -84,7 +88,7 @@ describe('client settings', () => {
 });
 
 describe('message boundary', () => {
-  const messages = [Buffer.from('N'), encodeReadyForQuery('I'), encodeErrorResponse(errorFields('42501', 'no'))];
+  const messages = [Buffer.from('N'), ready, denial];
   const bytes = Buffer.concat(messages);
   const ends = new Set([0, 1, 1 + (messages[1]?.length ?? 0), bytes.length]);
 
@@ -101,7 +105,7 @@ describe('message boundary', () => {
   it('is never found again after a length that cannot be', () => {
     const boundary = createMessageBoundary();
     boundary.follow(Buffer.from([0x52, 0, 0, 0, 3]));
-    boundary.follow(encodeReadyForQuery('I'));
+    boundary.follow(ready);
     expect(boundary.isBetweenMessages).toBe(false);
   });
 });
@@ -161,7 +165,6 @@ describe('carrying bytes', () => {
 
   it('tells the client why the way broke, between messages', async () => {
     const { client, far, near, ended } = await start();
-    const ready = encodeReadyForQuery('I');
     far.write(ready);
     await once(client, 'readable');
     near.destroy(new WeirError('gateway_unavailable', 'The gateway is gone.'));
@@ -174,7 +177,7 @@ describe('carrying bytes', () => {
 
   it('puts nothing into a message that is cut', async () => {
     const { client, far, near } = await start();
-    const part = encodeErrorResponse(errorFields('42501', 'no')).subarray(0, 9);
+    const part = denial.subarray(0, 9);
     far.write(part);
     await once(client, 'readable');
     expect((client.read() as Buffer).equals(part)).toBe(true);

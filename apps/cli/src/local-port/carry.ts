@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { isWeirError, WeirError } from '@weir/errors';
-import { encodeErrorResponse, fieldsOfWeirError } from '@weir/wire-postgres';
+import { fatalMessage } from './fatal-message.ts';
 import { createMessageBoundary } from './message-boundary.ts';
 
 /**
@@ -24,8 +24,7 @@ export function carry(
     const error = isWeirError(cause)
       ? cause
       : new WeirError('gateway_unavailable', 'The connection to the gateway broke.', { cause });
-    if (boundary.isBetweenMessages && socket.writable)
-      socket.end(encodeErrorResponse(fieldsOfWeirError(error, 'FATAL')));
+    if (boundary.isBetweenMessages && socket.writable) socket.end(fatalMessage(error));
     else socket.destroy();
     over(error);
   };
