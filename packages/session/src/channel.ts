@@ -115,6 +115,8 @@ export function createChannel(parts: ChannelParts): Channel {
       state.evaluator = evaluator;
     },
     kill(reason) {
+      // What runs at the server must not outlive its session.
+      if (!state.isOver) cancelServer(parts);
       engine.fail({ S: 'FATAL', V: 'FATAL', C: '57P01', M: reason, H: 'Open a new session: weir connect NAME' });
     },
   };
@@ -201,12 +203,16 @@ function wireUpstream({ dialled, services }: ChannelParts, engine: PostgresEngin
 }
 
 /** A cancel withdraws what is parked; otherwise it goes to the server with the server's own key. */
-function cancel({ open, dialled, services }: ChannelParts, gate: Gate): void {
+function cancel(parts: ChannelParts, gate: Gate): void {
   if (gate.withdraw('cancelled')) {
     gate.note('cancelled', 'the client cancelled a statement that waited for approval', null);
     return;
   }
   gate.note('cancelled', 'the client cancelled the running statement', null);
+  cancelServer(parts);
+}
+
+function cancelServer({ open, dialled, services }: ChannelParts): void {
   const { processId, secretKey } = dialled.ready;
   if (secretKey === null) {
     services.log('warn', 'the target gave no cancel key: the statement goes on');

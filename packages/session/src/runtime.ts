@@ -159,7 +159,11 @@ function createPendingChannel(lane: LaneChannel, first: PlanEvaluator, onClosed:
       channel === undefined ? void early.push(data) : channel.handler.onData(data, dependsOn),
     onFrame: (kind, data, sequence) => channel?.handler.onFrame(kind, data, sequence),
     onWritable: () => channel?.handler.onWritable(),
-    onHalfClose: () => (channel === undefined ? over() : channel.handler.onHalfClose()),
+    onHalfClose() {
+      if (channel !== undefined) return channel.handler.onHalfClose();
+      over();
+      lane.halfClose();
+    },
     onReset(fault) {
       channel?.handler.onReset(fault);
       over();

@@ -1,19 +1,19 @@
-import { connect } from 'node:net';
 import type { PostgresTarget } from '@weir/proto';
+import { connectTarget } from './postgres.ts';
 
 const timeoutMs = 10_000;
 
-/** Sends a CancelRequest on a connection of its own (protocol, "Canceling Requests in Progress"); the server answers by closing it. */
-export function sendCancel(target: PostgresTarget, request: Buffer): Promise<void> {
+/**
+ * Sends a CancelRequest on a connection of its own (protocol, "Canceling Requests in Progress"), encrypted like the target's other connections:
+ * servers take it in clear, too, but the key would be open to the network. The server answers by closing.
+ */
+export async function sendCancel(target: PostgresTarget, request: Buffer): Promise<void> {
+  const socket = await connectTarget(target, timeoutMs);
   return new Promise((resolve, reject) => {
-    const isPath = target.host.startsWith('/');
-    const socket = isPath
-      ? connect({ path: `${target.host}/.s.PGSQL.${target.port}` })
-      : connect({ host: target.host, port: target.port });
     socket.setTimeout(timeoutMs, () => socket.destroy(new Error(`no answer within ${timeoutMs} ms`)));
-    socket.once('connect', () => socket.end(request));
     socket.once('error', reject);
     socket.once('close', () => resolve());
     socket.resume();
+    socket.end(request);
   });
 }

@@ -1,6 +1,6 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import { WeirError } from '@weir/errors';
 import type { PostgresTarget } from '@weir/proto';
@@ -30,6 +30,23 @@ export class TargetRefusal extends Error {
   constructor(fields: ErrorFields) {
     super(fields['M'] ?? 'the target refused the connection');
     this.fields = fields;
+  }
+}
+
+/** Opens a connection, encrypted as the target's tls mode says, on which nothing has been said yet. @throws WeirError target_unavailable. */
+export async function connectTarget(target: PostgresTarget, timeoutMs: number): Promise<Socket> {
+  const tcp = await openTcp(target, timeoutMs);
+  const timer = setTimeout(
+    () => tcp.destroy(unavailable(target, `no answer to the TLS request within ${timeoutMs} ms`)),
+    timeoutMs,
+  );
+  try {
+    return await encrypt(tcp, target);
+  } catch (error) {
+    tcp.destroy();
+    throw error;
+  } finally {
+    clearTimeout(timer);
   }
 }
 
@@ -81,10 +98,10 @@ function openTcp(target: PostgresTarget, timeoutMs: number): Promise<Socket> {
     const timer = setTimeout(() => socket.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
     socket.once('connect', () => {
       clearTimeout(timer);
-      socket.removeAllListeners('error');
       resolve(socket);
     });
-    socket.once('error', (error) => {
+    // Stays for the socket's life: each step tells its own failures, and a late one must not end the process.
+    socket.on('error', (error) => {
       clearTimeout(timer);
       reject(unavailable(target, error.message, error));
     });
@@ -94,6 +111,8 @@ function openTcp(target: PostgresTarget, timeoutMs: number): Promise<Socket> {
 async function encrypt(tcp: Socket, target: PostgresTarget): Promise<Socket> {
   const { mode, caFile } = target.tls;
   if (mode === 'disable' || target.host.startsWith('/')) return tcp;
+  // Read first: between the target's answer and the handshake nothing may wait, or a failure would find nobody listening.
+  const ca = caFile === undefined ? undefined : await readCaFile(caFile, target);
   const answer = await askForTls(tcp, target);
   if (answer === 'N') {
     if (mode === 'prefer') return tcp;
@@ -103,16 +122,20 @@ async function encrypt(tcp: Socket, target: PostgresTarget): Promise<Socket> {
     socket: tcp,
     ALPNProtocols: ['postgresql'],
     rejectUnauthorized: mode === 'verify-ca' || mode === 'verify-full',
-    ...(/^[\d.:]+$/.test(target.host) ? {} : { servername: target.host }),
-    ...(caFile === undefined ? {} : { ca: await readFile(caFile) }),
+    ...(isIP(target.host) === 0 ? { servername: target.host } : {}),
+    ...(ca === undefined ? {} : { ca }),
     ...(mode === 'verify-full' ? { host: target.host } : { checkServerIdentity: () => undefined }),
   };
   return new Promise((resolve, reject) => {
-    const tls = connectTls(options, () => {
-      tls.removeAllListeners('error');
-      resolve(tls);
-    });
-    tls.once('error', (error) => reject(unavailable(target, `TLS failed: ${error.message}`, error)));
+    const tls = connectTls(options, () => resolve(tls));
+    tls.on('error', (error) => reject(unavailable(target, `TLS failed: ${error.message}`, error)));
+    tls.once('close', () => reject(unavailable(target, 'TLS failed: it closed the connection')));
+  });
+}
+
+function readCaFile(path: string, target: PostgresTarget): Promise<Buffer> {
+  return readFile(path).catch((cause: Error) => {
+    throw unavailable(target, `the CA file of the connection cannot be read: ${cause.message}`, cause);
   });
 }
 
@@ -134,6 +157,7 @@ function askForTls(tcp: Socket, target: PostgresTarget): Promise<'S' | 'N'> {
       tcp.off('data', onData).off('error', onError).off('close', onClose);
       tcp.pause();
     };
+    if (tcp.destroyed) return fail('it closed the connection');
     tcp.on('data', onData).on('error', onError).on('close', onClose);
     tcp.write(encodeSslRequest());
   });
@@ -170,6 +194,7 @@ function signIn(socket: Socket, target: PostgresTarget, options: DialOptions): P
     };
     const onError = (error: Error) => fail(unavailable(target, error.message, error));
     const onClose = () => fail(unavailable(target, 'it closed the connection during sign-in'));
+    if (socket.destroyed) return onClose();
     socket.on('data', onData).on('error', onError).on('close', onClose);
     socket.resume();
     socket.write(login.start());
