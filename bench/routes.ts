@@ -9,9 +9,11 @@ export interface Route {
   readonly isWeir: boolean;
 }
 
-/** Routes of every comparison, the direct one first: its numbers are the others' measure. */
+/** Routes of every comparison, the direct one first: its numbers are the others' measure. Under a profiler: the native listener alone. */
 export async function openRoutes(context: BenchContext, weir: Weir): Promise<Route[]> {
   const { target } = context;
+  if (context.profileDir !== undefined)
+    return [{ name: 'Weir, native', dsn: await weir.nativeDsn('disable'), isWeir: true }];
   const oneHop = await startHop(context, 'tcp-hop', [String(target.port)]);
   const secondHop = await startHop(context, 'tcp-hop', [String(target.port)]);
   const twoHops = await startHop(context, 'tcp-hop', [String(secondHop)]);

@@ -11,14 +11,19 @@ interface Sample extends PgbenchResult {
   readonly agentUs: number;
 }
 
-/** pgbench -S by every route. */
+/** What runs under a profiler: one thing, so that the profile is of nothing else. */
+const profiled = { modes: ['prepared'], clients: [8] } as const;
+
+/** pgbench -S by every route; with a profile, by the native listener alone. */
 export async function measureQueries(context: BenchContext): Promise<Section> {
   const weir = await startWeirFor(context);
   const routes = await openRoutes(context, weir);
-  const [rounds, seconds] = context.quick ? [1, 2] : [5, 4];
+  const isProfiled = context.profileDir !== undefined;
+  const [rounds, seconds] = isProfiled ? [1, 10] : context.quick ? [1, 2] : [5, 4];
+  await warmUp(context, routes, isProfiled ? profiled.modes : ['simple', 'prepared']);
   const rows: Row[] = [];
-  for (const mode of ['simple', 'prepared'] as const) {
-    for (const clients of [1, 8, 32]) {
+  for (const mode of isProfiled ? profiled.modes : (['simple', 'prepared'] as const)) {
+    for (const clients of isProfiled ? profiled.clients : [1, 8, 32]) {
       const samples = new Map<Route, Sample[]>(routes.map((route) => [route, []]));
       for (let round = 1; round <= rounds; round++) {
         for (const route of routes) {
@@ -35,7 +40,7 @@ export async function measureQueries(context: BenchContext): Promise<Section> {
     name: 'queries',
     title: 'pgbench -S',
     notes: [
-      `Scale 10, ${rounds} interleaved rounds of ${seconds} s for each route, medians; all routes share the machine's cores with pgbench and the server.`,
+      `Scale 10, ${rounds} interleaved rounds of ${seconds} s for each route after a warm-up, medians; all routes share the machine's cores with pgbench and the server.`,
       'direct, hops and "Weir, native" are unencrypted between client and first process; "native TLS" is TLS there; "weir connect" is gRPC over TLS.',
       'p50 is of one client. CPU is user and system time of the whole process, sign-ins of the run included, per transaction.',
     ],
@@ -52,6 +57,17 @@ export async function measureQueries(context: BenchContext): Promise<Section> {
     ],
     rows,
   };
+}
+
+/** Code that has just been loaded is slow until it has been compiled for its work: that is not what a gateway does all day. */
+async function warmUp(context: BenchContext, routes: readonly Route[], modes: readonly ('simple' | 'prepared')[]) {
+  const seconds = context.quick ? 3 : 10;
+  for (const mode of modes) {
+    for (const { name, dsn } of routes.filter(({ name }) => name !== 'direct')) {
+      context.progress(`pgbench ${mode}, warm-up of ${seconds} s: ${name}`);
+      await runPgbench({ mode, clients: 8, seconds, dsn, scratch: context.scratch });
+    }
+  }
 }
 
 async function measured(weir: Weir, run: () => Promise<PgbenchResult>): Promise<Sample> {
