@@ -43,17 +43,24 @@ export async function runConnect(cli: Cli, request: ConnectRequest): Promise<num
     redraw.draw();
   };
   const local = await listenLocally(request, take);
+  // Ctrl-C while the session is being opened: it must be ended, too.
+  let isStopped = false;
+  cli.onSignal = () => {
+    isStopped = true;
+  };
   try {
     session = await openSession(access, request.connection);
+    if (isStopped) return 0;
     if (request.command.length > 0) return await runClient(cli, request.command, session.opened, local.port);
     announce(cli, request, session, local.port);
     redraw.draw = () =>
       status.show(
-        `${request.connection}: ${clients.size} ${clients.size === 1 ? 'client' : 'clients'} connected, Ctrl-C ends the session`,
+        `${request.connection}: ${clients.size} ${clients.size === 1 ? 'client' : 'clients'} connected, Ctrl-C ends it`,
       );
     redraw.draw();
     return await untilOver(cli, access, session, status);
   } finally {
+    cli.onSignal = undefined;
     redraw.draw = () => undefined;
     status.clear();
     local.close();

@@ -20,7 +20,10 @@ export async function runExec(cli: Cli, request: ExecRequest): Promise<void> {
   if (request.text.trim() === '') {
     throw new WeirError('invalid_request', 'There is no SQL to run.', { fix: 'weir exec NAME "SELECT 1"' });
   }
-  const session = await openSession(signedIn(cli), request.connection);
+  const access = signedIn(cli);
+  // Before the session is there: one that is being opened when Ctrl-C comes must be ended, too.
+  const stop = interrupted(cli);
+  const session = await openSession(access, request.connection);
   try {
     const results = await Promise.race([
       runSql(session, request.text, {
@@ -28,7 +31,7 @@ export async function runExec(cli: Cli, request: ExecRequest): Promise<void> {
         onNotice: ({ severity, message, hint }) =>
           note(cli, `${severity.toLowerCase()}: ${message}${hint ? `\nhint: ${hint}` : ''}`),
       }),
-      interrupted(cli),
+      stop,
     ]);
     printResults(cli, results, request);
   } finally {
@@ -38,10 +41,13 @@ export async function runExec(cli: Cli, request: ExecRequest): Promise<void> {
 }
 
 function interrupted(cli: Cli): Promise<never> {
-  return new Promise((_resolve, reject) => {
+  const stop = new Promise<never>((_resolve, reject) => {
     cli.onSignal = () =>
       reject(new WeirError('query_canceled', 'Cancelled.', { fix: 'What has not begun to run does not run.' }));
   });
+  // Looked at when the SQL runs.
+  stop.catch(() => undefined);
+  return stop;
 }
 
 /** The outcome of the statement is what counts; a session that is over or out of reach ends by itself. */
