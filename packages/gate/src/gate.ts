@@ -2,7 +2,7 @@ import type { CellMask } from '@weir/masking';
 import { redactErrorFields } from '@weir/masking';
 import type { PlanEvaluator } from '@weir/policy';
 import type { ChannelNote } from '@weir/recording';
-import type { AnalysisRequest, AnalysisResult } from '@weir/sql';
+import type { AnalysisRequest, AnalysisResult, Catalog } from '@weir/sql';
 import { createAnswers, type GateAnswers } from './answers.ts';
 import type { ApprovalDesk } from './approval.ts';
 import { createJudgement, type GateDecision, type GateRequest } from './judgement.ts';
@@ -29,7 +29,7 @@ export interface GateServices {
   readonly identity: GateIdentity;
   /** The plan in force now; a new object after a plan update. */
   evaluator(): PlanEvaluator;
-  analyse(request: AnalysisRequest, database: string): AnalysisResult | Promise<AnalysisResult>;
+  analyse(request: AnalysisRequest, database: string, catalog: Catalog): AnalysisResult | Promise<AnalysisResult>;
   readonly target: TargetState;
   readonly approvals: ApprovalDesk;
   /**

@@ -48,6 +48,7 @@ export function createJudgement(context: GateContext): {
       atMs: context.now(),
       statement: number,
       phase: request.phase,
+      text: request.text,
       parameters: request.parameters,
       approval: shown,
     };
@@ -157,7 +158,7 @@ export function createJudgement(context: GateContext): {
 
   const withMeaning = (request: GateRequest, meaning: UnderstoodText | { denial: Denial }) =>
     'denial' in meaning
-      ? deny(request, meaning.denial, unreadableRuling(context.evaluator(), request.text, meaning.denial.message))
+      ? deny(request, meaning.denial, unreadableRuling(context.evaluator(), meaning.denial.message))
       : decide(request, meaning);
 
   return {

@@ -3,12 +3,11 @@ import type { StatementFinished, StatementJudged } from '@weir/recording';
 import type { AnalysedStatement } from '@weir/sql';
 import { tablesOf } from './approval-binding.ts';
 
-/** The part of a statement's record that is the same each time that the same text gets the same verdict: JSON text without braces. */
+/** The part of a statement's record that is the same each time that the same analysis gets the same verdict: JSON text without braces. */
 export type RecordTail = string;
 
 /** Facts of a record that do not depend on one execution. */
 export interface RecordFacts {
-  readonly text: string;
   readonly action: Verdict['action'];
   readonly rule: string;
   readonly reason: string;
@@ -20,16 +19,16 @@ export interface RecordFacts {
 
 /** Serialises the constant part once; the trace keeps the rules that matched (all rules are in the plan that the session names). */
 export function createRecordTail(facts: RecordFacts): RecordTail {
-  const constant: Omit<StatementJudged, 'event' | 'atMs' | 'statement' | 'phase' | 'parameters' | 'approval'> = {
-    text: facts.text,
-    action: facts.action,
-    rule: facts.rule,
-    reason: facts.reason,
-    trace: facts.trace.filter((step) => step.matched),
-    kind: facts.kind,
-    tables: tablesOf(facts.statements),
-    maskedColumns: facts.maskedColumns,
-  };
+  const constant: Omit<StatementJudged, 'event' | 'atMs' | 'statement' | 'phase' | 'text' | 'parameters' | 'approval'> =
+    {
+      action: facts.action,
+      rule: facts.rule,
+      reason: facts.reason,
+      trace: facts.trace.filter((step) => step.matched),
+      kind: facts.kind,
+      tables: tablesOf(facts.statements),
+      maskedColumns: facts.maskedColumns,
+    };
   return JSON.stringify(constant).slice(1, -1);
 }
 
@@ -38,6 +37,7 @@ export interface RecordHead {
   readonly atMs: number;
   readonly statement: number;
   readonly phase: StatementJudged['phase'];
+  readonly text: string;
   readonly parameters: readonly (string | null)[];
   readonly approval: StatementJudged['approval'];
 }
@@ -47,7 +47,7 @@ export function encodeJudged(head: RecordHead, tail: RecordTail): Buffer {
   const parameters = head.parameters.length === 0 ? '[]' : JSON.stringify(head.parameters);
   const approval = head.approval === null ? 'null' : JSON.stringify(head.approval);
   return Buffer.from(
-    `{"event":"statement","atMs":${head.atMs},"statement":${head.statement},"phase":"${head.phase}","parameters":${parameters},"approval":${approval},${tail}}`,
+    `{"event":"statement","atMs":${head.atMs},"statement":${head.statement},"phase":"${head.phase}","parameters":${parameters},"approval":${approval},"text":${JSON.stringify(head.text)},${tail}}`,
   );
 }
 

@@ -24,7 +24,7 @@ export function createUnderstanding(context: GateContext): Understanding {
       objects: context.objects.objects,
       catalogVersion: view.index.catalog.version,
     };
-    const result = context.analyse(request, context.identity.database);
+    const result = context.analyse(request, context.identity.database, view.index.catalog);
     return result instanceof Promise ? result.then((late) => conclude(late, text, view)) : conclude(result, text, view);
   };
 
@@ -53,7 +53,7 @@ export function createUnderstanding(context: GateContext): Understanding {
       objects: context.objects.objects,
       catalogVersion: view.index.catalog.version,
     };
-    const first = await context.analyse(request, context.identity.database);
+    const first = await context.analyse(request, context.identity.database, view.index.catalog);
     if (!first.ok || first.unknownRelations.length === 0) return conclude(first, text, view);
     const fresh = await context.target.refresh('unknown-relation');
     if (fresh === view) return conclude(first, text, view);
@@ -68,7 +68,7 @@ export function createUnderstanding(context: GateContext): Understanding {
       objects: context.objects.objects,
       catalogVersion: view.index.catalog.version,
     };
-    const result = context.analyse(request, context.identity.database);
+    const result = context.analyse(request, context.identity.database, view.index.catalog);
     if (!(result instanceof Promise) && (!result.ok || result.unknownRelations.length === 0))
       return conclude(result, text, view);
     return withRetry(text, view);

@@ -64,24 +64,17 @@ function createRuling(
     });
   });
   const verdict = strictestVerdict(judged);
-  return rulingOf(
-    evaluator,
-    verdict,
-    understood.text,
-    understood.statements,
-    maskedColumns(understood.statements, evaluator),
-  );
+  return rulingOf(evaluator, verdict, understood.statements, maskedColumns(understood.statements, evaluator));
 }
 
 /** The ruling on a text that could not be understood. */
-export function unreadableRuling(evaluator: PlanEvaluator, text: string, reason: string): Ruling {
-  return rulingOf(evaluator, { action: 'deny', rule: 'not-understood', reason, hint: '', trace: [] }, text, [], []);
+export function unreadableRuling(evaluator: PlanEvaluator, reason: string): Ruling {
+  return rulingOf(evaluator, { action: 'deny', rule: 'not-understood', reason, hint: '', trace: [] }, [], []);
 }
 
 function rulingOf(
   evaluator: PlanEvaluator,
   verdict: Verdict,
-  text: string,
   statements: readonly AnalysedStatement[],
   masked: readonly ColumnRef[],
 ): Ruling {
@@ -96,7 +89,7 @@ function rulingOf(
     tail(final) {
       let tail = tails.get(final);
       if (tail === undefined) {
-        tail = createRecordTail({ text, action: final, rule, reason, trace, kind, statements, maskedColumns: masked });
+        tail = createRecordTail({ action: final, rule, reason, trace, kind, statements, maskedColumns: masked });
         tails.set(final, tail);
       }
       return tail;

@@ -145,8 +145,12 @@ function createChannelGate(
       sampleLimits: open.recording,
     },
     evaluator: () => state.evaluator,
-    analyse: (request, database) =>
-      services.analysis.peek(request, database) ?? services.analysis.analyse(request, database, open.sessionId),
+    analyse(request, database, catalog) {
+      const known = services.analysis.peek(request, database);
+      if (known !== undefined) return known;
+      services.analysis.loadCatalog(catalog);
+      return services.analysis.analyse(request, database, open.sessionId);
+    },
     target: createChannelTarget({
       store: parts.catalog,
       query,

@@ -88,10 +88,10 @@ describe('results', () => {
   test('memory for results is bounded', async () => {
     const small = createAnalysisHost({ cacheBytes: 20_000 });
     small.loadCatalog(catalog);
-    for (let at = 0; at < 100; at += 1) await small.analyse(requestOf(`SELECT ${at}, email FROM users`), 'shop');
+    for (let at = 0; at < 100; at += 1) await small.analyse(requestOf(`SELECT '${at}', email FROM users`), 'shop');
     expect(small.cacheBytes).toBeLessThanOrEqual(20_000);
-    expect(small.peek(requestOf('SELECT 99, email FROM users'), 'shop')).toBeDefined();
-    expect(small.peek(requestOf('SELECT 0, email FROM users'), 'shop')).toBeUndefined();
+    expect(small.peek(requestOf("SELECT '99', email FROM users"), 'shop')).toBeDefined();
+    expect(small.peek(requestOf("SELECT '0', email FROM users"), 'shop')).toBeUndefined();
     await small.analyse(requestOf(`SELECT '${'x'.repeat(5000)}'`), 'shop');
     expect(small.peek(requestOf(`SELECT '${'x'.repeat(5000)}'`), 'shop')).toBeUndefined();
     await small.close();

@@ -59,6 +59,8 @@ export type AnalysisResult =
       readonly ok: true;
       readonly statements: readonly AnalysedStatement[] /** Qualified names of relations referenced but not in the catalog. */;
       readonly unknownRelations: readonly string[];
+      /** Runs of digits of the text (by index) whose value nothing has read: texts that differ in them alone, by one to nine digits, have this result too. Absent = none. */
+      readonly freeIntegers?: readonly number[];
     }
   /** `syntax`: the grammar refuses it (position is 1-based in characters as the server would report); `limit`: too long, too deep or too slow; `internal`: the parser broke. All are denied. */
   | {

@@ -1,4 +1,5 @@
 import type { AnalysisRequest, AnalysisResult } from '@weir/sql';
+import { createTextTemplates, type TextTemplates } from './text-templates.ts';
 
 /** Results by everything that they depend on: the exact text, database, role, search_path, catalog version and string syntax. */
 export interface AnalysisCache {
@@ -27,10 +28,14 @@ interface Bucket {
   readonly catalogVersion: string;
   readonly standard: boolean;
   readonly entries: Map<string, Entry>;
+  readonly templates: TextTemplates;
 }
 
 /** Texts that name a prepared statement or cursor mean what the session's objects make of them: they are not kept. */
 const usesObjects = /\b(?:execute|fetch|move)\b/i;
+
+/** Contexts that are kept; beyond it the oldest goes with all of its results. */
+const maxBuckets = 256;
 
 /** Least recently used results go when they exceed `maxBytes` together; one larger than an eighth of that is not kept. */
 export function createAnalysisCache(maxBytes: number): AnalysisCache {
@@ -62,6 +67,11 @@ export function createAnalysisCache(maxBytes: number): AnalysisCache {
       buckets.delete(entry.bucket.key);
   };
 
+  const forget = (bucket: Bucket) => {
+    for (const entry of [...bucket.entries.values()]) remove(entry);
+    buckets.delete(bucket.key);
+  };
+
   const bucketOf = (request: AnalysisRequest, database: string): Bucket => {
     const standard = request.standardConformingStrings ?? true;
     const known = remembered.get(request.searchPath);
@@ -82,7 +92,9 @@ export function createAnalysisCache(maxBytes: number): AnalysisCache {
       catalogVersion: request.catalogVersion,
       standard,
       entries: new Map<string, Entry>(),
+      templates: createTextTemplates(),
     };
+    if (buckets.size >= maxBuckets && !buckets.has(key)) forget(buckets.values().next().value as Bucket);
     buckets.set(key, bucket);
     remembered.set(request.searchPath, bucket);
     return bucket;
@@ -93,8 +105,9 @@ export function createAnalysisCache(maxBytes: number): AnalysisCache {
       return bytes;
     },
     get(request, database) {
-      const entry = bucketOf(request, database).entries.get(request.text);
-      if (entry === undefined) return undefined;
+      const bucket = bucketOf(request, database);
+      const entry = bucket.entries.get(request.text);
+      if (entry === undefined) return bucket.templates.get(request.text);
       if (entry !== newest) {
         unlink(entry);
         append(entry);
@@ -109,6 +122,7 @@ export function createAnalysisCache(maxBytes: number): AnalysisCache {
       const known = bucket.entries.get(request.text);
       if (known) remove(known);
       buckets.set(bucket.key, bucket);
+      if (bucket.templates.set(request.text, result)) return;
       const entry: Entry = { text: request.text, bucket, result, bytes: size, older: null, newer: null };
       bucket.entries.set(entry.text, entry);
       append(entry);
@@ -117,9 +131,7 @@ export function createAnalysisCache(maxBytes: number): AnalysisCache {
     },
     drop(catalogVersion) {
       for (const bucket of [...buckets.values()]) {
-        if (bucket.catalogVersion !== catalogVersion) continue;
-        for (const entry of [...bucket.entries.values()]) remove(entry);
-        buckets.delete(bucket.key);
+        if (bucket.catalogVersion === catalogVersion) forget(bucket);
       }
     },
   };

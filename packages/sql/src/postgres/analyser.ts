@@ -2,6 +2,7 @@ import type { AnalysedStatement, AnalysisRequest, AnalysisResult, SessionObjects
 import type { Catalog } from '../catalog.ts';
 import { CatalogIndex } from './catalog-index.ts';
 import { createContext } from './context.ts';
+import { watchIntegers } from './free-integers.ts';
 import { defaultMaxText, guardText } from './guards.ts';
 import { applyObjectChanges, dependsOnChanges, noteDependence } from './multi-statement.ts';
 import { BrokenParser, createParser, type ParsedStatement, type Parser } from './parser.ts';
@@ -76,6 +77,7 @@ function analyse(
   if (index === undefined) return refused('limit', `catalog ${request.catalogVersion} is not loaded`);
   const outcome = parser.parse(request.text);
   if (!outcome.ok) return refused('syntax', outcome.message, outcome.position);
+  const watch = watchIntegers(request.text, outcome.statements);
   const length = Buffer.byteLength(request.text);
   const parts = { index, trustedFunctions: options.trustedFunctions, parseQuery: parser.parseQuery };
   const statements: AnalysedStatement[] = [];
@@ -94,5 +96,11 @@ function analyse(
     objects = applyObjectChanges(objects, context.findings.changes);
     moved ||= dependsOnChanges(context.findings.changes);
   }
-  return { ok: true, statements, unknownRelations: [...unknownRelations] };
+  const freeIntegers = watch.free();
+  return {
+    ok: true,
+    statements,
+    unknownRelations: [...unknownRelations],
+    ...(freeIntegers.length > 0 && { freeIntegers }),
+  };
 }

@@ -149,6 +149,7 @@ function betweenTruth(left: Node | undefined, bounds: readonly Node[]): Truth | 
 
 function operatorTruth(scope: Scope, operator: string, left: Node | undefined, right: Node | undefined): Truth | null {
   if (left === undefined || right === undefined) return null;
+  if (comparesColumnWithInteger(left, right) || comparesColumnWithInteger(right, left)) return null;
   if (isNull(left) || isNull(right)) return 'never';
   if (same(scope, left, right)) return sameOperands(operator);
   if (isNeverNegative(left) && isZeroOrLess(right, operator)) return 'always';
@@ -162,6 +163,16 @@ function operatorTruth(scope: Scope, operator: string, left: Node | undefined, r
   return operator === '=' || operator === '<>' || operator === '!='
     ? compare(operator, x.text === y.text ? 0 : 1)
     : null;
+}
+
+/** A column and an integer literal: no form of truth depends on which integer, so it is not read (see free-integers.ts). */
+function comparesColumnWithInteger(column: Node | undefined, ...others: readonly Node[]): boolean {
+  return bodyOf(column, 'ColumnRef') !== null && others.every(isIntegerLiteral);
+}
+
+function isIntegerLiteral(node: Node): boolean {
+  const body = bodyOf<object>(node, 'A_Const');
+  return body !== null && 'ival' in body;
 }
 
 function isNull(node: Node): boolean {
@@ -206,6 +217,7 @@ function matchesAll(pattern: string): boolean {
 
 function inTruth(scope: Scope, operator: string, left: Node | undefined, right: Node | undefined): Truth | null {
   const items = bodyOf<{ items?: Node[] }>(right, 'List')?.items ?? [];
+  if (comparesColumnWithInteger(left, ...items)) return null;
   if (operator !== '=') return items.some((item) => same(scope, item, left)) ? 'never' : null;
   if (items.some((item) => same(scope, item, left))) return 'always';
   const value = constantValue(left);
