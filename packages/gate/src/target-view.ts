@@ -4,7 +4,7 @@ import type { Catalog, CatalogRelation } from '@weir/sql';
 export interface CatalogIndex {
   readonly catalog: Catalog;
   relationByOid(oid: number): CatalogRelation | undefined;
-  /** Is `name` a relation, column, function, type or schema of this catalog? (For error texts that may be echoed.) */
+  /** Is `name` a relation, column, function, type or schema of this catalog, or a type with a column's modifier? (For error texts that may be echoed.) */
   hasName(name: string): boolean;
 }
 
@@ -47,9 +47,32 @@ function collectNames(catalog: Catalog): Set<string> {
   const names = new Set<string>([catalog.database]);
   for (const relation of catalog.relations) {
     names.add(relation.schema).add(relation.name);
-    for (const column of relation.columns) names.add(column.name);
+    for (const column of relation.columns) {
+      names.add(column.name);
+      const type = modifiedType(column);
+      if (type !== null) names.add(type);
+    }
   }
   for (const made of [...catalog.functions, ...catalog.operators, ...catalog.types])
     names.add(made.schema).add(made.name);
   return names;
+}
+
+/** How the server's messages name a type with the modifier of a column: pg_type OIDs of bpchar, varchar, bit, varbit and numeric. */
+function modifiedType({ typeOid, typeModifier }: { typeOid: number; typeModifier: number }): string | null {
+  if (typeModifier < 0) return null;
+  switch (typeOid) {
+    case 1042:
+      return `character(${typeModifier - 4})`;
+    case 1043:
+      return `character varying(${typeModifier - 4})`;
+    case 1560:
+      return `bit(${typeModifier})`;
+    case 1562:
+      return `bit varying(${typeModifier})`;
+    case 1700:
+      return `numeric(${(typeModifier - 4) >> 16},${(typeModifier - 4) & 0x7ff})`;
+    default:
+      return null;
+  }
 }

@@ -38,7 +38,8 @@ interface Message {
 
 function shown(field: string, text: string, clientText: string | null = 'SELECT 1', message: Message = {}): string {
   const fields = { S: 'ERROR', C: '22P02', F: 'int.c', R: 'int4in', ...message, [field]: text };
-  const knownNames = (name: string): boolean => ['customers', 'email', 'customers_email_key', 'public'].includes(name);
+  const names = ['customers', 'email', 'customers_email_key', 'public', 'character varying(10)', 'numeric(5,2)'];
+  const knownNames = (name: string): boolean => names.includes(name);
   return redactErrorFields({ kind: 'error', fields, clientText, knownNames, protected: true })[field] ?? '';
 }
 
@@ -53,10 +54,16 @@ describe('single texts', () => {
     ['M', 'canceling statement due to user request', 'canceling statement due to user request'],
     ['M', 'terminating connection due to administrator command', 'terminating connection due to administrator command'],
     ['M', 'deadlock detected', 'deadlock detected'],
+    ['M', 'value too long for type character varying(83719)', 'value too long for type character varying(***)'],
+    ['M', 'bit string length 1 does not match type bit(83719)', 'bit string length *** does not match type bit(***)'],
+    ['M', 'NUMERIC precision 83719 must be between 1 and 1000', 'NUMERIC precision *** must be between *** and ***'],
+    ['M', 'cache lookup failed for type 83719', 'cache lookup failed for type ***'],
+    ['M', 'PID 83719 is not a PostgreSQL backend process', 'PID *** is not a PostgreSQL backend process'],
+    ['W', 'JSON data, line 83719: {', 'JSON data, line ***: ***'],
     [
       'D',
-      'Process 4711 waits for ShareLock on transaction 815; blocked by process 4712.',
-      'Process 4711 waits for ShareLock on transaction 815; blocked by process 4712.',
+      'A field with precision 8, scale 3 must round to an absolute value less than 10^5.',
+      'A field with precision ***, scale *** must round to an absolute value less than ***.',
     ],
     ['M', 'value too long for type character varying(10)', 'value too long for type character varying(10)'],
     ['M', 'numeric field overflow', 'numeric field overflow'],
@@ -113,6 +120,12 @@ describe('single texts', () => {
     ['M', '', ''],
   ])('%s %s', (field, text, wanted) => {
     expect(shown(field, text)).toBe(wanted);
+  });
+
+  test('a deadlock names its processes', () => {
+    const text = 'Process 4711 waits for ShareLock on transaction 815; blocked by process 4712.';
+    expect(shown('D', text, null, { C: '40P01', F: 'deadlock.c', R: 'DeadLockReport' })).toBe(text);
+    expect(shown('D', text)).not.toContain('4711');
   });
 
   test.each([

@@ -87,6 +87,9 @@ function isWithin(clientText: string | null, value: string): boolean {
 /** Classes whose messages speak of values at run time. */
 const valueClasses = new Set(['22', '23', 'P0']);
 
+/** Classes whose messages count what the server has: processes and transactions of a deadlock, and what a transaction's end refuses. */
+const countingClasses = new Set(['40']);
+
 /** Where names of the statement at hand are resolved; with a context (W) it may be the statement of a function. */
 const parserFiles = /^parse_(relation|clause|target|expr|func|agg)\.c$/;
 
@@ -109,5 +112,6 @@ function createDisclosure(request: ErrorRedaction, isServers: boolean): Disclosu
     },
     isName: (piece) =>
       piece !== '' && (isOneName(piece) || piece.split('.').every((part) => part !== '' && isOneName(part))),
+    areCountsHarmless: isPointed || countingClasses.has((fields['C'] ?? '').slice(0, 2)),
   };
 }

@@ -7,8 +7,10 @@ export const redactedMark = '***';
 export interface Disclosure {
   /** The piece stands in the client's own statement and this message may quote it. */
   isClients(piece: string): boolean;
-  /** The piece names an object of the catalog (each part of a dotted name does). */
+  /** The piece names an object of the catalog (each part of a dotted name does), or a type with the modifier of one of its columns. */
   isName(piece: string): boolean;
+  /** Numbers of lines, columns, processes … in this message come from the statement's text or from the server, not from values. */
+  readonly areCountsHarmless: boolean;
 }
 
 /** Quoted words that are no values: encodings and settings that messages and hints speak of. */
@@ -18,14 +20,21 @@ const quotedConstants = new Set(
   ),
 );
 
-/** Words after which a number counts lines, columns or parts and is no value. */
+/**
+ * Words after which a number counts lines, columns or parts. At run time a value can be made to stand there: `varchar(repeat('x', 1000000), salary, false)`,
+ * `pg_terminate_backend(salary)` and `(repeat(E'\\n', salary) || '{')::json` all do.
+ */
 const countingWords = new Set(
   'line lines column argument parameter statement process transaction precision scale page block type pid'.split(' '),
 );
 
 const word = /^[A-Za-z][A-Za-z']*$/;
 const chunk = /[^\s()"',;:=[\]]+/g;
-const modifier = /\b(varying|character|varchar|bpchar|bit|numeric|time|timestamp|interval)\(\d{1,8}(,-?\d{1,4})?\)/g;
+/** A type with its modifier, and the words of numeric's overflow for one. */
+const modifier =
+  /\b(character varying|bit varying|varying|character|varchar|bpchar|bit|numeric|time|timestamp|interval)\((\d{1,8}(?:,-?\d{1,4})?)\)|\b(precision) (\d{1,8}), scale (-?\d{1,4})\b/g;
+/** Places of a line in what the client sent by COPY and in the body of a function. */
+const place = /(?:^|\n)COPY [\w.]+, line \d{1,10}\b|\bPL\/pgSQL function [^\n"']*? line \d{1,10} at /g;
 
 /** A stretch of a message: `isOpen` still to be judged, otherwise final. */
 interface Stretch {
@@ -63,7 +72,8 @@ export function redactServerText(text: string, disclosure: Disclosure): string {
   let stretches = withoutValueLists([open(text)]);
   for (const pair of quotePairs)
     stretches = judgeMatches(stretches, pair, ([region]) => judgeQuoted(region, disclosure));
-  stretches = judgeMatches(stretches, modifier, ([shown]) => [final(shown)]);
+  stretches = judgeMatches(stretches, place, ([shown]) => judgePlace(shown, disclosure));
+  stretches = judgeMatches(stretches, modifier, (match) => judgeModifier(match, disclosure));
   return stretches.map((stretch) => (stretch.isOpen ? redactChunks(stretch.text, disclosure) : stretch.text)).join('');
 }
 
@@ -105,6 +115,22 @@ function judgeQuoted(region: string, disclosure: Disclosure): readonly Stretch[]
   return [final(quote + redactedMark + region.charAt(region.length - 1))];
 }
 
+/** Line numbers here are harmless; the words around them are judged as all words. */
+function judgePlace(shown: string, disclosure: Disclosure): readonly Stretch[] {
+  const [, before = '', line = '', after = ''] = /^([\s\S]*? line )(\d+)( at )?$/.exec(shown) ?? [];
+  return line === '' ? [open(shown)] : [final(redactChunks(before, disclosure)), final(line), final(after)];
+}
+
+/** The modifier of a column of the catalog is shown, as is one that the client wrote; any other may be computed of a value. */
+function judgeModifier(
+  [shown, type, sizes, precision, digits, scale]: RegExpExecArray,
+  disclosure: Disclosure,
+): readonly Stretch[] {
+  const name = precision === undefined ? `${type}(${sizes})` : `numeric(${digits},${scale})`;
+  if (disclosure.isName(name) || disclosure.isClients(name)) return [final(shown)];
+  return [final(shown.replaceAll(/\d+/g, redactedMark))];
+}
+
 /** Judges the words outside quotes, blank by blank; a word with any unknown part goes as a whole. */
 function redactChunks(text: string, disclosure: Disclosure): string {
   let previous = '';
@@ -113,7 +139,7 @@ function redactChunks(text: string, disclosure: Disclosure): string {
     const before = previous;
     previous = bare.toLowerCase();
     if (bare === '' || /^[-+*/<>~!@#%^&|`?.]+$/.test(bare)) return piece;
-    if (countingWords.has(before) && /^\d{1,10}$/.test(bare)) return piece;
+    if (countingWords.has(before) && (disclosure.areCountsHarmless ? /^\d{1,10}$/ : /^1$/).test(bare)) return piece;
     if (/^\$\d{1,5}$/.test(bare) || bare.split(/[-./_]/).every(isServerWord)) return piece;
     if (disclosure.isName(bare) || disclosure.isClients(bare)) return piece;
     return redactedMark + piece.slice(bare.length);

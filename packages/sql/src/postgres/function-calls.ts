@@ -1,9 +1,9 @@
-import { constantValue, type FuncCall, type Node, qualifiedName } from './ast.ts';
+import { type Constant, constantValue, type FuncCall, type Node, qualifiedName } from './ast.ts';
 import type { Context } from './context.ts';
 import { expressionValue, listValue, noteInfluence } from './expressions.ts';
 import { clearValue, mixed, opaqueValue, type Provenance } from './provenance.ts';
 import type { Scope } from './scope.ts';
-import { deliveringFunctions, meaningfulSettings, opaqueFunction, plainExtensions } from './system-knowledge.ts';
+import { deliversElsewhere, meaningfulSettings, opaqueFunction, plainExtensions } from './system-knowledge.ts';
 
 /** What a call means: the server's own function, one through which values flow the same way, or code of a user. */
 export interface ResolvedCall {
@@ -79,14 +79,17 @@ function recordOf(context: Context, name: string, value: Provenance): Provenance
 
 function noteDelivery(context: Context, name: string, args: readonly Node[], values: readonly Provenance[]): void {
   if (name === 'set_config') noteSetConfig(context, args, values);
-  if (!deliveringFunctions.has(name)) return;
+  if (!deliversElsewhere(name)) return;
   const value = mixed(values);
   context.findings.addCopies(value, null);
 }
 
-/** Names of settings may come from pg_settings (pg_dump asks so whether one exists). */
-function fromSettings(value: Provenance | undefined): boolean {
-  if (value === undefined || value.opaque) return false;
+/** What pg_dump sets through pg_settings to find out whether the setting exists. */
+const restrictedKinds = 'view, foreign-table';
+
+/** Names of settings may come from pg_settings for that one value; any other could reach a setting that is guarded. */
+function fromSettings(value: Provenance | undefined, setting: Constant | null): boolean {
+  if (value === undefined || value.opaque || setting?.text !== restrictedKinds) return false;
   return [...value.origins].every(({ schema, table }) => schema === 'pg_catalog' && table === 'pg_settings');
 }
 
@@ -94,7 +97,7 @@ function noteSetConfig(context: Context, args: readonly Node[], values: readonly
   const name = constantValue(args[0]);
   const value = constantValue(args[1]);
   const parameter = 'ParamRef' in (args[1] ?? {});
-  if ((name === null && !fromSettings(values[0])) || (value === null && !parameter)) {
+  if ((name === null && !fromSettings(values[0], value)) || (value === null && !parameter)) {
     context.findings.opaque.add('set_config() with computed arguments stores a value that a later statement can read');
   }
   const setting = name === null ? '*' : name.text.toLowerCase();

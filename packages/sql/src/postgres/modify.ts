@@ -56,7 +56,7 @@ function openTarget(context: Context, name: RangeVar | undefined, effect: TableE
   const relation = resolveRelation(context, target);
   if (relation === null) return { name: target, relation, source: unknownSource(target) };
   if (effect !== null) noteEffect(context, relation, effect, target.inh !== true);
-  if (relation.rules === true && relation.kind !== 'v') {
+  if (relation.rules === true) {
     context.findings.opaque.add(`rules of ${relation.schema}.${relation.name} rewrite what is written to it`);
   }
   return { name: target, relation, source: relationSource(context, target, relation) };

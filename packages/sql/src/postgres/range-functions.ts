@@ -22,9 +22,10 @@ export function addRangeFunction(context: Context, scope: Scope, body: Record<st
   const only = parts.length === 1 ? parts[0] : undefined;
   let columns = parts.flatMap((part) => part.columns);
   if (only?.scalar === true && alias !== undefined) columns = columns.map(({ value }) => ({ name: alias, value }));
-  if (item.ordinality === true) columns.push({ name: 'ordinality', value: clearValue });
   const counted = parts.every((part) => part.counted);
   const taint = parts.map((part) => part.taint);
+  // The last number of generate_series(1, salary) is the salary.
+  if (item.ordinality === true) columns.push({ name: 'ordinality', value: mixed(taint) });
   return createSource({
     name: alias ?? parts[0]?.columns[0]?.name ?? '',
     columns: renameColumns(columns, stringList(item.alias?.colnames)),

@@ -90,8 +90,28 @@ export function opaqueFunction(name: string): string | null {
   return null;
 }
 
-/** Functions that hand a value to another place than the answer; their arguments must be constants. */
-export const deliveringFunctions: ReadonlySet<string> = new Set(['pg_notify', 'pg_logical_emit_message']);
+const deliveringFunctions: ReadonlySet<string> = new Set([
+  'pg_notify',
+  'pg_logical_emit_message',
+  // A sequence's position and the generator's seed can be read back.
+  'setval',
+  'setseed',
+  // How long it took tells the value.
+  'pg_sleep',
+  'pg_sleep_for',
+  'pg_sleep_until',
+  'pg_terminate_backend',
+  'pg_cancel_backend',
+  'pg_log_backend_memory_contexts',
+  'pg_create_restore_point',
+]);
+/** Keys of advisory locks stand in pg_locks, names of replication origins in their catalog. */
+const deliveringPrefixes = ['pg_advisory_', 'pg_try_advisory_', 'pg_replication_origin_'];
+
+/** Functions that hand a value to another place than the answer; no protected value may be in their arguments. */
+export function deliversElsewhere(name: string): boolean {
+  return deliveringFunctions.has(name) || deliveringPrefixes.some((prefix) => name.startsWith(prefix));
+}
 
 /** Extensions whose functions and operators work on their arguments alone: values flow through them as through the server's own. */
 export const plainExtensions: readonly string[] = [
