@@ -1,8 +1,10 @@
 import { createDetectMask, createPostgresCellMask, redactErrorFields } from '@weir/masking';
 import type { StatementFinished } from '@weir/recording';
+import type { Denial } from './denial.ts';
 import type { GateContext } from './gate.ts';
 import { maskResult, type ResultField, strictestOf } from './result-masks.ts';
 import { addSampleRow, createResultSample } from './result-sample.ts';
+import { rowLimitDenial } from './row-limit.ts';
 import { encodeFinished } from './statement-record.ts';
 import type { Ticket } from './ticket.ts';
 
@@ -29,6 +31,8 @@ export interface GateAnswers {
     format: 0 | 1,
   ): { readonly masks: AnswerMasks | null } | 'refuse';
   sample(ticket: Ticket, index: number, cells: readonly (Buffer | null)[], formats: readonly number[]): void;
+  /** A result of this statement goes beyond its row limit. @returns what the client gets in place of the rest; it is noted in the record. */
+  exceeded(ticket: Ticket): Denial;
   finished(ticket: Ticket, outcome: GateOutcome): void;
   redact(
     ticket: Ticket | null,
@@ -76,6 +80,11 @@ export function createAnswers(context: GateContext): GateAnswers {
     },
     sample(ticket, index, cells, formats) {
       addSampleRow(sampleOf(ticket, index), cells, formats, identity.sampleLimits);
+    },
+    exceeded(ticket) {
+      const denial = rowLimitDenial(ticket.rowLimit ?? { maxRows: 0, rule: null }, identity.sessionId);
+      context.note('row-limit', denial.message, ticket.number);
+      return denial;
     },
     finished(ticket, outcome) {
       if (ticket.number > 0) context.objects.settle(ticket, outcome.index, outcome.tag !== null);

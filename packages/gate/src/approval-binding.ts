@@ -11,6 +11,8 @@ export interface BindingInput {
   readonly statements: readonly AnalysedStatement[];
   readonly connection: string;
   readonly principal: string;
+  /** Texts of the prepared statements and cursors that the statements may use. */
+  readonly definitions: readonly (readonly [name: string, text: string])[];
 }
 
 /** Names of all relations that the statements touch, sorted. */
@@ -38,6 +40,7 @@ export function bindApproval(input: BindingInput): string {
     oids,
     input.connection,
     input.principal,
+    input.definitions,
   ];
   return createHash('sha256').update(JSON.stringify(canonical)).digest('hex');
 }

@@ -24,7 +24,7 @@ export interface GateRequest {
 
 /** Release, or refuse in words. `describe`: masks need the server's description of this result. */
 export type GateDecision =
-  | { readonly action: 'forward'; readonly ticket: Ticket; readonly describe: boolean }
+  | { readonly action: 'forward'; readonly ticket: Ticket; readonly describe: boolean; readonly maxRows: number | null }
   | { readonly action: 'deny'; readonly denial: Denial };
 
 /** Creates the judging half: inspect, decide, (approve), record, release. */
@@ -72,20 +72,20 @@ export function createJudgement(context: GateContext): {
     ruling: Ruling,
     approval: ApprovalAnswer | null,
   ): GateDecision => {
-    const { evaluator } = ruling;
+    const { evaluator, rowLimit } = ruling;
     const startedAtMs = context.now();
     const ticketOf = (number: number): Ticket => ({
-      ...{ number, understood, evaluator, startedAtMs, samples: [], unsettled: new Set() },
+      ...{ number, understood, evaluator, rowLimit, startedAtMs, samples: [], unsettled: new Set() },
     });
     if (request.phase === 'parse') {
       const describe = evaluator.hasMasks && understood.statements.some(({ facts }) => facts.outputs !== null);
-      return { action: 'forward', ticket: ticketOf(0), describe };
+      return { action: 'forward', ticket: ticketOf(0), describe, maxRows: null };
     }
     count += 1;
     record(request, count, ruling, approval);
     const ticket = ticketOf(count);
     context.forwarded(ticket, !request.insideTransaction);
-    return { action: 'forward', ticket, describe: false };
+    return { action: 'forward', ticket, describe: false, maxRows: rowLimit?.maxRows ?? null };
   };
 
   const park = async (
@@ -94,9 +94,12 @@ export function createJudgement(context: GateContext): {
     ruling: Ruling,
     verdict: Verdict & { action: 'require-approval' },
   ) => {
+    const definitionsOf = ({ statements }: UnderstoodText) =>
+      context.objects.definitions(statements.some(({ facts }) => facts.kinds.includes('execute')));
     const bind = (known: UnderstoodText) =>
       bindApproval({
         ...known,
+        definitions: definitionsOf(known),
         parameters: request.parameters,
         database: identity.database,
         connection: identity.connection,
@@ -111,7 +114,7 @@ export function createJudgement(context: GateContext): {
       {
         binding,
         mode,
-        statement: request.text,
+        statement: withDefinitions(request.text, definitionsOf(understood)),
         parameters: request.parameters,
         role: understood.view.role,
         searchPath: understood.view.searchPath,
@@ -180,6 +183,11 @@ function denialOf(verdict: Verdict & { action: 'deny' }, sessionId: string): Den
     detail: `Denied by rule "${verdict.rule}" of the access policy, session ${sessionId}.`,
     hint: verdict.hint,
   });
+}
+
+/** What the approver sees: with the statements and cursors that the text may use, because EXECUTE alone says nothing. */
+function withDefinitions(text: string, definitions: readonly (readonly [name: string, text: string])[]): string {
+  return [text, ...definitions.map(([name, made]) => `-- ${name} was made by: ${made}`)].join('\n');
 }
 
 /** What is denied because a name is unknown fails as the server would fail it: the usual cause is a slip of the pen. */

@@ -1,9 +1,13 @@
 import type { AnalysedStatement, SessionChange, SessionObjects } from '@weir/sql';
+import type { TargetView } from './target-view.ts';
 import type { Ticket } from './ticket.ts';
 
 /** Prepared statements and cursors that SQL of this channel made. Changes count only after the server confirmed them. */
 export interface ObjectTracker {
-  readonly objects: SessionObjects;
+  /** What is known in this view: the server plans a prepared statement anew, so what was prepared in another view may mean something else now. */
+  knownIn(view: TargetView): SessionObjects;
+  /** The texts that made the prepared statements (when `prepared`) and the cursors that there are, by name. */
+  definitions(prepared: boolean): readonly (readonly [name: string, text: string])[];
   /** A forwarded text will make the changes of its statements if they succeed. */
   expect(ticket: Ticket): void;
   /** A statement of the text ended; a failure ends the whole text. */
@@ -22,6 +26,8 @@ const endsTransaction = ({ facts }: AnalysedStatement) => /^(COMMIT|ROLLBACK|PRE
 export function createObjectTracker(): ObjectTracker {
   let objects: SessionObjects = { prepared: {}, cursors: {} };
   let held = new Set<string>();
+  /** What made the statements and cursors of `objects`; entries of forgotten names do no harm. */
+  const sources = { prepared: new Map<string, Ticket>(), cursors: new Map<string, Ticket>() };
   let unsettled = 0;
   /** Names that protocol messages took while changes were unsettled: which came first is not known, so they mean nothing. */
   const contested = new Set<string>();
@@ -29,8 +35,10 @@ export function createObjectTracker(): ObjectTracker {
   const settled = (ticket: Ticket, index: number) => {
     if (ticket.unsettled.delete(index)) unsettled -= 1;
   };
-  const succeed = (statement: AnalysedStatement) => {
+  const succeed = (ticket: Ticket, statement: AnalysedStatement) => {
     for (const change of statement.changes) {
+      if (change.change === 'prepare') sources.prepared.set(change.name, ticket);
+      if (change.change === 'declare') sources.cursors.set(change.name, ticket);
       objects = isContested(change, contested) ? forget(objects, change) : apply(objects, change);
       if (change.change === 'declare' && change.hold) held.add(change.name);
     }
@@ -41,8 +49,19 @@ export function createObjectTracker(): ObjectTracker {
   };
 
   return {
-    get objects() {
-      return objects;
+    knownIn(view) {
+      const isStale = (name: string) => sources.prepared.get(name)?.understood.view !== view;
+      if (!Object.keys(objects.prepared).some(isStale)) return objects;
+      return {
+        ...objects,
+        prepared: Object.fromEntries(Object.entries(objects.prepared).filter(([name]) => !isStale(name))),
+      };
+    },
+    definitions(prepared) {
+      const textsOf = (made: ReadonlyMap<string, Ticket>, names: readonly string[]) =>
+        names.map((name) => [name, made.get(name)?.understood.text ?? ''] as const);
+      const statements = prepared ? textsOf(sources.prepared, Object.keys(objects.prepared)) : [];
+      return [...statements, ...textsOf(sources.cursors, Object.keys(objects.cursors))];
     },
     get unsettled() {
       return unsettled;
@@ -58,7 +77,7 @@ export function createObjectTracker(): ObjectTracker {
       const { statements } = ticket.understood;
       settled(ticket, index);
       const statement = statements[index];
-      if (succeeded && statement) succeed(statement);
+      if (succeeded && statement) succeed(ticket, statement);
       // The rest of the text is skipped, mostly unseen by us; where it did run (the refusal was ours) its outcome still comes.
       if (!succeeded) {
         for (const later of [...ticket.unsettled]) {

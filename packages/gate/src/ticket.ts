@@ -1,6 +1,7 @@
 import type { PlanEvaluator } from '@weir/policy';
 import type { AnalysedStatement } from '@weir/sql';
 import type { ResultSample } from './result-sample.ts';
+import type { RowLimit } from './row-limit.ts';
 import type { TargetView } from './target-view.ts';
 
 /** A statement text whose meaning is known in one view of the target. Parse keeps it; Execute uses it again while the view is the same. */
@@ -18,6 +19,8 @@ export interface Ticket {
   readonly number: number;
   readonly understood: UnderstoodText;
   readonly evaluator: PlanEvaluator;
+  /** Most rows that each of its results may deliver, and the rule that says so; null = no bound. */
+  readonly rowLimit: RowLimit | null;
   readonly startedAtMs: number;
   /** Samples by statement index. */
   readonly samples: (ResultSample | undefined)[];

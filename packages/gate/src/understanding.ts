@@ -21,7 +21,7 @@ export function createUnderstanding(context: GateContext): Understanding {
       text,
       searchPath: view.searchPath,
       role: view.role,
-      objects: context.objects.objects,
+      objects: context.objects.knownIn(view),
       catalogVersion: view.index.catalog.version,
     };
     const result = context.analyse(request, context.identity.database, view.index.catalog);
@@ -50,7 +50,7 @@ export function createUnderstanding(context: GateContext): Understanding {
       text,
       searchPath: view.searchPath,
       role: view.role,
-      objects: context.objects.objects,
+      objects: context.objects.knownIn(view),
       catalogVersion: view.index.catalog.version,
     };
     const first = await context.analyse(request, context.identity.database, view.index.catalog);
@@ -65,7 +65,7 @@ export function createUnderstanding(context: GateContext): Understanding {
       text,
       searchPath: view.searchPath,
       role: view.role,
-      objects: context.objects.objects,
+      objects: context.objects.knownIn(view),
       catalogVersion: view.index.catalog.version,
     };
     const result = context.analyse(request, context.identity.database, view.index.catalog);

@@ -2,6 +2,7 @@ import type { ColumnRef, PlanEvaluator, Statement, Verdict } from '@weir/policy'
 import type { AnalysedStatement } from '@weir/sql';
 import { leadingKind } from './approval.ts';
 import type { GateContext } from './gate.ts';
+import { type RowLimit, rowLimitOf } from './row-limit.ts';
 import { createRecordTail, type RecordTail } from './statement-record.ts';
 import type { UnderstoodText } from './ticket.ts';
 
@@ -11,6 +12,7 @@ export interface Ruling {
   readonly verdict: Verdict;
   readonly action: Verdict['action'];
   readonly rule: string;
+  readonly rowLimit: RowLimit | null;
   /** Constant part of the record, serialised once per action. */
   tail(action: Verdict['action']): RecordTail;
 }
@@ -64,12 +66,14 @@ function createRuling(
     });
   });
   const verdict = strictestVerdict(judged);
-  return rulingOf(evaluator, verdict, understood.statements, maskedColumns(understood.statements, evaluator));
+  const { statements } = understood;
+  const limit = rowLimitOf(statements, judged);
+  return rulingOf(evaluator, verdict, statements, maskedColumns(statements, evaluator), limit);
 }
 
 /** The ruling on a text that could not be understood. */
 export function unreadableRuling(evaluator: PlanEvaluator, reason: string): Ruling {
-  return rulingOf(evaluator, { action: 'deny', rule: 'not-understood', reason, hint: '', trace: [] }, [], []);
+  return rulingOf(evaluator, { action: 'deny', rule: 'not-understood', reason, hint: '', trace: [] }, [], [], null);
 }
 
 function rulingOf(
@@ -77,6 +81,7 @@ function rulingOf(
   verdict: Verdict,
   statements: readonly AnalysedStatement[],
   masked: readonly ColumnRef[],
+  rowLimit: RowLimit | null,
 ): Ruling {
   const tails = new Map<Verdict['action'], RecordTail>();
   const { action, rule, reason, trace } = verdict;
@@ -86,6 +91,7 @@ function rulingOf(
     verdict,
     action,
     rule,
+    rowLimit,
     tail(final) {
       let tail = tails.get(final);
       if (tail === undefined) {

@@ -23,7 +23,7 @@ async function run(world: TestGate, text: string, tag: string | null = 'OK') {
 async function isMasked(world: TestGate, text: string, field = fieldOf('upper')): Promise<boolean> {
   const ticket = ticketOf(await world.query(text));
   const masks = world.gate.describe(ticket, 0, [field]);
-  finish(world, { action: 'forward', ticket, describe: false });
+  finish(world, { action: 'forward', ticket, describe: false, maxRows: null });
   return masked(masks?.[0] ?? null, 'EVE@EXAMPLE.COM') !== 'EVE@EXAMPLE.COM';
 }
 
@@ -42,6 +42,17 @@ describe('PREPARE and EXECUTE', () => {
     expect(denialOf(await world.query('EXECUTE p')).message).toContain('still being made');
     finish(world, made, 'PREPARE');
     expect((await world.query('EXECUTE p')).action).toBe('forward');
+  });
+
+  test('what was prepared under another search_path or catalog is not known: the server plans it anew', async () => {
+    const world = createTestGate({ policy });
+    await run(world, 'PREPARE p AS SELECT upper(name) FROM users', 'PREPARE');
+    world.target.searchPath = ['pg_catalog', 'other'];
+    world.target.forget();
+    expect(denialOf(await world.query('EXECUTE p')).message).toContain('not known');
+    await run(world, 'DEALLOCATE p', 'DEALLOCATE');
+    await run(world, 'PREPARE p AS SELECT upper(name) FROM public.users', 'PREPARE');
+    expect(await isMasked(world, 'EXECUTE p')).toBe(false);
   });
 
   test('a PREPARE that failed made nothing', async () => {

@@ -82,10 +82,16 @@ export function createChannel(parts: ChannelParts): Channel {
     lane.halfClose();
   };
 
+  /** What runs at the server must not outlive its client and its session; a client that said Terminate has ended the channel already. */
+  const stopServer = () => {
+    if (!state.isOver) cancelServer(parts);
+  };
+
   const engine = createPostgresEngine(
     createEngineHost(gate, {
       ...outflow,
       end,
+      cancel: () => cancelServer(parts),
       sampleRows: open.recording.maxRows,
       status: () => state.engine?.status ?? 'I',
     }),
@@ -106,8 +112,12 @@ export function createChannel(parts: ChannelParts): Channel {
         else if (kind === frameKind.cancel) cancel(parts, gate);
       },
       onWritable: () => outflow.laneWritable(),
-      onHalfClose: () => end(null),
+      onHalfClose() {
+        stopServer();
+        end(null);
+      },
       onReset(fault) {
+        stopServer();
         finish(fault?.message ?? 'the client is gone', false);
       },
     },
@@ -116,7 +126,7 @@ export function createChannel(parts: ChannelParts): Channel {
     },
     kill(reason) {
       // What runs at the server must not outlive its session.
-      if (!state.isOver) cancelServer(parts);
+      if (!state.isOver) tryCancelServer(parts);
       engine.fail({ S: 'FATAL', V: 'FATAL', C: '57P01', M: reason, H: 'Open a new session: weir connect NAME' });
     },
   };
@@ -213,17 +223,19 @@ function cancel(parts: ChannelParts, gate: Gate): void {
     return;
   }
   gate.note('cancelled', 'the client cancelled the running statement', null);
-  cancelServer(parts);
+  tryCancelServer(parts);
 }
 
-function cancelServer({ open, dialled, services }: ChannelParts): void {
+/** Cancels what runs upstream with the server's own key. @throws when the request may or may not have arrived */
+async function cancelServer({ open, dialled, services }: ChannelParts): Promise<void> {
   const { processId, secretKey } = dialled.ready;
-  if (secretKey === null) {
-    services.log('warn', 'the target gave no cancel key: the statement goes on');
-    return;
-  }
-  sendCancel(open.target, encodeCancelRequest(processId, secretKey)).catch((error: Error) =>
-    services.log('warn', `cancel did not reach the target: ${error.message}`),
+  if (secretKey === null) services.log('warn', 'the target gave no cancel key: the statement goes on');
+  else await sendCancel(open.target, encodeCancelRequest(processId, secretKey));
+}
+
+function tryCancelServer(parts: ChannelParts): void {
+  cancelServer(parts).catch((error: Error) =>
+    parts.services.log('warn', `cancel did not reach the target: ${error.message}`),
   );
 }
 

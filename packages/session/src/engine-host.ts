@@ -7,6 +7,8 @@ export interface ChannelPorts {
   toServer(bytes: Buffer): void;
   toClient(bytes: Buffer): void;
   end(error: ErrorFields | null): void;
+  /** Cancels the statement that runs upstream. @returns when that cancel can arrive no more. @throws when nobody knows */
+  cancel(): Promise<void>;
   /** Rows of each result that the record may hold. */
   readonly sampleRows: number;
   status(): TransactionStatus;
@@ -45,10 +47,14 @@ export function createEngineHost(gate: Gate, ports: ChannelPorts): EngineHost {
       if (answer === 'refuse') return answer;
       const copy = copyOf(ticket as Ticket, index);
       if (answer.masks !== null && copy === null) return 'refuse';
-      return { masks: answer.masks, csv: copy?.format === 'csv' ? copy : null };
+      return { masks: answer.masks, csv: copy?.format === 'csv' ? copy : null, header: copy?.header ?? false };
     },
     sampleRows: () => ports.sampleRows,
     sample: (ticket, index, cells, formats) => gate.sample(ticket as Ticket, index, cells, formats),
+    exceeded(ticket) {
+      const error = fieldsOfDenial(gate.exceeded(ticket as Ticket));
+      return { error, settled: ports.cancel() };
+    },
     finished(ticket, { index, tag, rows, bytes, error }) {
       const shown = error === null ? null : { sqlstate: error['C'] ?? '', message: error['M'] ?? '' };
       gate.finished(ticket as Ticket, { index, tag, rows, bytes, error: shown });

@@ -8,6 +8,7 @@ import type { EngineState } from './engine-state.ts';
 import { errorFields, fieldsOfWeirError } from './error-fields.ts';
 import { isPipelined, judge, type Resume } from './judgement.ts';
 import { push, relay } from './requests.ts';
+import { limitRows } from './row-limit.ts';
 
 const noNumbers: readonly number[] = [];
 const noParameters: readonly (Buffer | null)[] = [];
@@ -85,7 +86,9 @@ function query(state: EngineState, framer: ClientFramer, resume: Resume): void {
     prepared.deletePortal('');
     if (decision.action === 'deny') return denyQuery(state, decision.error);
     relay(state, framer);
-    push(state, 'query').ticket = decision.ticket;
+    const entry = push(state, 'query');
+    entry.ticket = decision.ticket;
+    limitRows(state, entry, decision.maxRows);
     endSegment(state);
   });
 }

@@ -9,6 +9,7 @@ import { isPipelined, judge, type Resume } from './judgement.ts';
 import { reservedPrefix } from './own-query.ts';
 import { hasStableRowType, type Portal, type PreparedStatement } from './prepared.ts';
 import { push, relay } from './requests.ts';
+import { limitRows } from './row-limit.ts';
 
 const noNumbers: readonly number[] = [];
 const noParameters: readonly (Buffer | null)[] = [];
@@ -124,7 +125,7 @@ export function bind(state: EngineState, framer: ClientFramer): void {
   const portal: Portal = {
     ...{ name: message.portal, statement, segment: state.segment, parameters, resultFormats },
     parameterFormats: parameters.map((_, i) => parameterFormats[parameterFormats.length === 1 ? 0 : i] ?? 0),
-    ...{ fields: undefined, described: false, bytes, epoch: Number.POSITIVE_INFINITY },
+    ...{ fields: undefined, described: false, rows: 0, bytes, epoch: Number.POSITIVE_INFINITY },
   };
   state.prepared.setPortal(portal);
   if (portal.name !== '') state.host.named('portal', asText(portal.name));
@@ -157,6 +158,7 @@ export function execute(state: EngineState, framer: ClientFramer, resume: Resume
     entry.portal = portal;
     entry.statement = statement;
     entry.ticket = decision.ticket;
+    limitRows(state, entry, decision.maxRows);
     state.executesInSegment++;
   });
 }

@@ -4,6 +4,7 @@ import { ClientFramer, type FrameLimits } from './client-framer.ts';
 import { denyExtended, denyQuery } from './denial.ts';
 import type { EngineState } from './engine-state.ts';
 import { fieldsOfThrown, fieldsOfWeirError } from './error-fields.ts';
+import { askForAnswers, isHeld } from './row-limit.ts';
 
 /** Requests that may be unanswered before the client has to wait. */
 const maxOutstanding = 40_000;
@@ -94,7 +95,11 @@ export class ClientSide {
   #message(): void {
     const state = this.#state;
     this.#hasMessage = false;
-    if (state.queue.length >= maxOutstanding) {
+    const { type } = this.#framer;
+    if (isHeld(state, type)) {
+      askForAnswers(state);
+      state.blockedUntil = () => !isHeld(state, type);
+    } else if (state.queue.length >= maxOutstanding) {
       state.blockedUntil = () => state.queue.length < maxOutstanding / 2;
     } else {
       try {

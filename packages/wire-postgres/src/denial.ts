@@ -6,8 +6,9 @@ import { reservedPrefix } from './own-query.ts';
 import { Entry } from './response-queue.ts';
 
 const invalidText = 'weir_denied';
-const invalidQuery = encodeQuery(invalidText);
-const invalidParse = encodeParse(`${reservedPrefix}denied`, invalidText);
+/** Statements that every server refuses: they make a transaction fail. */
+export const invalidQuery = encodeQuery(invalidText);
+export const invalidParse = encodeParse(`${reservedPrefix}denied`, invalidText);
 
 /**
  * Refuses a simple Query. Idle with nothing outstanding it is answered here; otherwise the server is made to fail in its place, so that a

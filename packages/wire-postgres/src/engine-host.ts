@@ -47,6 +47,11 @@ export type Decision =
       readonly ticket: unknown;
       /** parse: ask the server for the statement's RowDescription even if the client does not (the answer is swallowed). */
       readonly describe: boolean;
+      /**
+       * Most rows that each result of the statement may deliver, COPY TO STDOUT included; a portal's count goes on over all its Executes. Absent or
+       * null = no bound.
+       */
+      readonly maxRows?: number | null;
     }
   | {
       readonly action: 'deny';
@@ -54,10 +59,19 @@ export type Decision =
       readonly fatal?: boolean;
     };
 
+/** What the host does about a result that went beyond its row limit. */
+export interface Exceeded {
+  /** The client gets this in place of the statement's end. */
+  readonly error: ErrorFields;
+  /** The statement is being cancelled on the server; fulfilled when nothing can be cancelled by that any more. Rejected = not known, which ends the connection. */
+  readonly settled: Promise<void>;
+}
+
 /** What happened to a forwarded statement. For a simple Query it is called once per statement inside (`index`), in order. */
 export interface Outcome {
   readonly index: number;
-  /** CommandComplete's tag (`SELECT 3`), `PortalSuspended`, `EmptyQueryResponse`, or null after an error. */
+  /** CommandComplete's tag (`SELECT 3`), `PortalSuspended`, `EmptyQueryResponse`, or null after an error. With an error of our own (rows withheld) the tag is
+   * that of the server, when the statement had ended well there. */
   readonly tag: string | null;
   readonly rows: number;
   /** Bytes of DataRow / CopyData delivered. */
@@ -87,11 +101,19 @@ export interface EngineHost {
     index: number,
     columns: number,
     format: number,
-  ): { readonly masks: RowMasks | null; readonly csv: CsvOptions | null } | 'refuse';
+  ):
+    | {
+        readonly masks: RowMasks | null;
+        readonly csv: CsvOptions | null /** The first line names the columns. */;
+        readonly header?: boolean;
+      }
+    | 'refuse';
   /** Number of masked rows of the current result that the host wants to see for the record; 0 = none. Asked when a result set begins. */
   sampleRows(ticket: unknown, index: number): number;
   /** One masked DataRow (cells as delivered; slices, copy to keep) while fewer than sampleRows have been given. */
   sample(ticket: unknown, index: number, cells: readonly (Buffer | null)[], formats: readonly number[]): void;
+  /** The first row beyond `maxRows` came: it and the rest of this result are withheld. Called once per result at most, before its `finished`. */
+  exceeded(ticket: unknown, index: number): Exceeded;
   finished(ticket: unknown, outcome: Outcome): void;
   /** Rewrites an ErrorResponse or NoticeResponse of the server before it is delivered; `ticket` of the running statement or null. */
   redact(ticket: unknown, kind: 'error' | 'notice', fields: ErrorFields): ErrorFields;

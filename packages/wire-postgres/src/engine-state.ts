@@ -30,6 +30,12 @@ export class EngineState {
   /** Syncs that the server may or may not have taken for COPY data. */
   doubtfulSyncs = 0;
   isJudging = false;
+  /** The statement with a row limit that is outstanding: other statements wait behind it (see row-limit.ts). */
+  limited: Entry | null = null;
+  /** A cancel that the host sent may still arrive. */
+  isCancelling = false;
+  /** Looks again at what waits, when something else than bytes of the server ended the wait. */
+  wake: () => void = () => undefined;
   /** The client's next message waits until this is true. */
   blockedUntil: (() => boolean) | null = null;
   hasEnded = false;
@@ -78,6 +84,7 @@ export class EngineState {
   /** Tells the host how a statement ended and gets the entry ready for the next one of the same Query. */
   finish(entry: Entry, tag: string | null, error: ErrorFields | null): void {
     const { ticket, index, rows, bytes } = entry;
+    if (entry.portal !== undefined) entry.portal.rows += rows;
     entry.index++;
     entry.rows = 0;
     entry.bytes = 0;

@@ -43,6 +43,7 @@ export function createPostgresEngine(host: EngineHost, options: EngineOptions = 
   };
   const client = new ClientSide(state, limits, options.maxBufferedBytes ?? 16 * mebibyte);
   const server = new ServerSide(state, options.maxRowBytes ?? 64 * mebibyte);
+  state.wake = () => state.step(() => client.pump());
   return {
     fromClient(chunk) {
       state.step(() => client.feed(chunk));

@@ -33,6 +33,8 @@ export interface Portal {
   /** From a Describe of the portal (real formats), undefined = none answered. */
   fields: readonly FieldDescription[] | null | undefined;
   described: boolean;
+  /** Rows delivered by the Executes so far. */
+  rows: number;
   readonly bytes: number;
   /** Infinite until BindComplete: until then nothing can have replaced it. */
   epoch: number;

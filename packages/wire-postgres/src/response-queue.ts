@@ -36,9 +36,15 @@ export class Entry {
   rows = 0;
   bytes = 0;
   hasError = false;
+  /** Most rows of each of its results; null = no bound. */
+  maxRows: number | null = null;
+  /** query, sync: rows were withheld from a statement that had ended well on the server, so a transaction block must not go on. */
+  mustFail = false;
+  /** The server's answer is complete (or will not come). */
+  isAnswered = false;
   /** COPY FROM STDIN: the server reads data now; `open` until the client said CopyDone or CopyFail. */
   copyIn: 'none' | 'open' | 'closed' = 'none';
-  /** The host refused a COPY TO STDOUT: what follows is swallowed. */
+  /** The host refused a COPY TO STDOUT, or the row limit was passed: what follows is swallowed. */
   refused: ErrorFields | null = null;
 
   constructor(kind: EntryKind, segment: number) {
@@ -76,6 +82,7 @@ export class ResponseQueue {
   shift(): Entry | undefined {
     const entry = this.#entries[this.#head];
     if (entry === undefined) return undefined;
+    entry.isAnswered = true;
     if (entry.kind === 'query' || entry.kind === 'execute') this.statements--;
     this.#entries[this.#head++] = undefined;
     if (this.#head === this.#entries.length) {

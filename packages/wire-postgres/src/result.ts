@@ -15,6 +15,8 @@ export type RowMode = 'closed' | 'relay' | 'swallow' | 'mask' | 'sample' | 'own'
 export class Result {
   mode: RowMode = 'closed';
   codec: CopyCodec | null = null;
+  /** Rows that may still be delivered; infinite without a limit. */
+  rowsLeft = Number.POSITIVE_INFINITY;
   readonly #state: EngineState;
   #masks: RowMasks = [];
   #prefix = 0;
@@ -35,6 +37,7 @@ export class Result {
     const masks = host.describe(entry.ticket, entry.index, fields);
     if (masks !== null && masks.length !== fields.length)
       throw new WeirError('internal', 'the masks do not fit the columns of the result');
+    if (entry.maxRows !== null) this.rowsLeft = Math.max(0, entry.maxRows - (entry.portal?.rows ?? 0));
     this.#samplesLeft = host.sampleRows(entry.ticket, entry.index);
     this.#prefix = masks === null ? 0 : maskedPrefix(masks);
     this.#masks = masks ?? [];
@@ -45,6 +48,13 @@ export class Result {
   close(): void {
     this.mode = 'closed';
     this.codec = null;
+    this.rowsLeft = Number.POSITIVE_INFINITY;
+  }
+
+  /** The rest of this result goes nowhere. */
+  withhold(): void {
+    this.close();
+    this.mode = 'swallow';
   }
 
   /** One whole DataRow: the message is `buffer[frameStart, end)`. @throws WeirError when it does not fit its description */

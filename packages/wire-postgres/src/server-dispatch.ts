@@ -1,8 +1,10 @@
 import { WeirError } from '@weir/errors';
 import { CopyBinaryCodec } from './copy-binary.ts';
 import { CopyCsvCodec } from './copy-csv.ts';
+import { type CopyFrames, createCopyFrames } from './copy-frames.ts';
 import { CopyTextCodec } from './copy-text.ts';
 import { encodeErrorResponse } from './encode-backend.ts';
+import { encodeCopyFail } from './encode-frontend.ts';
 import type { ErrorFields, TransactionStatus } from './engine-host.ts';
 import type { EngineState } from './engine-state.ts';
 import { errorFields, isFatal, tryErrorFields, unreadableError } from './error-fields.ts';
@@ -10,6 +12,7 @@ import { MessageReader } from './message-reader.ts';
 import type { Entry } from './response-queue.ts';
 import type { Result } from './result.ts';
 import { parseParameterDescription, parseRowDescription, withFormats } from './row-description.ts';
+import { failBehind, failTransaction, isHolding, withhold } from './row-limit.ts';
 import { notice, notification, parameterStatus } from './server-reports.ts';
 
 function outOfStep(what: string): WeirError {
@@ -104,17 +107,25 @@ export class ServerDispatch {
     return entry;
   }
 
-  /** A row or COPY data comes next: what happens to it is known behind this. */
-  beforeData(isRow: boolean): void {
+  /** A row or COPY data of that length comes next: what happens to it is known behind this. */
+  beforeData(isRow: boolean, length: number): void {
     const result = this.#result;
     const entry = this.#head(isRow ? 'a row' : 'COPY data');
     if (isRow && result.mode === 'closed') this.#beginExecute(entry);
     const isCopy = result.mode === 'codec' || this.#isCopying;
     if (result.mode === 'closed' || (result.mode !== 'swallow' && isCopy === isRow))
       throw outOfStep(isRow ? 'a row' : 'COPY data');
+    if (result.rowsLeft === Number.POSITIVE_INFINITY || (!isRow && this.#copyFrames?.isRow(length) === false)) return;
+    if (result.rowsLeft > 0) {
+      result.rowsLeft--;
+      return;
+    }
+    if (!isRow) entry.rows = entry.maxRows ?? 0;
+    withhold(this.#state, result, entry);
   }
 
   #isCopying = false;
+  #copyFrames: CopyFrames | null = null;
 
   /** The first answer of an Execute: its rows are as its portal or statement was described. */
   #beginExecute(entry: Entry): void {
@@ -197,7 +208,7 @@ export class ServerDispatch {
     this.#result.close();
     state.prepared.noteTag(tag);
     if (entry.refused !== null) {
-      this.#completeRefused(entry, entry.refused);
+      this.#completeRefused(entry, entry.refused, tag);
       return;
     }
     this.#relay(entry, buffer, frameStart, end);
@@ -206,24 +217,31 @@ export class ServerDispatch {
     if (entry.kind === 'execute') state.queue.shift();
   }
 
-  /** The host refused this COPY: the client gets an error here and nothing more until ReadyForQuery. */
-  #completeRefused(entry: Entry, refused: ErrorFields): void {
+  /** The host refused this COPY, or rows were withheld: the client gets an error here and nothing more until ReadyForQuery. */
+  #completeRefused(entry: Entry, refused: ErrorFields, tag: string): void {
     const { queue } = this.#state;
     if (entry.visible) this.#state.sendToClient(encodeErrorResponse(refused));
     entry.refused = null;
     entry.visible = false;
     entry.isMuted = true;
-    this.#state.finish(entry, null, refused);
-    if (entry.kind === 'query') return;
-    queue.shift();
-    let isSynced = false;
-    for (const later of queue.all()) {
-      isSynced = later.kind === 'sync';
-      if (isSynced) break;
-      later.visible = false;
-      later.isMuted = true;
+    const isLimited = entry.maxRows !== null;
+    this.#state.finish(entry, isLimited ? tag : null, refused);
+    if (entry.kind === 'query') {
+      entry.mustFail = isLimited;
+      return;
     }
-    if (!isSynced) this.#state.isSkipping = true;
+    queue.shift();
+    let sync: Entry | undefined;
+    for (const later of queue.all()) {
+      later.isMuted = true;
+      if (later.kind === 'sync') {
+        sync = later;
+        break;
+      }
+      later.visible = false;
+    }
+    if (sync === undefined) this.#state.isSkipping = true;
+    if (isLimited) failBehind(this.#state, entry, sync);
   }
 
   #ready(buffer: Buffer, frameStart: number, end: number): void {
@@ -242,6 +260,10 @@ export class ServerDispatch {
       state.isSkipping = false;
     }
     queue.shift();
+    if (entry?.mustFail && status === 'T') {
+      failTransaction(state, entry);
+      return;
+    }
     state.status = status as TransactionStatus;
     if (status === 'I') state.prepared.dropPortals(entry?.segment ?? state.segment - 1);
     if (entry?.own) {
@@ -284,6 +306,7 @@ export class ServerDispatch {
     if (entry === undefined) return this.#state.host.redact(null, 'error', raw);
     if (entry.replacement !== null) return entry.replacement;
     if (entry.own !== null) return raw;
+    if (entry.refused !== null) return entry.refused;
     const ticket = entry.kind === 'sync' ? this.#state.lastTicket : entry.ticket;
     return this.#state.host.redact(ticket, 'error', raw);
   }
@@ -292,6 +315,9 @@ export class ServerDispatch {
   #failToSync(entry: Entry, error: ErrorFields): void {
     const state = this.#state;
     const { dropped, found } = state.queue.dropToSync();
+    const sync = state.queue.head();
+    // The cancel of a statement that failed by itself may hit its Sync.
+    if (sync !== undefined && entry.refused !== null) sync.isMuted = true;
     if (entry.own !== null && !found) state.ownFailure = state.host.redact(null, 'error', error);
     for (let i = dropped.length - 1; i >= 0; i--) {
       const other = dropped[i]!;
@@ -313,8 +339,13 @@ export class ServerDispatch {
     const state = this.#state;
     const entry = this.#statementHead('CopyInResponse');
     // The message that waits would be read as COPY data: nobody would ever go on.
-    if (state.blockedUntil !== null)
+    if (state.blockedUntil !== null && !isHolding(state))
       throw new WeirError('protocol_violation', 'the client sent other messages where COPY data had to come');
+    if (!entry.visible) {
+      // The client was told that this Query failed and sends no data.
+      state.sendToServer(encodeCopyFail('rows of the same query were withheld'));
+      return;
+    }
     const { ignoredSyncs, ended } = state.queue.enterCopyIn();
     state.doubtfulSyncs += ignoredSyncs;
     entry.copyIn = ended ? 'closed' : 'open';
@@ -339,7 +370,9 @@ export class ServerDispatch {
       return;
     }
     this.#relay(entry, buffer, frameStart, end);
-    const { masks, csv } = answer;
+    const { masks, csv, header } = answer;
+    if (entry.maxRows !== null) this.#result.rowsLeft = entry.maxRows;
+    this.#copyFrames = createCopyFrames(format, header ?? csv?.header ?? false);
     if (masks === null || masks.every((mask) => mask === null)) {
       this.#result.mode = 'relay';
       return;

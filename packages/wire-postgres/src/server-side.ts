@@ -59,7 +59,8 @@ export class ServerSide {
     let at = start;
     let rows = 0;
     let bytes = 0;
-    while (at + 5 <= end && chunk[at] === dataRow) {
+    const { rowsLeft } = this.#result;
+    while (at + 5 <= end && chunk[at] === dataRow && rows < rowsLeft) {
       const length = readInt32(chunk, at + 1);
       const next = at + 1 + length;
       if (length < 4 || next > end) break;
@@ -71,6 +72,7 @@ export class ServerSide {
     const entry = this.#state.queue.head()!;
     entry.rows += rows;
     entry.bytes += bytes;
+    this.#result.rowsLeft -= rows;
     this.#state.toClient.relay(chunk, start, at);
     return at;
   }
@@ -92,7 +94,7 @@ export class ServerSide {
     const length = readInt32(buffer, at + 1);
     if (length < 4) throw new WeirError('protocol_violation', `the target sent a message of length ${length}`);
     if (type === dataRow || type === copyData) {
-      this.#dispatch.beforeData(type === dataRow);
+      this.#dispatch.beforeData(type === dataRow, length);
       const mode = this.#result.mode;
       const isStream =
         mode === 'relay' || mode === 'swallow' || mode === 'codec' || (mode === 'sample' && length > maxSampledBytes);

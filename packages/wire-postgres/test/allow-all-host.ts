@@ -17,6 +17,7 @@ export interface HostLog {
   readonly described: { ticket: unknown; index: number; columns: string[]; formats: number[] }[];
   readonly samples: { ticket: unknown; cells: (string | null)[] }[];
   readonly named: string[];
+  readonly exceeded: { ticket: unknown; index: number }[];
   readonly ready: TransactionStatus[];
   readonly ended: (ErrorFields | null)[];
 }
@@ -31,6 +32,7 @@ export function createAllowAllHost(overrides: Partial<EngineHost> = {}): { host:
     described: [],
     samples: [],
     named: [],
+    exceeded: [],
     ready: [],
     ended: [],
   };
@@ -66,6 +68,10 @@ export function createAllowAllHost(overrides: Partial<EngineHost> = {}): { host:
     sampleRows: () => 0,
     sample: (ticket, _index, cells) =>
       void log.samples.push({ ticket, cells: cells.map((cell) => (cell === null ? null : cell.toString())) }),
+    exceeded(ticket, index) {
+      log.exceeded.push({ ticket, index });
+      return { error: { S: 'ERROR', V: 'ERROR', C: '42501', M: 'too many rows' }, settled: Promise.resolve() };
+    },
     finished: (ticket, outcome) => void log.finished.push({ ticket, outcome }),
     redact: (_ticket, _kind, fields) => fields,
     notification: (_channel, payload) => payload,
