@@ -49,9 +49,12 @@ export function requireBuild(): void {
 /** Starts Weir and waits until its agent is online. */
 export async function startWeir(cleanUp: CleanUp, options: WeirOptions): Promise<Weir> {
   const folder = createTemporaryFolder('weir-bench', 0o700);
+  const log = join(folder.path, 'children.log');
   const children: Child[] = [];
   let stopping: Promise<void> | undefined;
   const end = async () => {
+    const warnings = warningsIn(readFileSync(log, 'utf8'));
+    if (warnings.length > 0) process.stderr.write(`gateway and agent warned:\n${warnings.slice(-5).join('\n')}\n`);
     for (const child of children.reverse()) await child.stop();
     folder.remove();
   };
@@ -61,7 +64,7 @@ export async function startWeir(cleanUp: CleanUp, options: WeirOptions): Promise
   };
   cleanUp.add('Weir', stop);
   const run = (args: readonly string[], more: { env?: Record<string, string>; input?: string } = {}) => {
-    const child = startNode(args, { log: join(folder.path, 'children.log'), ...more });
+    const child = startNode(args, { log, ...more });
     children.push(child);
     return child;
   };
@@ -105,6 +108,11 @@ export async function startWeir(cleanUp: CleanUp, options: WeirOptions): Promise
     },
     stop,
   };
+}
+
+/** Lines of the log that are not everyday ones: what went wrong in a measurement begins here. */
+function warningsIn(log: string): string[] {
+  return log.split('\n').filter((line) => /"level":"(warn|error)"/.test(line));
 }
 
 function writeConfiguration(folder: string, target: WeirTarget) {

@@ -4,18 +4,14 @@ import { openRawSession } from './raw-session.ts';
 const dsn = process.argv[2] ?? '';
 const count = Number(process.argv[3]);
 
-let next = 0;
-const open = async () => {
-  while (next++ < count) {
-    const { socket } = await openRawSession(dsn);
-    socket.on('error', () => undefined);
-    socket.on('close', () => {
-      process.stderr.write('a connection was closed\n');
-      process.exit(1);
-    });
-    socket.resume();
-  }
-};
-await Promise.all(Array.from({ length: 8 }, open));
+for (let opened = 0; opened < count; opened++) {
+  const { socket } = await openRawSession(dsn);
+  socket.on('error', () => undefined);
+  socket.on('close', () => {
+    process.stderr.write('a connection was closed\n');
+    process.exit(1);
+  });
+  socket.resume();
+}
 process.stdout.write('open\n');
 setInterval(() => undefined, 60_000);
