@@ -2,6 +2,7 @@ import { createDetectMask, createPostgresCellMask, redactErrorFields } from '@we
 import type { StatementFinished } from '@weir/recording';
 import type { Denial } from './denial.ts';
 import type { GateContext } from './gate.ts';
+import { createMaskCache } from './mask-cache.ts';
 import { maskResult, type ResultField, strictestOf } from './result-masks.ts';
 import { addSampleRow, createResultSample } from './result-sample.ts';
 import { rowLimitDenial } from './row-limit.ts';
@@ -44,6 +45,7 @@ export interface GateAnswers {
 /** Creates the answering half. */
 export function createAnswers(context: GateContext): GateAnswers {
   const { identity } = context;
+  const cache = createMaskCache();
   const sampleOf = (ticket: Ticket, index: number) => {
     const sample = ticket.samples[index] ?? createResultSample();
     ticket.samples[index] = sample;
@@ -52,13 +54,14 @@ export function createAnswers(context: GateContext): GateAnswers {
   return {
     describe(ticket, index, fields) {
       sampleOf(ticket, index).columns = fields.map((field) => field.name);
-      const outputs = ticket.understood.statements[index]?.facts.outputs ?? null;
-      const { evaluator, understood } = ticket;
-      const { masks, surprises } = maskResult(outputs, fields, {
-        evaluator,
-        view: understood.view,
-        key: identity.maskingKey,
-      });
+      const statement = ticket.understood.statements[index];
+      const { evaluator } = ticket;
+      const { view } = ticket.understood;
+      const known = statement && cache.get(statement, evaluator, view, fields);
+      const result =
+        known ?? maskResult(statement?.facts.outputs ?? null, fields, { evaluator, view, key: identity.maskingKey });
+      if (statement && known === undefined) cache.set(statement, evaluator, view, fields, result);
+      const { masks, surprises } = result;
       for (const surprise of surprises) context.note('lineage-disagreement', surprise, ticket.number);
       if (surprises.length > 0) context.target.touched('catalog');
       return masks;
