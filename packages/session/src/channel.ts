@@ -84,7 +84,7 @@ export function createChannel(parts: ChannelParts): Channel {
 
   /** What runs at the server must not outlive its client and its session; a client that said Terminate has ended the channel already. */
   const stopServer = () => {
-    if (!state.isOver) cancelServer(parts);
+    if (!state.isOver) tryCancelServer(parts);
   };
 
   const engine = createPostgresEngine(
@@ -125,8 +125,7 @@ export function createChannel(parts: ChannelParts): Channel {
       state.evaluator = evaluator;
     },
     kill(reason) {
-      // What runs at the server must not outlive its session.
-      if (!state.isOver) tryCancelServer(parts);
+      stopServer();
       engine.fail({ S: 'FATAL', V: 'FATAL', C: '57P01', M: reason, H: 'Open a new session: weir connect NAME' });
     },
   };
