@@ -15,13 +15,43 @@ const rowless: ReadonlySet<StatementKind> = new Set<StatementKind>([
   ...(['transaction', 'set', 'deallocate', 'declare-cursor', 'close-cursor', 'listen', 'notify', 'lock'] as const),
 ]);
 
+function isRowless({ facts }: AnalysedStatement): boolean {
+  return facts.outputs === null && facts.opaque.length === 0 && rowless.has(facts.kind);
+}
+
+/**
+ * Catalog relations that describe objects and hold no rows of theirs: drivers and editors read them to know the types and tables. They do not count,
+ * or a small bound would keep most clients from working. What is not named here counts (pg_stats holds values of columns).
+ */
+const descriptive: ReadonlySet<string> = new Set(
+  [
+    'am amop amproc attrdef attribute auth_members cast class collation constraint conversion database default_acl depend description enum',
+    'event_trigger extension foreign_data_wrapper foreign_server foreign_table index indexes inherits init_privs language matviews namespace',
+    'opclass operator opfamily partitioned_table policies policy proc publication publication_rel publication_tables range rewrite roles rules',
+    'sequence sequences settings shdepend shdescription statistic_ext tables tablespace timezone_abbrevs timezone_names transform trigger',
+    'ts_config ts_dict ts_parser ts_template type views',
+  ]
+    .join(' ')
+    .split(' ')
+    .map((name) => `pg_${name}`),
+);
+
+function isDescription({ facts }: AnalysedStatement): boolean {
+  const { tables, functions, opaque, kinds } = facts;
+  if (tables.length === 0 || opaque.length > 0 || kinds.some((kind) => kind !== 'select')) return false;
+  if (functions.some(({ schema }) => schema !== 'pg_catalog')) return false;
+  return tables.every(
+    ({ schema, table }) => schema === 'information_schema' || (schema === 'pg_catalog' && descriptive.has(table)),
+  );
+}
+
 /** The smallest bound of the statements of one text; null = none, or nothing that answers with rows. `verdicts` as `statements`. */
 export function rowLimitOf(statements: readonly AnalysedStatement[], verdicts: readonly Verdict[]): RowLimit | null {
   let limit: RowLimit | null = null;
   for (const [i, verdict] of verdicts.entries()) {
-    const facts = statements[i]?.facts;
+    const statement = statements[i];
     if (verdict.action === 'deny' || verdict.maxRows === null) continue;
-    if (facts !== undefined && facts.outputs === null && facts.opaque.length === 0 && rowless.has(facts.kind)) continue;
+    if (statement !== undefined && (isRowless(statement) || isDescription(statement))) continue;
     if (limit !== null && limit.maxRows <= verdict.maxRows) continue;
     limit = { maxRows: verdict.maxRows, rule: verdict.action === 'allow' ? verdict.rule : null };
   }

@@ -19,6 +19,8 @@ export interface TargetView {
 /** The channel's knowledge of its target. `current` is null when a statement may have changed it: ask `refresh` first. */
 export interface TargetState {
   current(): TargetView | null;
+  /** The newest view, however stale; null = none yet. Good for statements that mean the same in every view. */
+  last(): TargetView | null;
   /** @throws WeirError when the target cannot be asked: the statement is denied. */
   refresh(reason: 'stale' | 'unknown-relation'): Promise<TargetView>;
   /** A statement that may change catalog or environment was forwarded, or a transaction that holds such changes ended. */

@@ -74,6 +74,17 @@ export function createUnderstanding(context: GateContext): Understanding {
     return withRetry(text, view);
   };
 
+  const inFresh = (text: string) => context.target.refresh('stale').then((fresh) => inView(text, fresh));
+
+  /** A failed transaction cannot be asked anything. Its end means the same in every view; whatever else may come behind an end that is under way. */
+  const ofFailed = async (text: string) => {
+    const last = context.target.last();
+    const meaning = last === null ? undefined : await inView(text, last);
+    const isEnd =
+      meaning && 'statements' in meaning && meaning.statements.every(({ facts }) => facts.kind === 'transaction');
+    return isEnd ? meaning : inFresh(text);
+  };
+
   return {
     of(request) {
       const view = context.target.current();
@@ -89,8 +100,7 @@ export function createUnderstanding(context: GateContext): Understanding {
           return known;
         return inView(request.text, view);
       }
-      // In a failed transaction the server refuses all but its end, and cannot be asked anything: what is known must do.
-      return context.target.refresh('stale').then((fresh) => inView(request.text, fresh));
+      return request.failedTransaction ? ofFailed(request.text) : inFresh(request.text);
     },
     async again(text) {
       const view = context.target.current() ?? (await context.target.refresh('stale'));

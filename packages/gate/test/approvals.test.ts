@@ -6,6 +6,7 @@ import {
   catalogOf,
   createTestGate,
   denialOf,
+  finish,
   hideEmail,
   noDelete,
   open,
@@ -232,5 +233,20 @@ describe('what an approval is bound to', () => {
     ['the connection', () => bindingOf({ identity: { connection: 'production' } })],
   ])('%s changes it', async (_what, other) => {
     expect(await other()).not.toBe(await base);
+  });
+
+  test('what the executed statement was prepared as changes it, and the approver sees it', async () => {
+    const prepared = async (text: string) => {
+      const world = createTestGate({ policy });
+      finish(world, await world.query(text), 'PREPARE');
+      const { question }: { question: ApprovalQuestion } = await park(world, {}, 'EXECUTE p(7)');
+      world.desk.answer({ state: 'denied' });
+      return question;
+    };
+    const one = 'PREPARE p(int) AS UPDATE payments SET amount = 0 WHERE id = $1';
+    const all = 'PREPARE p(int) AS UPDATE payments SET amount = 0 WHERE id <> $1';
+    expect((await prepared(one)).binding).toBe((await prepared(one)).binding);
+    expect((await prepared(all)).binding).not.toBe((await prepared(one)).binding);
+    expect((await prepared(all)).statement).toContain(all);
   });
 });

@@ -107,6 +107,7 @@ function createMemoryTarget(): MemoryTarget {
       isStale = true;
     },
     current: () => (isStale ? null : view),
+    last: () => view,
     async refresh(reason) {
       target.calls.push(`refresh ${reason}`);
       await Promise.resolve();
