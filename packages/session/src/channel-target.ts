@@ -13,6 +13,10 @@ export interface ChannelTargetOptions {
   onLoaded(catalog: Catalog): void;
   /** Transaction status of the connection now. */
   status(): 'I' | 'T' | 'E';
+  /** Nothing is outstanding: the status is exact. */
+  isQuiet(): boolean;
+  /** Number of the implicit transaction (a pipeline without its Sync) that may be open; null = none. */
+  implicitTransaction(): number | null;
 }
 
 /**
@@ -31,6 +35,20 @@ export function createChannelTarget(options: ChannelTargetOptions): TargetState 
   /** The shared catalog at the time when `own` was read: another one means that somebody else changed something. */
   let ownBase: CatalogIndex | undefined;
 
+  /** The implicit transaction in which the view was read after changes. Kept or undone, its end leaves nothing of the view certain. */
+  let readInside: { readonly number: number; readonly catalog: boolean } | null = null;
+  const leaveImplicit = () => {
+    if (readInside === null || readInside.number === options.implicitTransaction()) return;
+    environmentStale = true;
+    catalogStale ||= readInside.catalog;
+    readInside = null;
+  };
+  const enterImplicit = () => {
+    const number = options.implicitTransaction();
+    if (number === null || !(environmentStale || catalogStale)) return;
+    readInside = { number, catalog: catalogStale || own !== undefined || (readInside?.catalog ?? false) };
+  };
+
   const shared = async () => store.fresh() ?? (await store.confirm());
 
   const readOwn = async () => {
@@ -41,7 +59,8 @@ export function createChannelTarget(options: ChannelTargetOptions): TargetState 
     const hasTemporary = catalog.relations.some((relation) => relation.schema.startsWith('pg_temp'));
     catalogStale = false;
     // The status is read after our query: answers of everything pipelined before it have arrived by then.
-    own = options.status() === 'I' && !hasTemporary ? undefined : createCatalogIndex(catalog);
+    const isCommitted = options.status() === 'I' && options.implicitTransaction() === null;
+    own = isCommitted && !hasTemporary ? undefined : createCatalogIndex(catalog);
   };
 
   const catalogNow = async (force: boolean): Promise<CatalogIndex> => {
@@ -53,14 +72,18 @@ export function createChannelTarget(options: ChannelTargetOptions): TargetState 
   };
 
   return {
+    last: () => view,
     current() {
+      leaveImplicit();
       if (environmentStale || catalogStale || view === null) return null;
       const known = store.fresh();
       return known !== undefined && known === (own === undefined ? view.index : ownBase) ? view : null;
     },
     async refresh(reason) {
-      // A failed transaction answers nothing, and runs nothing but its end: the last view is enough to judge that.
-      if (options.status() === 'E' && view !== null) return view;
+      // A failed transaction answers nothing and runs nothing: the last view will do. Behind outstanding messages it may have ended.
+      if (options.status() === 'E' && options.isQuiet() && view !== null) return view;
+      leaveImplicit();
+      enterImplicit();
       if (environmentStale || view === null) {
         const environment = parseEnvironment(await options.query(environmentQuery));
         environmentStale = false;

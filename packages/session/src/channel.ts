@@ -143,6 +143,7 @@ function createChannelGate(
     return state.engine;
   };
   const query = (sql: string) => engine().query(sql);
+  const inTransaction = () => engine().status !== 'I' || engine().implicitTransaction !== null;
   return createGate({
     identity: {
       sessionId: open.sessionId,
@@ -163,9 +164,11 @@ function createChannelGate(
     target: createChannelTarget({
       store: parts.catalog,
       query,
-      loadOwn: (ask) => loadCatalogOnLoan(ask, parts.dialled.ready, engine().status !== 'I'),
+      loadOwn: (ask) => loadCatalogOnLoan(ask, parts.dialled.ready, inTransaction()),
       onLoaded: (catalog) => services.analysis.loadCatalog(catalog),
       status: () => engine().status,
+      isQuiet: () => engine().isQuiet,
+      implicitTransaction: () => engine().implicitTransaction,
     }),
     approvals: desk,
     record: outflow.record,

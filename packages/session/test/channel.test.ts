@@ -304,6 +304,97 @@ describe('names that SQL and the protocol share', () => {
   });
 });
 
+describe('one pipeline, one transaction', () => {
+  const execute = (text: string) => [
+    encodeParse('', text),
+    encodeBind('', ''),
+    encodeDescribe('P', ''),
+    encodeExecute(''),
+  ];
+
+  test('a view that was replaced in it is followed to its new columns', async () => {
+    await server.sql('CREATE VIEW public.people AS SELECT id, name FROM users; ALTER VIEW people OWNER TO app');
+    const client = await openRawClient(world.port);
+    expect(await client.say(encodeQuery('SELECT upper(name) FROM people'))).toContain('D USER 1');
+    const lines = await client.say(
+      ...execute('CREATE OR REPLACE VIEW people AS SELECT id, email AS name FROM users'),
+      ...execute('SELECT upper(name) FROM people'),
+      encodeSync(),
+    );
+    expect(lines).toContain('C CREATE VIEW');
+    expect(lines.join()).not.toContain('@EXAMPLE.COM');
+    client.socket.destroy();
+  });
+
+  test('what a pipeline changed and then undid does not count behind it', async () => {
+    await server.sql(
+      "CREATE SCHEMA clear; CREATE TABLE clear.contacts (name text); INSERT INTO clear.contacts VALUES ('clear'); GRANT USAGE ON SCHEMA clear TO app; GRANT SELECT ON clear.contacts TO app; CREATE VIEW public.contacts AS SELECT email AS name FROM users; GRANT SELECT ON public.contacts TO app",
+    );
+    const client = await openRawClient(world.port);
+    await client.say(encodeQuery('SELECT upper(name) FROM contacts'));
+    const undone = [
+      ...execute('SET search_path = clear'),
+      ...execute('SELECT upper(name) FROM contacts'),
+      ...execute('SELECT 1/0'),
+      encodeSync(),
+    ];
+    // The next statement comes in the same packet, before the server has said that the pipeline failed.
+    const lines = await client.say(...undone, encodeQuery('SELECT upper(name) FROM contacts'));
+    lines.push(...(await client.say(encodeQuery('SELECT upper(name) FROM contacts'))));
+    expect(lines.join()).toContain('22012');
+    expect(lines).toContain('C SELECT 3');
+    expect(lines.join()).not.toContain('@EXAMPLE.COM');
+    const replaced = [
+      ...execute('CREATE OR REPLACE VIEW people AS SELECT id, name FROM users'),
+      ...execute('SELECT upper(name) FROM people'),
+      ...execute('SELECT 1/0'),
+      encodeSync(),
+    ];
+    await client.say(encodeQuery('CREATE OR REPLACE VIEW people AS SELECT id, email AS name FROM users'));
+    expect(await client.say(...replaced)).toContain('D USER 1');
+    expect((await client.say(encodeQuery('SELECT upper(name) FROM people'))).join()).not.toContain('@EXAMPLE.COM');
+    client.socket.destroy();
+  });
+
+  test('what comes behind the end of a failed transaction is judged as it will be then', async () => {
+    const client = await openRawClient(world.port);
+    await client.say(encodeQuery('BEGIN'));
+    await client.say(encodeQuery('SET search_path = clear'));
+    expect(await client.say(encodeQuery('SELECT upper(name) FROM contacts'))).toContain('D CLEAR');
+    await client.say(encodeQuery('SELECT 1/0'));
+    const lines = await client.say(encodeQuery('ROLLBACK'), encodeQuery('SELECT upper(name) FROM contacts'));
+    lines.push(...(await client.say(encodeQuery('SELECT 1'))));
+    expect(lines).toContain('C ROLLBACK');
+    expect(lines.join()).not.toContain('@EXAMPLE.COM');
+    client.socket.destroy();
+  });
+
+  test('a failed transaction that changed something ends by the extended protocol, too', async () => {
+    const { client } = await connect();
+    await client.query('BEGIN');
+    await client.query('CREATE TABLE half (id int)');
+    await refusal(client.query('SELECT 1/0'));
+    await client.query({ text: 'ROLLBACK', values: [], name: 'back' });
+    expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+  });
+
+  test('a search path that was set in it counts for what follows', async () => {
+    await server.sql(
+      'CREATE SCHEMA mix; CREATE VIEW mix.people AS SELECT id, email AS name FROM public.users; GRANT USAGE ON SCHEMA mix TO app; GRANT SELECT ON mix.people TO app',
+    );
+    const client = await openRawClient(world.port);
+    await client.say(encodeQuery('SELECT upper(name) FROM people'));
+    const lines = await client.say(
+      ...execute('SET search_path = mix'),
+      ...execute('SELECT upper(name) FROM people'),
+      encodeSync(),
+    );
+    expect(lines).toContain('C SET');
+    expect(lines.join()).not.toContain('@EXAMPLE.COM');
+    client.socket.destroy();
+  });
+});
+
 describe('approvals', () => {
   test('a statement waits, tells so, and runs once somebody approved', async () => {
     const { client, channel } = await connect();

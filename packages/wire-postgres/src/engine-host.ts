@@ -144,6 +144,10 @@ export interface PostgresEngine {
   /** A judgement is open: stop reading the client when its buffer grows (the engine refuses more than its bound). */
   readonly paused: boolean;
   readonly status: TransactionStatus;
+  /** Nothing is outstanding at the server, so `status` is exact. */
+  readonly isQuiet: boolean;
+  /** Number of the implicit transaction that may be open because extended messages were sent since the client's last Sync; null = none. No other one gets the same number. */
+  readonly implicitTransaction: number | null;
   /** Sends a NoticeResponse to the client now (allowed at any time by the protocol). */
   notice(fields: ErrorFields): void;
   /** Runs a query of our own on this connection between the client's, invisible to the client; only while a judgement is open. Rows in text form.

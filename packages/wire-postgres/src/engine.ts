@@ -61,6 +61,12 @@ export function createPostgresEngine(host: EngineHost, options: EngineOptions = 
     get status() {
       return state.status;
     },
+    get isQuiet() {
+      return state.isQuiet;
+    },
+    get implicitTransaction() {
+      return state.isUnsynced ? state.segment : null;
+    },
     notice(fields) {
       if (state.hasEnded) return;
       const bytes = encodeNoticeResponse(fields);

@@ -1,0 +1,98 @@
+import type { ApprovalQuestion } from '@weir/gate';
+import type { ApprovalAsk } from '@weir/proto';
+import { expect, test } from 'vitest';
+import { createApprovalDesk } from '../src/approval-desk.ts';
+
+const question: ApprovalQuestion = {
+  ...{
+    binding: 'b'.repeat(64),
+    mode: 'wait',
+    statement: 'DELETE FROM t',
+    parameters: ['7'],
+    role: 'app',
+    kind: 'delete',
+  },
+  ...{ searchPath: ['public'], tables: ['public.t'] },
+  verdict: {
+    ...{ action: 'require-approval', rule: 'second-person', reason: 'rows go', trace: [], mode: 'auto' },
+    ...{ approvers: ['leads'], timeoutMs: 1_000, maxRows: null },
+  },
+};
+
+function createDesk() {
+  const asks: ApprovalAsk[] = [];
+  const withdrawn: number[] = [];
+  const pending: string[] = [];
+  const frames = {
+    ask: (ask: ApprovalAsk) => void asks.push(ask),
+    withdraw: (ask: number) => void withdrawn.push(ask),
+  };
+  const desk = createApprovalDesk(frames, 'shop');
+  const ask = (mode: 'wait' | 'retry' = 'wait') => desk.ask({ ...question, mode }, (id) => void pending.push(id));
+  return { desk, ask, asks, withdrawn, pending };
+}
+
+test('the question travels whole, without the trace', async () => {
+  const { desk, ask, asks } = createDesk();
+  const answer = ask();
+  expect(asks).toEqual([
+    {
+      ...{
+        ask: 1,
+        binding: 'b'.repeat(64),
+        mode: 'wait',
+        statement: 'DELETE FROM t',
+        parameters: ['7'],
+        database: 'shop',
+      },
+      ...{ role: 'app', searchPath: ['public'], tables: ['public.t'], kind: 'delete', rule: 'second-person' },
+      ...{ reason: 'rows go', approvers: ['leads'], timeoutMs: 1_000 },
+    },
+  ]);
+  desk.stateArrived({ ask: 1, requestId: 'req-1', state: 'pending' });
+  desk.stateArrived({ ask: 1, requestId: 'req-1', state: 'approved', by: 'bob', reason: 'fine' });
+  expect(await answer).toEqual({ requestId: 'req-1', state: 'approved', by: 'bob', reason: 'fine' });
+});
+
+test('pending goes on where the statement waits and ends the question where it does not', async () => {
+  const { desk, ask, pending } = createDesk();
+  const waits = ask('wait');
+  desk.stateArrived({ ask: 1, requestId: 'req-1', state: 'pending' });
+  desk.stateArrived({ ask: 1, requestId: 'req-1', state: 'denied' });
+  expect(await waits).toEqual({ requestId: 'req-1', state: 'denied', by: null, reason: null });
+  const retries = ask('retry');
+  desk.stateArrived({ ask: 2, requestId: 'req-2', state: 'pending' });
+  expect((await retries).state).toBe('pending');
+  expect(pending).toEqual(['req-1']);
+});
+
+test('an answer to another question is nobody’s', async () => {
+  const { desk, ask } = createDesk();
+  desk.stateArrived({ ask: 1, requestId: 'early', state: 'approved' });
+  const first = ask();
+  desk.withdraw('cancelled');
+  expect((await first).state).toBe('cancelled');
+  const second = ask();
+  // The approval of the withdrawn question was under way: it must not release another statement.
+  desk.stateArrived({ ask: 1, requestId: 'late', state: 'approved' });
+  desk.stateArrived({ ask: 2, requestId: 'req-2', state: 'expired' });
+  expect(await second).toMatchObject({ requestId: 'req-2', state: 'expired' });
+});
+
+test('withdrawing tells the gateway once', async () => {
+  const { desk, ask, withdrawn } = createDesk();
+  expect(desk.withdraw('cancelled')).toBe(false);
+  const answer = ask();
+  expect(desk.withdraw('client-gone')).toBe(true);
+  expect(desk.withdraw('client-gone')).toBe(false);
+  expect(withdrawn).toEqual([1]);
+  expect(await answer).toMatchObject({ state: 'client-gone' });
+});
+
+test('a lost gateway refuses what is open', async () => {
+  const { desk, ask } = createDesk();
+  desk.lost();
+  const answer = ask();
+  desk.lost();
+  await expect(answer).rejects.toMatchObject({ code: 'gateway_unavailable' });
+});
