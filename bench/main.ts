@@ -79,8 +79,7 @@ async function measure(
   parts: Pick<BenchContext, 'cleanUp' | 'scratch' | 'progress'>,
 ) {
   parts.progress('the database starts and is filled');
-  const target = await startTarget({ pgbenchScale: 10, people });
-  parts.cleanUp.add('database', () => target.stop());
+  const target = await startTarget(parts.cleanUp, { pgbenchScale: 10, people });
   const profileDir = options.profile === undefined ? undefined : resolve(options.profile);
   const context: BenchContext = { ...parts, quick: options.quick, target, profileDir };
   const sections: Section[] = [];

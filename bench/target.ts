@@ -1,5 +1,6 @@
 import { hasPostgres15, runCommand, startPostgres15, startPostgres18 } from '@weir/testkit';
 import pg from 'pg';
+import type { CleanUp } from './clean-up.ts';
 
 /** The measured database. */
 export interface BenchTarget {
@@ -11,7 +12,6 @@ export interface BenchTarget {
   readonly version: string;
   /** DSN of the role that Weir uses, too, by this address. */
   dsn(port?: number): string;
-  stop(): Promise<void>;
 }
 
 /** How much is loaded. */
@@ -45,32 +45,28 @@ VACUUM ANALYZE people;
 `;
 
 /** Starts a server (Debian's 15 where it is installed, else npm's 18) and loads pgbench's tables and the people. */
-export async function startTarget(size: TargetSize): Promise<BenchTarget> {
+export async function startTarget(cleanUp: CleanUp, size: TargetSize): Promise<BenchTarget> {
   const settings = { shared_buffers: '256MB', max_connections: 100, max_wal_size: '4GB' };
-  const server = hasPostgres15() ? await startPostgres15({ settings }) : await startPostgres18({ settings });
+  const starting = hasPostgres15() ? startPostgres15({ settings }) : startPostgres18({ settings });
+  // Also when the bench is stopped before the server is ready.
+  cleanUp.add('the database', async () => (await starting).stop());
+  const server = await starting;
   const [user, password, database] = ['bench_app', 'bench-password-1', 'bench'];
   const dsn = (port = server.port) => `postgresql://${user}:${password}@${server.host}:${port}/${database}`;
-  try {
-    const admin = new pg.Client({ connectionString: server.adminUrl });
-    await admin.connect();
-    await admin.query(`CREATE ROLE ${user} LOGIN PASSWORD '${password}'`);
-    await admin.query(`CREATE DATABASE ${database} OWNER ${user}`);
-    const { rows } = await admin.query('SHOW server_version');
-    await admin.end();
-    const init = await runCommand(
-      'pgbench',
-      ['-i', '-q', '-s', String(size.pgbenchScale), `${dsn()}?sslmode=disable`],
-      { timeoutMs: 300_000 },
-    );
-    if (init.status !== 0) throw new Error(`pgbench -i failed: ${init.stderr}`);
-    const client = new pg.Client({ connectionString: dsn() });
-    await client.connect();
-    for (const sql of peopleSql(size.people).split(';\n')) if (sql.trim() !== '') await client.query(sql);
-    await client.end();
-    const version = String(rows[0]?.server_version);
-    return { host: server.host, port: server.port, database, user, password, version, dsn, stop: server.stop };
-  } catch (error) {
-    await server.stop();
-    throw error;
-  }
+  const admin = new pg.Client({ connectionString: server.adminUrl });
+  await admin.connect();
+  await admin.query(`CREATE ROLE ${user} LOGIN PASSWORD '${password}'`);
+  await admin.query(`CREATE DATABASE ${database} OWNER ${user}`);
+  const { rows } = await admin.query('SHOW server_version');
+  await admin.end();
+  const init = await runCommand('pgbench', ['-i', '-q', '-s', String(size.pgbenchScale), `${dsn()}?sslmode=disable`], {
+    timeoutMs: 300_000,
+  });
+  if (init.status !== 0) throw new Error(`pgbench -i failed: ${init.stderr}`);
+  const client = new pg.Client({ connectionString: dsn() });
+  await client.connect();
+  for (const sql of peopleSql(size.people).split(';\n')) if (sql.trim() !== '') await client.query(sql);
+  await client.end();
+  const version = String(rows[0]?.server_version);
+  return { host: server.host, port: server.port, database, user, password, version, dsn };
 }
