@@ -21,11 +21,13 @@ export function createOutflow(lane: LaneChannel, upstream: Socket, isParked: () 
   let lastEvidence = 0;
   let owedCredit = 0;
   let isServerFull = false;
+  /** The gateway takes nothing now. Refusals and notices answer the client without its server: their source is the client itself. */
+  let isLaneFull = false;
   let isChecking = false;
   let isClosed = false;
 
   const giveCredit = () => {
-    if (owedCredit === 0 || isServerFull || isClosed) return;
+    if (owedCredit === 0 || isServerFull || isLaneFull || isClosed) return;
     if (isParked()) return watchParking();
     lane.consumed(owedCredit);
     owedCredit = 0;
@@ -47,7 +49,10 @@ export function createOutflow(lane: LaneChannel, upstream: Socket, isParked: () 
   return {
     toClient(bytes) {
       if (isClosed) return;
-      if (!lane.write(bytes, lastEvidence)) upstream.pause();
+      if (!lane.write(bytes, lastEvidence)) {
+        isLaneFull = true;
+        upstream.pause();
+      }
       if (isChecking) setImmediate(unpark);
     },
     toServer(bytes) {
@@ -68,6 +73,10 @@ export function createOutflow(lane: LaneChannel, upstream: Socket, isParked: () 
     close() {
       isClosed = true;
     },
-    laneWritable: () => void upstream.resume(),
+    laneWritable() {
+      isLaneFull = false;
+      upstream.resume();
+      giveCredit();
+    },
   };
 }

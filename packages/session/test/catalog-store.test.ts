@@ -31,7 +31,7 @@ function createWorld() {
         world.loads += 1;
         return catalogOf(world.version);
       },
-      close: () => void (world.closed += 1),
+      close: () => void world.closed++,
     },
     maxAgeMs: 2_000,
     now: () => world.nowMs,
