@@ -191,14 +191,21 @@ function withDefinitions(text: string, definitions: readonly (readonly [name: st
 }
 
 /** What is denied because a name is unknown fails as the server would fail it: the usual cause is a slip of the pen. */
-function nameDenial({ unknownRelations }: UnderstoodText): Denial | undefined {
-  const [name] = unknownRelations;
-  if (name === undefined) return undefined;
-  return createDenial('statement_not_understood', `relation "${name}" does not exist`, {
-    sqlstate: '42P01',
+function nameDenial({ unknownRelations, unknownColumns, unknownFunctions }: UnderstoodText): Denial | undefined {
+  const [relation] = unknownRelations;
+  if (relation !== undefined) return unknownName('42P01', `relation "${relation}" does not exist`);
+  const [column] = unknownColumns;
+  if (column !== undefined) return unknownName('42703', `column ${column} does not exist`);
+  const [call] = unknownFunctions;
+  if (call !== undefined) return unknownName('42883', `function ${call}() does not exist`);
+  return undefined;
+}
+
+const unknownName = (sqlstate: string, message: string) =>
+  createDenial('statement_not_understood', message, {
+    sqlstate,
     hint: 'Check the name and the search_path; nothing ran.',
   });
-}
 
 const afterFailure = () =>
   createDenial('statement_not_understood', 'the transaction has failed: end it alone before other statements', {

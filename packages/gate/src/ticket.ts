@@ -11,6 +11,9 @@ export interface UnderstoodText {
   readonly statements: readonly AnalysedStatement[];
   /** Relations that neither this view nor a fresh catalog knows. */
   readonly unknownRelations: readonly string[];
+  /** So with columns, as the server's message shows them, and functions by qualified name. */
+  readonly unknownColumns: readonly string[];
+  readonly unknownFunctions: readonly string[];
 }
 
 /** A statement on its way: what the gate gave to the engine with `forward`, and gets back with results. */

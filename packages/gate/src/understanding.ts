@@ -41,10 +41,11 @@ export function createUnderstanding(context: GateContext): Understanding {
         }),
       };
     }
-    return { text, view, statements: result.statements, unknownRelations: result.unknownRelations };
+    const { statements, unknownRelations, unknownColumns, unknownFunctions } = result;
+    return { text, view, statements, unknownRelations, unknownColumns, unknownFunctions };
   };
 
-  /** A relation that nobody knows may be new: the catalog is asked once more before the answer is "does not exist". */
+  /** What nobody knows may be new: the catalog is asked once more before the answer is "does not exist". */
   const withRetry = async (text: string, view: TargetView): Promise<Meaning> => {
     const request = {
       text,
@@ -54,7 +55,7 @@ export function createUnderstanding(context: GateContext): Understanding {
       catalogVersion: view.index.catalog.version,
     };
     const first = await context.analyse(request, context.identity.database, view.index.catalog);
-    if (!first.ok || first.unknownRelations.length === 0) return conclude(first, text, view);
+    if (!first.ok || !hasUnknownNames(first)) return conclude(first, text, view);
     const fresh = await context.target.refresh('unknown-relation');
     if (fresh === view) return conclude(first, text, view);
     return analyse(text, fresh);
@@ -69,8 +70,7 @@ export function createUnderstanding(context: GateContext): Understanding {
       catalogVersion: view.index.catalog.version,
     };
     const result = context.analyse(request, context.identity.database, view.index.catalog);
-    if (!(result instanceof Promise) && (!result.ok || result.unknownRelations.length === 0))
-      return conclude(result, text, view);
+    if (!(result instanceof Promise) && (!result.ok || !hasUnknownNames(result))) return conclude(result, text, view);
     return withRetry(text, view);
   };
 
@@ -108,6 +108,9 @@ export function createUnderstanding(context: GateContext): Understanding {
     },
   };
 }
+
+const hasUnknownNames = (result: AnalysisResult & { ok: true }) =>
+  result.unknownRelations.length + result.unknownColumns.length + result.unknownFunctions.length > 0;
 
 /** Does the meaning stay the same whatever PREPARE and DECLARE have made since? */
 const isObjectFree = (known: UnderstoodText) =>

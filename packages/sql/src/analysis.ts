@@ -59,6 +59,10 @@ export type AnalysisResult =
       readonly ok: true;
       readonly statements: readonly AnalysedStatement[] /** Qualified names of relations referenced but not in the catalog. */;
       readonly unknownRelations: readonly string[];
+      /** Columns that no relation of their statement has, as the server's message shows them: `"name"`, or `relation.name`. */
+      readonly unknownColumns: readonly string[];
+      /** Functions called by qualified name that are not in the catalog. An unqualified one is left to the server, which knows its own. */
+      readonly unknownFunctions: readonly string[];
       /** Runs of digits of the text (by index) whose value nothing has read: texts that differ in them alone, by one to nine digits, have this result too. Absent = none. */
       readonly freeIntegers?: readonly number[];
     }

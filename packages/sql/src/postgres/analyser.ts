@@ -2,6 +2,7 @@ import type { AnalysedStatement, AnalysisRequest, AnalysisResult, SessionObjects
 import type { Catalog } from '../catalog.ts';
 import { CatalogIndex } from './catalog-index.ts';
 import { createContext } from './context.ts';
+import { Findings } from './findings.ts';
 import { watchIntegers } from './free-integers.ts';
 import { defaultMaxText, guardText } from './guards.ts';
 import { applyObjectChanges, dependsOnChanges, noteDependence } from './multi-statement.ts';
@@ -81,7 +82,7 @@ function analyse(
   const length = Buffer.byteLength(request.text);
   const parts = { index, trustedFunctions: options.trustedFunctions, parseQuery: parser.parseQuery };
   const statements: AnalysedStatement[] = [];
-  const unknownRelations = new Set<string>();
+  const unknown = new Findings();
   let objects: SessionObjects = request.objects;
   let moved = false;
   const list: readonly ParsedStatement[] =
@@ -91,7 +92,8 @@ function analyse(
     const verb = analyseStatement(context, node);
     if (moved) noteDependence(context.findings);
     const facts = toFacts(verb, context.findings);
-    for (const name of context.findings.unknownRelations) unknownRelations.add(name);
+    for (const shown of reachableColumns(context.findings, index)) context.findings.unknownColumns.delete(shown);
+    unknown.addUnknown(context.findings);
     statements.push({ facts, changes: context.findings.changes, start, end: end ?? length, copy: verb.copy ?? null });
     objects = applyObjectChanges(objects, context.findings.changes);
     moved ||= dependsOnChanges(context.findings.changes);
@@ -100,7 +102,20 @@ function analyse(
   return {
     ok: true,
     statements,
-    unknownRelations: [...unknownRelations],
+    unknownRelations: [...unknown.unknownRelations],
+    unknownColumns: [...unknown.unknownColumns.keys()],
+    unknownFunctions: [...unknown.unknownFunctions],
     ...(freeIntegers.length > 0 && { freeIntegers }),
   };
+}
+
+/** Bare names that were not found where they stand, though a relation of the statement has such a column: what the server thinks of them is not known. */
+function reachableColumns(findings: Findings, index: CatalogIndex): string[] {
+  return [...findings.unknownColumns]
+    .filter(([, bare]) => bare !== null && [...findings.tables.values()].some((found) => hasColumn(index, found, bare)))
+    .map(([shown]) => shown);
+}
+
+function hasColumn(index: CatalogIndex, { schema, table }: { schema: string; table: string }, name: string): boolean {
+  return index.relation(schema, table, [])?.columns.some((column) => column.name === name) ?? false;
 }

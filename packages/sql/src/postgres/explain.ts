@@ -16,13 +16,14 @@ export function explain(context: Context, body: Record<string, unknown>): Verb {
   for (const origin of inner.findings.influence) context.findings.influence.add(origin);
   for (const { schema, name } of inner.findings.functions.values()) context.findings.addFunction(schema, name);
   for (const reason of inner.findings.opaque) context.findings.opaque.add(reason);
-  for (const name of inner.findings.unknownRelations) context.findings.unknownRelations.add(name);
+  context.findings.addUnknown(inner.findings);
   return { kind: 'explain', command: 'EXPLAIN', outputs: plainOutput('QUERY PLAN') };
 }
 
 function running(context: Context, found: Findings, verb: Verb): Verb {
   const { findings } = context;
   findings.absorb(found);
+  findings.addUnknown(found);
   findings.kinds.add(verb.kind);
   for (const kind of found.kinds) findings.kinds.add(kind);
   for (const [node, filters] of found.filters) findings.filters.set(node, filters);

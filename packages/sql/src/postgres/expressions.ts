@@ -129,7 +129,7 @@ function columnRefValue(context: Context, scope: Scope, node: ColumnRefNode): Pr
   const last = parts.at(-1) ?? '';
   if (parts.length === 1) return bareName(context, scope, last);
   const source = scope.findSource(parts.length > 2 ? (parts.at(-3) ?? null) : null, parts.at(-2) ?? '');
-  if (source === null) return notFound(context, parts.join('.'));
+  if (source === null) return unknownColumn(context, parts.join('.'), null);
   return sourceColumn(context, source, last);
 }
 
@@ -156,7 +156,7 @@ function bareName(context: Context, scope: Scope, name: string): Provenance {
   if (source !== null) return noted(context, rest === null ? rowOf(source) : withTaint(rowOf(source), rest));
   if (rest !== null) return rest;
   if (systemColumns.has(name)) return clearValue;
-  return notFound(context, name);
+  return unknownColumn(context, name, name);
 }
 
 /** A whole row, or a column of that name of a source whose columns are not all known. */
@@ -181,7 +181,15 @@ function callLike(context: Context, source: Source, name: string): Provenance {
   }
   if (name === 'oid' && context.index.major < 12) return clearValue;
   const row = noted(context, rowOf(source));
-  return row.origins.size === 0 && !row.opaque ? notFound(context, `${source.name ?? ''}.${name}`) : mixed([row]);
+  return row.origins.size === 0 && !row.opaque
+    ? unknownColumn(context, `${source.name ?? ''}.${name}`, null)
+    : mixed([row]);
+}
+
+/** `bare` = the name when no relation was named with it. */
+function unknownColumn(context: Context, name: string, bare: string | null): Provenance {
+  context.findings.unknownColumns.set(bare === null ? name : `"${bare}"`, bare);
+  return notFound(context, name);
 }
 
 function notFound(context: Context, name: string): Provenance {

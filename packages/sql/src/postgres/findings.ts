@@ -18,6 +18,9 @@ export class Findings {
   readonly settings: { name: string; value: string | null }[] = [];
   readonly changes: SessionChange[] = [];
   readonly unknownRelations = new Set<string>();
+  /** As the server shows them, with the bare name when no relation was named. Not those of view definitions: the server understood them. */
+  readonly unknownColumns = new Map<string, string | null>();
+  readonly unknownFunctions = new Set<string>();
   /** The statement names functions or operators that search_path finds. */
   resolvesNames = false;
 
@@ -59,6 +62,13 @@ export class Findings {
       });
     }
     if (value.opaque) this.opaque.add('values of unknown origin would be stored');
+  }
+
+  /** Adds the unknown names of a statement inside this one. */
+  addUnknown(inner: Findings): void {
+    for (const name of inner.unknownRelations) this.unknownRelations.add(name);
+    for (const [shown, bare] of inner.unknownColumns) this.unknownColumns.set(shown, bare);
+    for (const name of inner.unknownFunctions) this.unknownFunctions.add(name);
   }
 
   /** Adds what the definition of a view does. */

@@ -30,6 +30,7 @@ export function resolveCall(context: Context, names: readonly Node[] | undefined
   const found = untrusted ?? candidates[0];
   if (found === undefined) {
     if (schema === null) return { schema: 'pg_catalog', name, builtin: true, opaque: opaqueFunction(name) };
+    context.findings.unknownFunctions.add(`${schema}.${name}`);
     return { schema, name, builtin: false, opaque: `function ${schema}.${name}() is not in the known catalog` };
   }
   const reason =

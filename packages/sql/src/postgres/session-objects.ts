@@ -16,7 +16,7 @@ export function prepare(context: Context, body: Record<string, unknown>): Verb {
   const verb = analyseStatement(inner, (body['query'] as Node | undefined) ?? null);
   const facts = toFacts(verb, inner.findings);
   for (const reason of facts.opaque) context.findings.opaque.add(reason);
-  for (const relation of inner.findings.unknownRelations) context.findings.unknownRelations.add(relation);
+  context.findings.addUnknown(inner.findings);
   context.findings.changes.push({ change: 'prepare', name, facts });
   return { kind: 'prepare', command: 'PREPARE', outputs: null };
 }
