@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WeirError } from '@weir/errors';
 
@@ -26,17 +26,29 @@ export async function readAgentState(dir: string): Promise<AgentState> {
       fix: `weir agent enrol --token-file FILE --state ${dir}`,
     });
   });
+  const state = tryAgentState(text);
+  if (state !== undefined) return state;
+  throw new WeirError('invalid_request', `${path} is damaged`, { fix: 'Enrol again with a new join token.' });
+}
+
+const fields = ['agentId', 'agentName', 'tunnelAddress', 'ca', 'certificate', 'key'] as const;
+
+function tryAgentState(text: string): AgentState | undefined {
+  let found: Partial<Record<string, unknown>> | null;
   try {
-    return JSON.parse(text) as AgentState;
-  } catch (cause) {
-    throw new WeirError('invalid_request', `${path} is damaged`, { cause, fix: 'Enrol again with a new join token.' });
+    found = JSON.parse(text) as typeof found;
+  } catch {
+    return undefined;
   }
+  return fields.every((field) => typeof found?.[field] === 'string') ? (found as unknown as AgentState) : undefined;
 }
 
 /** Writes the state so that a crash leaves either the old or the new one. */
 export async function writeAgentState(dir: string, state: AgentState): Promise<void> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const path = join(dir, fileName);
-  await writeFile(`${path}.new`, JSON.stringify(state, null, 2), { mode: 0o600, flush: true });
+  // What an interrupted write left keeps its own rights when it is only overwritten.
+  await rm(`${path}.new`, { force: true });
+  await writeFile(`${path}.new`, JSON.stringify(state, null, 2), { mode: 0o600, flag: 'wx', flush: true });
   await rename(`${path}.new`, path);
 }
