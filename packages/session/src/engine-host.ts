@@ -47,7 +47,10 @@ export function createEngineHost(gate: Gate, ports: ChannelPorts): EngineHost {
       if (answer === 'refuse') return answer;
       const copy = copyOf(ticket as Ticket, index);
       if (answer.masks !== null && copy === null) return 'refuse';
-      return { masks: answer.masks, csv: copy?.format === 'csv' ? copy : null, header: copy?.header ?? false };
+      const { masks } = answer;
+      const header = copy?.header ?? false;
+      if (copy?.format === 'csv') return { masks, csv: copy, header };
+      return { masks, csv: null, header, ...(copy?.format === 'text' && { text: copy }) };
     },
     sampleRows: () => ports.sampleRows,
     sample: (ticket, index, cells, formats) => gate.sample(ticket as Ticket, index, cells, formats),

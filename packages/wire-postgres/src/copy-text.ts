@@ -1,7 +1,7 @@
 import { WeirError } from '@weir/errors';
 import { Carry } from './carry.ts';
 import { beginCopyData, type CopyCodec, type CopyCodecOptions, endCopyData } from './copy-row.ts';
-import type { CellMask, RowMasks } from './engine-host.ts';
+import type { CellMask, RowMasks, TextOptions } from './engine-host.ts';
 import type { Slab } from './slab.ts';
 
 const newline = 0x0a;
@@ -34,28 +34,43 @@ export function unescapeText(source: Buffer, start: number, end: number, target:
 }
 
 /** Writes plain bytes as a cell; at most twice as long. @returns the position behind them */
-export function escapeText(source: Buffer, length: number, target: Buffer, offset: number): number {
+export function escapeText(source: Buffer, length: number, target: Buffer, offset: number, delimiter = tab): number {
   let at = offset;
   for (let i = 0; i < length; i++) {
     const byte = source[i]!;
-    const letter = byte < 0x20 ? byteToLetter.get(byte) : byte === backslash ? backslash : undefined;
+    const plain = byte === backslash || byte === delimiter ? byte : undefined;
+    const letter = byte < 0x20 ? (byteToLetter.get(byte) ?? plain) : plain;
     if (letter !== undefined) target[at++] = backslash;
     target[at++] = letter ?? byte;
   }
   return at;
 }
 
-/** COPY TO STDOUT in text format with its defaults (tab, `\N`). */
+/** COPY TO STDOUT in text format. */
 export class CopyTextCodec implements CopyCodec {
   rows = 0;
+  readonly #delimiter: number;
+  readonly #null: Buffer;
+  /** A value can equal any other text for NULL, because the server does not escape it: such a cell is masked like a value. */
+  readonly #isNullCertain: boolean;
+  #isHeader: boolean;
   readonly #masks: RowMasks;
   readonly #carry: Carry;
   #plain: Buffer = Buffer.allocUnsafe(1024);
   #masked: Buffer = Buffer.allocUnsafe(1024);
 
-  constructor(options: CopyCodecOptions) {
+  /** @throws WeirError when the delimiter is no single byte */
+  constructor(options: CopyCodecOptions & { readonly text?: TextOptions | undefined }) {
     this.#masks = options.masks;
     this.#carry = new Carry(options.maxRowBytes);
+    const { delimiter, nullText, header } = options.text ?? { delimiter: '\t', nullText: '\\N', header: false };
+    const [byte, ...more] = Buffer.from(delimiter);
+    if (byte === undefined || more.length > 0)
+      throw new WeirError('protocol_violation', 'the delimiter of a COPY is not a single byte');
+    this.#delimiter = byte;
+    this.#null = Buffer.from(nullText);
+    this.#isNullCertain = nullText === '\\N' || nullText === '';
+    this.#isHeader = header;
   }
 
   push(source: Buffer, start: number, end: number, slab: Slab, publish: () => void): void {
@@ -68,10 +83,10 @@ export class CopyTextCodec implements CopyCodec {
       }
       if (this.#carry.length > 0) {
         this.#carry.add(source, at, found + 1);
-        this.#row(this.#carry.buffer, 0, this.#carry.length - 1, slab);
+        this.#line(this.#carry.buffer, 0, this.#carry.length - 1, slab);
         this.#carry.clear();
       } else {
-        this.#row(source, at, found, slab);
+        this.#line(source, at, found, slab);
       }
       publish();
       at = found + 1;
@@ -83,21 +98,34 @@ export class CopyTextCodec implements CopyCodec {
       throw new WeirError('protocol_violation', 'the COPY output of the target ends in the middle of a row');
   }
 
+  #line(source: Buffer, start: number, end: number, slab: Slab): void {
+    if (!this.#isHeader) {
+      this.#row(source, start, end, slab);
+      return;
+    }
+    this.#isHeader = false;
+    beginCopyData(slab, end - start + 1);
+    slab.copy(source, start, end);
+    slab.buffer[slab.position++] = newline;
+    endCopyData(slab);
+  }
+
   #row(source: Buffer, start: number, end: number, slab: Slab): void {
     const masks = this.#masks;
+    const delimiter = this.#delimiter;
     beginCopyData(slab, end - start + 1);
     let column = 0;
     let at = start;
     for (;;) {
       let cellEnd = at;
-      while (cellEnd < end && source[cellEnd] !== tab) cellEnd += source[cellEnd] === backslash ? 2 : 1;
+      while (cellEnd < end && source[cellEnd] !== delimiter) cellEnd += source[cellEnd] === backslash ? 2 : 1;
       if (cellEnd > end) cellEnd = end;
       if (column >= masks.length && !(column === 0 && end === start)) throw misfit();
       this.#cell(masks[column] ?? null, source, at, cellEnd, slab);
       column++;
       if (cellEnd >= end) break;
       slab.ensure(1);
-      slab.buffer[slab.position++] = tab;
+      slab.buffer[slab.position++] = delimiter;
       at = cellEnd + 1;
     }
     if (column !== masks.length && !(masks.length === 0 && start === end)) throw misfit();
@@ -108,7 +136,7 @@ export class CopyTextCodec implements CopyCodec {
   }
 
   #cell(mask: CellMask | null, source: Buffer, start: number, end: number, slab: Slab): void {
-    const isNull = end - start === 2 && source[start] === backslash && source[start + 1] === 0x4e;
+    const isNull = this.#isNullCertain && this.#null.equals(source.subarray(start, end));
     if (mask === null || isNull) {
       slab.ensure(end - start);
       slab.copy(source, start, end);
@@ -119,12 +147,11 @@ export class CopyTextCodec implements CopyCodec {
     const bound = mask.maxLength(length);
     if (this.#masked.length < bound) this.#masked = Buffer.allocUnsafe(bound * 2);
     const written = mask.write(this.#plain, 0, length, this.#masked, 0);
-    slab.ensure(Math.max(2, written * 2));
+    slab.ensure(Math.max(this.#null.length, written * 2));
     if (written < 0) {
-      slab.buffer[slab.position++] = backslash;
-      slab.buffer[slab.position++] = 0x4e;
+      slab.copy(this.#null, 0, this.#null.length);
     } else {
-      slab.position = escapeText(this.#masked, written, slab.buffer, slab.position);
+      slab.position = escapeText(this.#masked, written, slab.buffer, slab.position, this.#delimiter);
     }
   }
 }

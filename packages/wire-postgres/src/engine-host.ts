@@ -106,6 +106,8 @@ export interface EngineHost {
         readonly masks: RowMasks | null;
         readonly csv: CsvOptions | null /** The first line names the columns. */;
         readonly header?: boolean;
+        /** Options of the text format; absent = its defaults. */
+        readonly text?: TextOptions;
       }
     | 'refuse';
   /** Number of masked rows of the current result that the host wants to see for the record; 0 = none. Asked when a result set begins. */
@@ -126,6 +128,13 @@ export interface EngineHost {
   ready(status: TransactionStatus): void;
   /** The client said Terminate, or the stream cannot be trusted any more: `error` was sent to the client already when there is one. */
   end(error: ErrorFields | null): void;
+}
+
+/** Options of COPY in text format (COPY, section "Text Format"): the delimiter is a single byte. */
+export interface TextOptions {
+  readonly delimiter: string;
+  readonly nullText: string;
+  readonly header: boolean;
 }
 
 /** Options of COPY in CSV format that change how cells are cut (COPY, section "CSV Format"); single bytes as characters. */

@@ -370,7 +370,7 @@ export class ServerDispatch {
       return;
     }
     this.#relay(entry, buffer, frameStart, end);
-    const { masks, csv, header } = answer;
+    const { masks, csv, header, text } = answer;
     if (entry.maxRows !== null) this.#result.rowsLeft = entry.maxRows;
     this.#copyFrames = createCopyFrames(format, header ?? csv?.header ?? false);
     if (masks === null || masks.every((mask) => mask === null)) {
@@ -384,7 +384,7 @@ export class ServerDispatch {
         ? new CopyBinaryCodec(options)
         : csv
           ? new CopyCsvCodec({ ...options, csv })
-          : new CopyTextCodec(options);
+          : new CopyTextCodec({ ...options, text });
     this.#result.mode = 'codec';
   }
 

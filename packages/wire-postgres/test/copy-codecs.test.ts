@@ -133,6 +133,29 @@ describe('COPY codecs let no masked value out', () => {
   });
 });
 
+describe('COPY in text format with options', () => {
+  const text = { delimiter: '|', nullText: '', header: true };
+  it('cuts at the delimiter, knows its NULL, leaves the header, escapes what a mask writes', () => {
+    const piped: CellMask = {
+      maxLength: () => 2,
+      write: (_source, _start, _end, target, at) => target.write('*|', at),
+    };
+    const codec = new CopyTextCodec({ masks: [piped, null], maxRowBytes, text });
+    const rows = 'email|note\na\\|b@x|n\\|1\n|\t\n';
+    expect(run(codec, cut(Buffer.from(rows), [3, 9, 14, 20]))).toBe('email|note\n*\\||n\\|1\n|\t\n');
+    expect(codec.rows).toBe(2);
+  });
+
+  it('masks what looks like a NULL that a value may equal', () => {
+    const codec = new CopyTextCodec({
+      masks: [starred],
+      maxRowBytes,
+      text: { ...text, nullText: 'eve', header: false },
+    });
+    expect(run(codec, [Buffer.from('eve\nbob\n')])).toBe('*\n*\n');
+  });
+});
+
 describe('COPY codecs fail closed', () => {
   const csv = formats[0]!;
   const options = { masks: [starred, null], maxRowBytes: 100 };
