@@ -29,8 +29,7 @@ function copyFrom(context: Context, node: CopyStmt, format: CopyFormat): Verb {
   const relation = resolveRelation(context, name);
   if (relation !== null) {
     noteEffect(context, relation, 'insert', false);
-    if (relation.rules === true)
-      context.findings.opaque.add('rules rewrite what is written to the table');
+    if (relation.rules === true) context.findings.opaque.add('rules rewrite what is written to the table');
     const scope = new Scope(null);
     scope.sources.push(relationSource(context, name, relation));
     noteInfluence(context, scope, node.whereClause as Node | undefined);
