@@ -142,10 +142,12 @@ function createStatusOf(
   let isHealthy = true;
   journal.onBroken(() => {
     isHealthy = false;
-    // Channels are cut by the data plane; here the sessions follow, so that nobody signs in to one again.
-    parts.sessions
-      .endWhere(() => true, 'the evidence cannot be stored', 'gateway')
-      .catch((error: unknown) => log.error('sessions could not be ended', error));
+    // The data plane hears of it at this moment, too, and tells clients why; after that the sessions follow, so that nobody signs in to one again.
+    setImmediate(() => {
+      parts.sessions
+        .endWhere(() => true, 'the evidence cannot be stored', 'gateway')
+        .catch((error: unknown) => log.error('sessions could not be ended', error));
+    });
   });
   return createStatus({
     ...parts,
