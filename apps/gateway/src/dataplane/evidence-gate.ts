@@ -75,7 +75,9 @@ export function createEvidenceGate(
     ask();
   };
   const fail = (error: WeirError) => {
+    if (isBroken) return;
     isBroken = true;
+    waiting.length = 0;
     ends.broken(error);
   };
 

@@ -48,6 +48,8 @@ export interface FrontDoor {
 
 const maxStartupBytes = 20_000;
 const signInTimeoutMs = 30_000;
+/** How long a client may take to read why it was refused. */
+const lingerMs = 5_000;
 
 /** Creates the door. Every refusal reaches the client as a FATAL ErrorResponse and the audit log. */
 export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
@@ -61,7 +63,7 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
       if (first.kind === 'cancel-request') {
         cancelKeys.request(first.processId, first.secretKey);
         visit.reader.release();
-        visit.stream.end();
+        hangUp(visit.stream);
         return;
       }
       if (first.kind === 'gssenc-request') visit.stream.write('N');
@@ -111,8 +113,7 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
     const { user, clientAddress, sessionId } = visit;
     const what = weirError.code === 'wrong_password' ? 'sign-in' : 'startup';
     controlPlane.refused({ what, user, clientAddress, code: weirError.code, message: weirError.message, sessionId });
-    visit.stream.on('error', () => visit.stream.destroy());
-    visit.stream.end(encodeErrorResponse(fieldsOfWeirError(weirError, 'FATAL')));
+    hangUp(visit.stream, encodeErrorResponse(fieldsOfWeirError(weirError, 'FATAL')));
   };
 
   const begin = (stream: Duplex, clientAddress: string, session: LiveSession | null) => {
@@ -146,6 +147,16 @@ interface Visit {
   user: string | null;
   sessionId: string | null;
   isEncrypted: boolean;
+}
+
+/** Ends a connection that nobody listens to any more, also when its client does not close it. */
+function hangUp(stream: Duplex, lastWords?: Buffer): void {
+  stream.on('error', () => stream.destroy());
+  // What still comes is thrown away: unread, it would hide the client's own end.
+  stream.resume();
+  if (lastWords === undefined) stream.end();
+  else stream.end(lastWords);
+  setTimeout(() => stream.destroy(), lingerMs).unref();
 }
 
 const readerOf = (stream: Duplex) =>

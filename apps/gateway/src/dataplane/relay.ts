@@ -29,6 +29,9 @@ export interface Relay {
   cut(error: WeirError): void;
 }
 
+/** How long a client may take to read why its channel was cut. */
+const lingerMs = 5_000;
+
 /** Creates the relay of one channel; nothing flows before start. */
 export function createRelay(parts: RelayParts): Relay {
   const { client, session, journal } = parts;
@@ -55,6 +58,9 @@ export function createRelay(parts: RelayParts): Relay {
     if (isOver) return;
     isHalfClosed = true;
     client.end(encodeErrorResponse(fieldsOfWeirError(error, 'FATAL')));
+    // A client that does not read (or was not read) must not keep its connection and what is queued for it.
+    client.resume();
+    setTimeout(() => client.destroy(), lingerMs).unref();
     lane?.reset();
     close(error.message);
   };
