@@ -15,7 +15,7 @@ import { joinColumns } from './joins.ts';
 import { clearValue, mixed, type NamedProvenance, opaqueValue } from './provenance.ts';
 import { addRangeFunction } from './range-functions.ts';
 import { noteEffect, relationSource, resolveRelation, unknownSource } from './relations.ts';
-import { createSource, renameColumns, type Scope, type Source } from './scope.ts';
+import { createSource, hitColumn, renameColumns, type Scope, type Source } from './scope.ts';
 import { selectColumns } from './select.ts';
 import { grammarSince } from './system-knowledge.ts';
 import { cteColumns } from './with.ts';
@@ -78,8 +78,9 @@ function rangeVar(context: Context, scope: Scope, name: RangeVar): Source {
   const relation = resolveRelation(context, name);
   if (relation === null) return unknownSource(name);
   noteEffect(context, relation, 'read', name.inh !== true);
-  scope.relations.push({ node: name, relation, only: name.inh !== true });
-  return aliased(relationSource(context, name, relation), name.alias);
+  const source = aliased(relationSource(context, name, relation), name.alias);
+  scope.relations.push({ node: name, relation, only: name.inh !== true, source });
+  return source;
 }
 
 function subselect(
@@ -112,6 +113,7 @@ function join(context: Context, scope: Scope, node: JoinExpr): Source {
   const using = joinColumns(context, node, left, right);
   const members = scope.sources.slice(first);
   noteInfluence(context, scope, node.quals);
+  for (const { name } of using.merged) for (const side of [left, right]) hitColumn(side, name);
   for (const member of members) {
     member.columnsVisible = false;
     if (node.alias !== undefined) member.relationVisible = false;
@@ -127,6 +129,7 @@ function join(context: Context, scope: Scope, node: JoinExpr): Source {
     rest: rests.length === 0 ? null : mixed(rests),
     counted: left.counted && right.counted,
     relationVisible: node.alias !== undefined,
+    members: [left, right],
   });
   return add(scope, aliased(source, node.alias));
 }

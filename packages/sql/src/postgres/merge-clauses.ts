@@ -8,6 +8,7 @@ import { filteredRelations, noteEffect } from './relations.ts';
 import type { Scope } from './scope.ts';
 
 interface WhenClause {
+  readonly matchKind?: string;
   readonly commandType?: string;
   readonly condition?: Node;
   readonly targetList?: Node[];
@@ -26,7 +27,8 @@ export function mergeClauses(
   for (const item of node.mergeWhenClauses ?? []) {
     const clause = (bodyOf<WhenClause>(item, 'MergeWhenClause') ?? {}) as WhenClause;
     const where = filterState(context, scope, clause.condition, () => target.source.hits);
-    const state = joined ? 'effective' : where;
+    const isJoined = joined && clause.matchKind !== 'MERGE_WHEN_NOT_MATCHED_BY_SOURCE';
+    const state = isJoined ? 'effective' : where;
     switch (clause.commandType) {
       case 'CMD_UPDATE':
         note(context, target, 'update');

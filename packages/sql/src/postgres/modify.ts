@@ -13,7 +13,7 @@ import {
   type UpdateStmt,
 } from './ast.ts';
 import type { Context } from './context.ts';
-import { expressionValue, noteInfluence } from './expressions.ts';
+import { noteInfluence } from './expressions.ts';
 import { filterState } from './filters.ts';
 import { addFromItem } from './from-items.ts';
 import { insertSource } from './insert-source.ts';
@@ -80,7 +80,7 @@ function insert(context: Context, scope: Scope, node: InsertStmt): QueryColumns 
       createSource({ name: 'excluded', columns: excluded, columnsVisible: false, rest: target.source.rest }),
     );
     const changed = assignTargets(context, inner, target, conflict.targetList);
-    noteInfluence(context, inner, conflict.whereClause);
+    noteConflictFilter(context, inner, target, node, conflict.whereClause);
     return returning(context, scope, target, node.returningClause, assigned.and(changed));
   }
   return returning(context, scope, target, node.returningClause, assigned);
@@ -122,6 +122,30 @@ function noteFilter(
   context.findings.addFilter(target.name, kind, relations, state, null);
 }
 
+/**
+ * ON CONFLICT DO UPDATE changes the rows that the new ones name by their key. It is unfiltered when the new rows come from the target itself
+ * and nothing filters them.
+ */
+function noteConflictFilter(
+  context: Context,
+  scope: Scope,
+  target: Target,
+  node: InsertStmt,
+  where: Node | undefined,
+): void {
+  const state = filterState(context, scope, where, () => target.source.hits);
+  const relations = target.relation === null ? [] : filteredRelations(context, target.relation);
+  const copiesItself = namesRelation(node.selectStmt, target.name.relname ?? '');
+  context.findings.addFilter(target.name, 'update', relations, copiesItself ? state : 'effective', null);
+}
+
+/** Whether a tree names a relation of this name anywhere. */
+function namesRelation(value: unknown, name: string): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (bodyOf<{ relname?: string }>(value as Node, 'RangeVar')?.relname === name) return true;
+  return Object.entries(value).some(([key, child]) => key !== 'A_Const' && namesRelation(child, name));
+}
+
 function merge(context: Context, scope: Scope, node: MergeStmt): QueryColumns {
   context.findings.kinds.add('merge');
   addCtes(context, scope, node.withClause);
@@ -130,9 +154,7 @@ function merge(context: Context, scope: Scope, node: MergeStmt): QueryColumns {
   const visible = source.columnsVisible;
   scope.sources.push(target.source);
   noteInfluence(context, scope, node.joinCondition as Node | undefined);
-  const before = target.source.hits;
-  expressionValue(context, scope, node.joinCondition);
-  const joined = target.source.hits > before;
+  const joined = filterState(context, scope, node.joinCondition, () => target.source.hits) === 'effective';
   const assigned = mergeClauses(context, scope, target, node, joined);
   // RETURNING * of MERGE gives the source's columns first.
   source.columnsVisible = visible;

@@ -1,6 +1,7 @@
 import { bodyOf, type Constant, constantValue, type Node, openNode, type SelectStmt, stringList } from './ast.ts';
 import type { Truth } from './filters.ts';
 import { columnOf, type Scope } from './scope.ts';
+import { comparesColumnWithItself, existsInItself, isAlwaysTrueCall, joinsWithItself } from './trivial-comparisons.ts';
 
 /** Truth of a single predicate where its form alone tells; null when it does not. */
 export function leafTruth(scope: Scope, node: Node): Truth | null {
@@ -20,6 +21,10 @@ export function leafTruth(scope: Scope, node: Node): Truth | null {
       return caseTruth(scope, open.body);
     case 'TypeCast':
       return leafTruth(scope, open.body['arg'] as Node);
+    case 'FuncCall': {
+      const [a, b] = (open.body['args'] as Node[] | undefined) ?? [];
+      return isAlwaysTrueCall(open.body, same(scope, a, b)) ? 'always' : null;
+    }
     default:
       return null;
   }
@@ -44,7 +49,8 @@ function columnPath(scope: Scope, parts: readonly string[]): readonly string[] {
   return holders.length === 1 ? [holders[0]?.name ?? '', ...parts] : parts;
 }
 
-function same(scope: Scope, a: unknown, b: unknown): boolean {
+/** Whether two expressions are the same but for what changes nothing. */
+export function same(scope: Scope, a: unknown, b: unknown): boolean {
   return shape(scope, simplify(a)) === shape(scope, simplify(b));
 }
 
@@ -114,9 +120,18 @@ function comparisonTruth(scope: Scope, body: Record<string, unknown>): Truth | n
   const left = body['lexpr'] as Node | undefined;
   const right = body['rexpr'] as Node | undefined;
   const operator = stringList(body['name'] as Node[] | undefined).at(-1) ?? '';
+  if (comparesColumnWithInteger(left, right) && body['kind'] === 'AEXPR_OP') return null;
   switch (body['kind']) {
     case 'AEXPR_OP':
-      return operatorTruth(scope, operator, left, right);
+      return operatorTruth(scope, operator, left, right) ?? trivialTruth(scope, operator, left, right);
+    case 'AEXPR_OP_ANY':
+      return anyTruth(scope, operator, left, right);
+    case 'AEXPR_OP_ALL':
+      return comparesColumnWithItself(scope, left, right) ? 'always' : null;
+    case 'AEXPR_SIMILAR': {
+      const pattern = bodyOf<{ args?: Node[] }>(right, 'FuncCall')?.args?.[0];
+      return operator.startsWith('!') ? null : likeTruth(pattern);
+    }
     case 'AEXPR_NOT_DISTINCT':
       return same(scope, left, right) ? 'always' : null;
     case 'AEXPR_DISTINCT':
@@ -133,11 +148,36 @@ function comparisonTruth(scope: Scope, body: Record<string, unknown>): Truth | n
     case 'AEXPR_BETWEEN':
     case 'AEXPR_BETWEEN_SYM': {
       const bounds = bodyOf<{ items?: Node[] }>(right, 'List')?.items ?? [];
+      if (bounds.every((bound) => comparesColumnWithItself(scope, left, bound))) return 'always';
       return bounds.every((bound) => same(scope, bound, left)) ? 'always' : betweenTruth(left, bounds);
     }
     default:
       return null;
   }
+}
+
+/** Comparisons that every row passes by their form: `id < id + 1`, a self-join by the same column, `(id IS NULL) = false`. */
+function trivialTruth(scope: Scope, operator: string, left: Node | undefined, right: Node | undefined): Truth | null {
+  if (comparesColumnWithItself(scope, left, right)) return 'always';
+  if (operator !== '=' || left === undefined || right === undefined) return null;
+  if (joinsWithItself(scope, left, right)) return 'always';
+  const [wanted, tested] = isBoolean(right) ? [right, left] : [left, right];
+  if (!isBoolean(wanted) || constantValue(tested) !== null) return null;
+  const truth = leafTruth(scope, tested);
+  if (truth !== 'always' && truth !== 'never') return null;
+  return truth === constantTruth(constantValue(wanted) as Constant) ? 'always' : 'never';
+}
+
+function isBoolean(node: Node): boolean {
+  return constantValue(node)?.kind === 'boolean';
+}
+
+/** `id = ANY (ARRAY[id])`, `id = ANY (ARRAY(SELECT id FROM the same table))`. */
+function anyTruth(scope: Scope, operator: string, left: Node | undefined, right: Node | undefined): Truth | null {
+  if (comparesColumnWithItself(scope, left, right)) return 'always';
+  const link = bodyOf<{ subLinkType?: string; subselect?: Node }>(right, 'SubLink');
+  if (operator !== '=' || link?.subLinkType !== 'ARRAY_SUBLINK') return null;
+  return subLinkTruth(scope, { subLinkType: 'ANY_SUBLINK', testexpr: left, subselect: link.subselect });
 }
 
 function betweenTruth(left: Node | undefined, bounds: readonly Node[]): Truth | null {
@@ -166,11 +206,11 @@ function operatorTruth(scope: Scope, operator: string, left: Node | undefined, r
 }
 
 /** A column and an integer literal: no form of truth depends on which integer, so it is not read (see free-integers.ts). */
-function comparesColumnWithInteger(column: Node | undefined, ...others: readonly Node[]): boolean {
-  return bodyOf(column, 'ColumnRef') !== null && others.every(isIntegerLiteral);
+function comparesColumnWithInteger(column: Node | undefined, ...others: readonly (Node | undefined)[]): boolean {
+  return bodyOf(column, 'ColumnRef') !== null && others.every((other) => isIntegerLiteral(other));
 }
 
-function isIntegerLiteral(node: Node): boolean {
+function isIntegerLiteral(node: Node | undefined): boolean {
   const body = bodyOf<object>(node, 'A_Const');
   return body !== null && 'ival' in body;
 }
@@ -218,6 +258,8 @@ function matchesAll(pattern: string): boolean {
 function inTruth(scope: Scope, operator: string, left: Node | undefined, right: Node | undefined): Truth | null {
   const items = bodyOf<{ items?: Node[] }>(right, 'List')?.items ?? [];
   if (comparesColumnWithInteger(left, ...items)) return null;
+  const isTrivial = items.some((item) => comparesColumnWithItself(scope, left, item) && !same(scope, item, left));
+  if (isTrivial) return 'always';
   if (operator !== '=') return items.some((item) => same(scope, item, left)) ? 'never' : null;
   if (items.some((item) => same(scope, item, left))) return 'always';
   const value = constantValue(left);
@@ -230,8 +272,40 @@ function nullTestTruth(scope: Scope, body: Record<string, unknown>): Truth | nul
   const constant = constantValue(arg);
   const wantsNull = body['nulltesttype'] === 'IS_NULL';
   if (constant !== null) return (constant.kind === 'null') === wantsNull ? 'always' : 'never';
-  if (!isNotNullColumn(scope, arg)) return null;
+  if (isWholeRow(scope, arg)) return wantsNull ? null : 'always';
+  if (!isNeverNull(scope, arg)) return null;
   return wantsNull ? 'never' : 'always';
+}
+
+/** `t IS NOT NULL`, `t.* IS NOT NULL`: it looks for rows without any NULL, which as a filter means no rows in particular. */
+function isWholeRow(scope: Scope, node: Node | undefined): boolean {
+  const fields = bodyOf<{ fields?: Node[] }>(node, 'ColumnRef')?.fields ?? [];
+  const parts = stringList(fields);
+  if (parts.length < fields.length) return true;
+  const isColumn = scope.sources.some((source) => columnOf(source, parts.at(-1) ?? '') !== null);
+  return parts.length === 1 && !isColumn && scope.sources.some((source) => source.name === parts[0]);
+}
+
+/** Constants, columns declared NOT NULL, and what operators, casts and ROW make of them. */
+function isNeverNull(scope: Scope, node: Node | undefined): boolean {
+  const constant = constantValue(node);
+  if (constant !== null) return constant.kind !== 'null';
+  const open = openNode(node);
+  switch (open?.tag) {
+    case 'ColumnRef':
+      return isNotNullColumn(scope, node);
+    case 'TypeCast':
+      return isNeverNull(scope, open.body['arg'] as Node);
+    case 'RowExpr':
+      return ((open.body['args'] as Node[] | undefined) ?? []).every((item) => isNeverNull(scope, item));
+    case 'A_Expr':
+      return (
+        open.body['kind'] === 'AEXPR_OP' &&
+        [open.body['lexpr'], open.body['rexpr']].every((side) => side === undefined || isNeverNull(scope, side as Node))
+      );
+    default:
+      return false;
+  }
 }
 
 /** A column declared NOT NULL of a relation at this level (outer joins aside: there the test filters). */
@@ -249,17 +323,23 @@ function isNotNullColumn(scope: Scope, node: Node | undefined): boolean {
 function subLinkTruth(scope: Scope, body: Record<string, unknown>): Truth | null {
   const select = openNode(body['subselect'])?.body as SelectStmt | undefined;
   if (select === undefined || select.limitCount !== undefined || select.havingClause !== undefined) return null;
+  const where = select.whereClause === undefined ? 'always' : leafTruth(scope, select.whereClause);
+  const isFiltered = where !== 'always';
   if (body['subLinkType'] === 'EXISTS_SUBLINK') {
+    if (existsInItself(scope, select)) return 'always';
     const isAggregate = select.groupClause === undefined && /"FuncCall"/.test(shape(scope, select.targetList ?? []));
     if (select.limitOffset !== undefined || (select.op ?? 'SETOP_NONE') !== 'SETOP_NONE') return null;
-    if (
-      select.whereClause === undefined &&
-      (select.fromClause === undefined || isPlainAggregate(scope, select, isAggregate))
-    )
+    if (!isFiltered && (select.fromClause === undefined || isPlainAggregate(scope, select, isAggregate)))
       return 'always';
     return null;
   }
-  if (body['subLinkType'] !== 'ANY_SUBLINK' || select.whereClause !== undefined) return null;
+  if (body['subLinkType'] === 'EXPR_SUBLINK') {
+    const only = bodyOf<{ val?: Node }>(select.targetList?.[0], 'ResTarget')?.val;
+    return select.fromClause === undefined && !isFiltered && only !== undefined ? leafTruth(scope, only) : null;
+  }
+  if (body['subLinkType'] !== 'ANY_SUBLINK') return null;
+  if (where === 'never' && (select.op ?? 'SETOP_NONE') === 'SETOP_NONE') return 'never';
+  if (isFiltered) return null;
   const operator = stringList(body['operName'] as Node[] | undefined).at(-1) ?? '=';
   return operator === '=' && isSameColumn(scope, body['testexpr'] as Node, select) ? 'always' : null;
 }

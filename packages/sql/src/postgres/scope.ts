@@ -20,6 +20,8 @@ export interface Source {
   columnsVisible: boolean;
   /** How often a column of it was looked up. */
   hits: number;
+  /** The items that a join joins. */
+  readonly members: readonly Source[];
 }
 
 /** A WITH query, analysed when first named. */
@@ -38,7 +40,12 @@ export class Scope {
   readonly sources: Source[] = [];
   readonly ctes = new Map<string, CteEntry>();
   /** Relations named by FROM at this level, with the node that names them. */
-  readonly relations: { readonly node: object; readonly relation: CatalogRelation; readonly only: boolean }[] = [];
+  readonly relations: {
+    readonly node: object;
+    readonly relation: CatalogRelation;
+    readonly only: boolean;
+    readonly source: Source;
+  }[] = [];
   /** Lookups that ended at this level. */
   hits = 0;
   readonly parent: Scope | null;
@@ -92,7 +99,7 @@ export class Scope {
     for (const source of this.sources) {
       const column = source.columnsVisible ? columnOf(source, name) : null;
       if (column === null) continue;
-      source.hits += 1;
+      hitColumn(source, name);
       found.push(column);
     }
     if (found.length === 0) return null;
@@ -113,6 +120,12 @@ export class Scope {
     }
     return rests.length === 0 ? null : mixed(rests);
   }
+}
+
+/** Counts the lookup of a column, for a join also with the members that have the column. */
+export function hitColumn(source: Source, name: string): void {
+  source.hits += 1;
+  for (const member of source.members) if (columnOf(member, name) !== null) hitColumn(member, name);
 }
 
 function carries(value: Provenance): boolean {
@@ -147,6 +160,7 @@ export function createSource(
     relationVisible: true,
     columnsVisible: true,
     hits: 0,
+    members: [],
     ...parts,
   };
 }

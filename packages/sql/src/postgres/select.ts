@@ -23,11 +23,17 @@ export function selectColumns(context: Context, outer: Scope, select: SelectStmt
   if (select.op !== undefined && select.op !== 'SETOP_NONE') return setOperation(context, scope, select);
   if (select.valuesLists !== undefined) return valuesColumns(context, scope, select);
   for (const item of select.fromClause ?? []) addFromItem(context, scope, item);
+  const joined = new Set(scope.relations.filter(({ source }) => source.hits > 0));
   const result = targetColumns(context, scope, select.targetList ?? []);
+  const before = new Map(scope.relations.map((entry) => [entry, entry.source.hits]));
   const where = filterState(context, scope, select.whereClause, () => scope.hits);
   const limit = limitOf(context, scope, select);
-  for (const { node, relation, only } of scope.relations) {
-    context.findings.addFilter(node, 'select', filteredRelations(context, relation), where, limit);
+  for (const entry of scope.relations) {
+    const { node, relation, only, source } = entry;
+    // A filter on one relation leaves all rows of another that neither it nor a join condition mentions.
+    const isMeant = joined.has(entry) || source.hits > (before.get(entry) ?? 0);
+    const state = where === 'effective' && !isMeant ? 'always-true' : where;
+    context.findings.addFilter(node, 'select', filteredRelations(context, relation), state, limit);
     if (select.lockingClause !== undefined) noteEffect(context, relation, 'lock', only);
   }
   noteClauses(context, scope, select, result.columns);
