@@ -1,7 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type EmbeddedPostgres, serverHomePath, startEmbeddedPostgres } from '@weir/embedded-postgres';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '@weir/embedded-postgres';
+import { createTemporaryFolder } from '@weir/testkit';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openStore } from '../src/store/open-store.ts';
@@ -9,16 +8,17 @@ import { createRepositories } from '../src/store/repositories.ts';
 import { createContentSeal } from '../src/store/sealed-content.ts';
 import { failure, until } from './fixture/test-gateway.ts';
 
-let stateDir: string;
+// Root's server runs under another account, which has to pass through.
+const folder = createTemporaryFolder('weir-store-test', 0o711);
+const stateDir = folder.path;
 let server: EmbeddedPostgres;
 beforeAll(async () => {
-  stateDir = await mkdtemp(join(tmpdir(), 'weir-store-test-'));
-  server = await startEmbeddedPostgres({ stateDir, role: 'external', password: 'a password' });
+  const home = join(stateDir, 'home');
+  server = await startEmbeddedPostgres({ stateDir, home, role: 'external', password: 'a password' });
 });
 afterAll(async () => {
   await server.stop();
-  await rm(serverHomePath(stateDir), { recursive: true, force: true });
-  await rm(stateDir, { recursive: true, force: true });
+  folder.remove();
 });
 
 const open = (url = server.adminUrl) => openStore({ stateDir, store: { url }, log: () => undefined });
