@@ -11,6 +11,13 @@ import { waitFor } from './fixture/wait.ts';
 
 const recordingsOf = (system: System) => join(system.dir, 'gateway', 'recordings');
 
+/** A copy with one bit changed. */
+function flipped(bytes: Buffer, at: number): Buffer {
+  const changed = Buffer.from(bytes);
+  changed.writeUInt8(changed.readUInt8(at) ^ 0x01, at);
+  return changed;
+}
+
 /** Runs statements in a session of its own and ends it. @returns its id, once its recording is sealed */
 async function recordedSession(system: System, person: Person, statements: readonly string[]): Promise<string> {
   const { dsn, id } = await system.dsn(person);
@@ -72,11 +79,6 @@ describe('evidence', () => {
     expect(JSON.parse(named.stdout)).toMatchObject({ session: sessions[0], ok: true, status: 'sealed' });
   });
 
-  const flipped = (bytes: Buffer, at: number): Buffer => {
-    const changed = Buffer.from(bytes);
-    changed.writeUInt8(changed.readUInt8(at) ^ 0x01, at);
-    return changed;
-  };
   const damages: { name: string; broken: number[]; damage(first: string, second: string): void }[] = [
     ...[0, 0.1, 0.35, 0.5, 0.75, 0.9, 1].map((part) => ({
       name: `one bit at ${part * 100} % of the file`,
@@ -228,6 +230,35 @@ describe('evidence', () => {
     );
     expect(JSON.stringify(all)).not.toContain('a wrong password');
     expect((await alice.run(['audit', 'ls'])).status).toBe(4);
+  });
+});
+
+describe('a journal that was changed while the gateway was down', () => {
+  let system: System;
+  beforeAll(async () => {
+    system = await startSystem({ customers: 20 });
+  });
+  afterAll(() => system?.stop());
+
+  it('is kept, told in the audit log, and leaves a note where entries are missing', async () => {
+    const { dsn, id } = await system.dsn('alice');
+    const { client } = await livePg(system, dsn);
+    for (let number = 0; number < 60; number += 1) await client.query(`select ${number} as n`);
+    await system.gateway.kill('SIGKILL');
+    const folder = join(system.dir, 'gateway', 'journal');
+    const segment = join(folder, readdirSync(folder).sort()[0] as string);
+    writeFileSync(segment, flipped(readFileSync(segment), 12_000));
+    await system.restart('gateway');
+
+    const admin = await system.as('admin');
+    const told = await admin.listAuditEvents({ action: 'evidence-damaged' });
+    expect(told.map(({ subject }) => subject)).toEqual(
+      expect.arrayContaining([id, expect.stringMatching(/^damaged-.*\.seg$/)]),
+    );
+    expect(readdirSync(folder).some((name) => name.startsWith('damaged-'))).toBe(true);
+    const notes: unknown[] = [];
+    for await (const { event } of admin.sessionEvents(id)) if (event.event === 'note') notes.push(event['code']);
+    expect(notes).toContain('entries-missing');
   });
 });
 

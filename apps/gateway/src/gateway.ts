@@ -151,6 +151,7 @@ async function openState({ config, log, sync, now = Date.now }: GatewayOptions, 
     anchors: createAnchorStore(repositories.anchors),
     now,
     log: recordingLog(log),
+    onDamage: (subject, why) => audit.later({ actor: 'gateway', action: 'evidence-damaged', subject, detail: { why } }),
     ...(sync === undefined ? {} : { sync }),
     ...(await loadOrCreateRecordingKeys(join(stateDir, 'keys'))),
   });

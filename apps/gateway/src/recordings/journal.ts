@@ -25,6 +25,8 @@ export interface JournalOptions extends RecordingKeys {
   readonly anchors: AnchorStore;
   readonly now: () => number;
   readonly log: RecordingLog;
+  /** Told, while the journal is opened, of evidence that is not what was written. */
+  readonly onDamage?: (subject: string, why: string) => void;
   /** Size of a segment, bytes. */
   readonly segmentBytes?: number;
   /** A session is cut into its recording when it has so many bytes in memory … */
@@ -50,9 +52,10 @@ function place(
   sequence: number,
   nowMs: number,
   json: Buffer,
+  isUrgent: boolean,
 ): number {
   const entryBytes = entryHeadBytes + json.length;
-  const { buffer, offset, position } = loop.reserve(frameHeadBytes(log.name.length - 1) + entryBytes);
+  const { buffer, offset, position } = loop.reserve(frameHeadBytes(log.name.length - 1) + entryBytes, isUrgent);
   log.entries += 1;
   log.name.copy(buffer, offset);
   const at = buffer.writeUIntBE(log.entries, offset + log.name.length, 6);
@@ -100,7 +103,10 @@ async function openParts(options: JournalOptions): Promise<Parts> {
   const { cutBytes = 1024 * 1024, cutAfterMs = 30_000 } = options;
   const keys = { masterKey, signingKey };
   const folders = evidenceFolders(dir);
-  const { nextSegment, nextPosition } = await recoverJournal({ dir, keys, anchors, now, log });
+  const { nextSegment, nextPosition } = await recoverJournal({
+    ...{ dir, keys, anchors, now, log },
+    onDamage: options.onDamage ?? (() => undefined),
+  });
   const pool = createSegmentPool({ dir: folders.journal, segmentBytes, firstNumber: nextSegment, masterKey, log });
   const first = await pool.take();
   const sessions = createJournalSessions(folders.recordings);
@@ -150,13 +156,13 @@ async function openParts(options: JournalOptions): Promise<Parts> {
 }
 
 function createAppend({ options, loop, sessions, held }: Parts): Journal['append'] {
-  return (session, channel, sequence, json) => {
+  return (session, channel, sequence, json, isUrgent = true) => {
     if (json.length > maxEventBytes) throw new WeirError('message_too_large', `An event has ${json.length} bytes.`);
     checkPlace(channel, sequence);
     held.check();
     const log = sessions.of(session);
     const before = log.bytes;
-    const position = place(loop, log, channel, sequence, options.now(), json);
+    const position = place(loop, log, channel, sequence, options.now(), json, isUrgent);
     held.added(log, log.bytes - before);
     return position;
   };
@@ -216,8 +222,9 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
       return loop.durable;
     },
     whenDurable(position, callback) {
-      if (position <= loop.durable) callback();
-      else waiters.add(position, callback);
+      if (position <= loop.durable) return callback();
+      waiters.add(position, callback);
+      loop.hurry();
     },
     onBroken: parts.onBroken,
     sessionEnded: createSessionEnd(parts),

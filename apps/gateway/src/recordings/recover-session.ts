@@ -29,6 +29,8 @@ export interface SessionRecovery {
   readonly anchors: AnchorStore;
   readonly now: () => number;
   readonly log: RecordingLog;
+  /** Told of evidence that is not what was written. */
+  readonly onDamage: (subject: string, why: string) => void;
 }
 
 const chunkBytes = 1024 * 1024;
@@ -120,6 +122,11 @@ function additions(frames: readonly JournalFrame[], have: number, tail: Tail, no
   return entries;
 }
 
+function missingBefore(frames: readonly JournalFrame[], have: number): number {
+  const fresh = frames.filter((frame) => frame.number > have);
+  return (fresh.at(-1)?.number ?? have) - have - fresh.length;
+}
+
 async function* rebuilt(
   path: string,
   state: RecordingState | null,
@@ -171,7 +178,10 @@ async function finish(
     state === null
       ? createRecordingWriter({ session, createdAtMs: now(), ...keys })
       : resumeRecordingWriter(state, keys);
-  const entries = additions(frames, state?.entries ?? 0, tail, now());
+  const have = state?.entries ?? 0;
+  const entries = additions(frames, have, tail, now());
+  const missing = missingBefore(frames, have);
+  if (missing > 0) recovery.onDamage(session, `${missing} entries of the session are missing: the journal was damaged`);
   await rewrite(recovery, session, rebuilt(path, state, writer, entries));
   await anchors.upsert(writer.anchor(sealedFile(session)));
 }
@@ -215,8 +225,10 @@ export async function recoverSession(
   const lacking = frames.filter(
     (frame) => frame.number > (found.problem === null ? (found.state?.entries ?? 0) : (anchor?.entries ?? 0)),
   );
-  if (found.problem !== null) log.error('a recording is damaged; it stays as it is', { session, why: found.problem });
-  else if (found.state?.sealed === true) await settleSealed(recovery, session, found, anchor);
+  if (found.problem !== null) {
+    log.error('a recording is damaged; it stays as it is', { session, why: found.problem });
+    recovery.onDamage(session, found.problem);
+  } else if (found.state?.sealed === true) await settleSealed(recovery, session, found, anchor);
   else return await finish(recovery, session, found, lacking);
   if (lacking.length === 0) return;
   const name = await continuation(dir, session);

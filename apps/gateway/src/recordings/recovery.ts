@@ -1,5 +1,5 @@
 import { mkdir, readdir, rename, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { AnchorStore } from './anchor-store.ts';
 import { evidenceFolders, syncFolder } from './folder.ts';
 import type { RecordingKeys } from './recording-keys.ts';
@@ -24,6 +24,8 @@ export interface RecoveryOptions {
   readonly anchors: AnchorStore;
   readonly now: () => number;
   readonly log: RecordingLog;
+  /** Told of evidence that is not what was written: which file or session, and why. */
+  readonly onDamage: (subject: string, why: string) => void;
 }
 
 async function sweep(dir: string, pattern: RegExp): Promise<void> {
@@ -66,7 +68,7 @@ function bySession(segments: readonly ScannedSegment[]): Map<string, JournalFram
 async function retire(
   segments: readonly ScannedSegment[],
   damaged: ReadonlyMap<number, string>,
-  { now, log }: RecoveryOptions,
+  { now, log, onDamage }: RecoveryOptions,
 ): Promise<void> {
   for (const { number, path } of segments) {
     const why = damaged.get(number);
@@ -75,6 +77,7 @@ async function retire(
       const kept = path.replace(/journal-(\d+)\.seg$/, `damaged-${now()}-$1.seg`);
       await rename(path, kept);
       log.error('a journal segment was changed; it is kept', { path: kept, why });
+      onDamage(basename(kept), why);
     }
   }
 }
