@@ -18,6 +18,7 @@ export {
 export { createTemporaryFolder, type TemporaryFolder } from './temporary-folder.ts';
 export {
   hasPostgres15,
+  serverInstallation,
   startPostgres15,
   startPostgres18,
   type TestServer,

@@ -22,6 +22,11 @@ export interface TestServer extends EmbeddedPostgres {
 /** Where Debian's postgresql-15 is installed. */
 const debianInstallation = '/usr/lib/postgresql/15';
 
+/** Folder of a server's programs (`bin`), for tests that start it in their own way: npm's 18, or Debian's 15 (lane `postgresql-15`). */
+export function serverInstallation(version: '15' | '18'): string {
+  return version === '15' ? debianInstallation : prepareInstallation(sharedFolder());
+}
+
 /** Is Debian's PostgreSQL 15 server installed? */
 export function hasPostgres15(): boolean {
   return isExecutable(join(debianInstallation, 'bin', 'postgres'));
@@ -29,12 +34,12 @@ export function hasPostgres15(): boolean {
 
 /** Starts Debian's PostgreSQL 15 (lane `postgresql-15`). */
 export function startPostgres15(options: TestServerOptions = {}): Promise<TestServer> {
-  return startTestServer(debianInstallation, options);
+  return startTestServer(serverInstallation('15'), options);
 }
 
 /** Starts npm's PostgreSQL 18. */
 export function startPostgres18(options: TestServerOptions = {}): Promise<TestServer> {
-  return startTestServer(prepareInstallation(sharedFolder()), options);
+  return startTestServer(serverInstallation('18'), options);
 }
 
 async function startTestServer(installation: string, options: TestServerOptions): Promise<TestServer> {

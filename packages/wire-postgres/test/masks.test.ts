@@ -47,7 +47,7 @@ let server: RealServer;
 let relay: Relay;
 let client: RawClient;
 beforeAll(async () => {
-  server = await startRealServer({ newest: true });
+  server = await startRealServer();
   relay = await startRelay(server.socketPath, () => ({
     describe: (_ticket, _index, fields) => masksOf(fields.map((field) => field.name)),
     copyOut: () => copyAnswer,

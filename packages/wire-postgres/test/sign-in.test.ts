@@ -2,6 +2,8 @@ import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { promisify } from 'node:util';
+import { hasCommand } from '@weir/testkit';
+import { lane } from '@weir/testkit/lane';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   createScramServer,
@@ -22,7 +24,6 @@ import { type RealServer, startRealServer } from './real-server.ts';
 let server: RealServer;
 beforeAll(async () => {
   server = await startRealServer({
-    newest: true,
     hba: [
       'local all postgres trust',
       'local all md5_user md5',
@@ -137,7 +138,11 @@ describe('sign-in at a target', () => {
   });
 });
 
-describe('sign-in of psql by our SCRAM', () => {
+lane(
+  'psql',
+  () => hasCommand('psql'),
+  'psql is not on PATH',
+)('sign-in of psql by our SCRAM', () => {
   let door: Server;
   beforeAll(async () => {
     const verifier = makeScramVerifier('session password', randomBytes(16), 4096);
