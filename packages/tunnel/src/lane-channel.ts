@@ -114,12 +114,6 @@ export class Channel implements LaneChannel {
     this.host.schedule(this);
   }
 
-  /** The first frame of a channel. */
-  sendOpen(openJson: Uint8Array): void {
-    this.queue.push({ kind: frameKind.open, data: openJson, sent: 0, sequence: 0 });
-    this.host.schedule(this);
-  }
-
   consumed(bytes: number): void {
     if (this.life !== 'open') return;
     if (bytes < 0 || bytes > this.window.heldBytes) {

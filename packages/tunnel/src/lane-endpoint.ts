@@ -4,7 +4,7 @@ import { Fifo } from './fifo.ts';
 import { frameKind } from './frame.ts';
 import type { LaneChannel, LaneChannelHandler } from './lane.ts';
 import { Channel, type ChannelHost, type Fault, maxControlFrameBytes } from './lane-channel.ts';
-import { BatchWriter, decodeBatch } from './lane-codec.ts';
+import { BatchWriter, decodeBatch, encodeSingle } from './lane-codec.ts';
 import { type GrowthBudget, ReceiveWindow } from './receive-window.ts';
 
 /** Default credit of a channel in each direction, bytes. */
@@ -73,6 +73,8 @@ class Lane implements ChannelHost {
   private readonly credit: number;
   /** Channels that have something to send, in turn. */
   private readonly ring = new Fifo<Channel>();
+  /** OPEN frames that have not left yet: they leave in the order of their numbers and before anything else of their channels. */
+  private readonly opens = new Fifo<{ readonly id: number; readonly openJson: Uint8Array }>();
   private readonly batch = new BatchWriter();
   private readonly touched = new Set<Channel>();
   private lastId = 0;
@@ -95,7 +97,8 @@ class Lane implements ChannelHost {
       throw new WeirError('agent_unavailable', 'The connection to the agent has used up its channel numbers.');
     }
     const channel = this.createChannel(++this.lastId, handler);
-    channel.sendOpen(openJson);
+    this.opens.push({ id: channel.id, openJson });
+    this.planFlush();
     return channel;
   }
 
@@ -126,6 +129,10 @@ class Lane implements ChannelHost {
     return channel;
   }
 
+  private get hasFrames(): boolean {
+    return this.opens.length > 0 || this.ring.length > 0;
+  }
+
   /** Once per turn of the event loop: everything that was queued until then shares batches, and system calls. */
   private planFlush(): void {
     if (this.flushPlanned || this.inFlight >= maxBatchesInFlight) return;
@@ -135,7 +142,7 @@ class Lane implements ChannelHost {
 
   private flush(): void {
     this.flushPlanned = false;
-    while (!this.closed && this.ring.length > 0 && this.inFlight < maxBatchesInFlight) {
+    while (!this.closed && this.hasFrames && this.inFlight < maxBatchesInFlight) {
       for (const message of this.buildBatch()) this.transmit(message);
     }
     const touched = [...this.touched];
@@ -145,6 +152,7 @@ class Lane implements ChannelHost {
 
   /** Fills one batch from the channels in turn; a frame that is larger than a batch follows as a message of its own. */
   private buildBatch(): Buffer[] {
+    if (this.opens.length > 0) return this.buildOpens();
     const messages: Buffer[] = [];
     while (messages.length === 0) {
       const channel = this.ring.shift();
@@ -163,11 +171,24 @@ class Lane implements ChannelHost {
     return messages;
   }
 
+  /** As many opens as fit into one batch, in order; a large one alone. */
+  private buildOpens(): Buffer[] {
+    for (let open = this.opens.peek(); open !== undefined; open = this.opens.peek()) {
+      const { id, openJson } = open;
+      const fits = this.batch.fits(id, frameKind.open, openJson.length, 0);
+      if (!fits && this.batch.size > 0) break;
+      this.opens.shift();
+      if (!fits) return [encodeSingle(id, frameKind.open, openJson, 0)];
+      this.batch.add(id, frameKind.open, openJson, 0);
+    }
+    return [this.batch.finish()];
+  }
+
   private transmit(message: Buffer): void {
     this.inFlight++;
     this.options.call.write(message, () => {
       this.inFlight--;
-      if (this.ring.length > 0 && !this.closed) this.planFlush();
+      if (this.hasFrames && !this.closed) this.planFlush();
     });
   }
 

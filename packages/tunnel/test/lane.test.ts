@@ -45,6 +45,25 @@ describe('a lane', () => {
     expect(pair.problems).toEqual([]);
   });
 
+  it('opens many channels in one turn, large plans and first bytes included, in the order of their numbers', async () => {
+    const opened: string[] = [];
+    const firstBytes: string[] = [];
+    const pair = createLanePair((openJson) => {
+      const name = openJson.toString('utf8').slice(0, 4);
+      opened.push(name);
+      return handlerOf({ onData: (data) => void firstBytes.push(`${name} ${data.toString('utf8')}`) });
+    });
+    const names = Array.from({ length: 40 }, (_, i) => `c${String(i).padStart(3, '0')}`);
+    for (const [i, name] of names.entries()) {
+      const channel = pair.gateway.open(Buffer.from(name + 'x'.repeat(3_000 + (i % 4) * 6_000)), handlerOf());
+      channel.write(Buffer.from(name));
+    }
+    await until(() => firstBytes.length === names.length);
+    expect(opened).toEqual(names);
+    expect([...firstBytes].sort()).toEqual(names.map((name) => `${name} ${name}`));
+    expect(pair.problems).toEqual([]);
+  });
+
   it('keeps data, records and their numbers in order', async () => {
     const seen: string[] = [];
     const pair = createLanePair((_open, channel) => {

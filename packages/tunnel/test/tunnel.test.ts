@@ -143,7 +143,7 @@ describe('the tunnel', () => {
     await eventually(stateOf(observed, 'waiting'));
     const second = await server({ listen: { host: '127.0.0.1', port } });
     await eventually(() => second.joined[0]);
-    expect(observed.client.state.state).toBe('connected');
+    await eventually(stateOf(observed, 'connected'));
   });
 
   it('tells the gateway when the agent is lost', async () => {
