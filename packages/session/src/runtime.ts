@@ -1,11 +1,12 @@
 import { isWeirError, WeirError } from '@weir/errors';
-import { loadPlan, type PlanEvaluator } from '@weir/policy';
+import type { PlanEvaluator } from '@weir/policy';
 import type { ChannelOpen, PostgresTarget } from '@weir/proto';
 import type { LaneChannel, LaneChannelHandler, OpenRefusal, TestOutcome } from '@weir/tunnel';
 import { type ErrorFields, fieldsOfWeirError } from '@weir/wire-postgres';
 import type { AnalysisHost } from './analysis/analysis-host.ts';
 import { type CatalogStore, createCatalogStore } from './catalog-store.ts';
 import { type Channel, createChannel, refuseChannel } from './channel.ts';
+import { createPlanStore, type PlanStore } from './plan-store.ts';
 import { createPostgresCatalogSource } from './postgres-catalog.ts';
 import { type DialOptions, dialPostgres, TargetRefusal } from './targets/postgres.ts';
 
@@ -37,6 +38,7 @@ const catalogMaxAgeMs = 2_000;
 export function createSessionRuntime(services: SessionServices): SessionRuntime {
   const sessions = new Map<string, Set<PendingChannel>>();
   const catalogs = new Map<string, CatalogStore>();
+  const plans = createPlanStore();
 
   const dialOptions = async (
     target: PostgresTarget,
@@ -64,7 +66,7 @@ export function createSessionRuntime(services: SessionServices): SessionRuntime 
 
   return {
     open(openJson, lane) {
-      const opened = readOpen(openJson);
+      const opened = readOpen(openJson, plans);
       if ('refuse' in opened) return opened;
       const { open, evaluator } = opened;
       const pending = createPendingChannel(lane, evaluator, () => {
@@ -94,7 +96,7 @@ export function createSessionRuntime(services: SessionServices): SessionRuntime 
       return pending.handler;
     },
     replacePlan(sessionId, plan) {
-      const evaluator = loadPlan(JSON.parse(plan.toString('utf8')));
+      const evaluator = plans.load(JSON.parse(plan.toString('utf8')));
       for (const channel of sessions.get(sessionId) ?? []) channel.replacePlan(evaluator);
     },
     kill(sessionId, reason) {
@@ -197,12 +199,12 @@ function createPendingChannel(lane: LaneChannel, first: PlanEvaluator, onClosed:
   };
 }
 
-function readOpen(openJson: Buffer): { open: ChannelOpen; evaluator: PlanEvaluator } | OpenRefusal {
+function readOpen(openJson: Buffer, plans: PlanStore): { open: ChannelOpen; evaluator: PlanEvaluator } | OpenRefusal {
   try {
     const open = JSON.parse(openJson.toString('utf8')) as ChannelOpen;
     if (open.target.protocol !== 'postgres')
       throw new WeirError('feature_not_supported', `this agent does not speak ${open.target.protocol}`);
-    return { open, evaluator: loadPlan(open.plan) };
+    return { open, evaluator: plans.load(open.plan) };
   } catch (error) {
     const code = isWeirError(error) ? error.code : 'internal';
     return {
