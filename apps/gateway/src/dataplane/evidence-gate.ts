@@ -21,6 +21,7 @@ export interface EvidenceGate {
 }
 
 const statementPrefix = Buffer.from('{"event":"statement"');
+const outcomePrefix = Buffer.from('{"event":"result"');
 const deniedMark = Buffer.from('"action":"deny"');
 
 /** Creates the gate of one channel. Answers that wait are in order; the channel's credit bounds them. */
@@ -89,7 +90,9 @@ export function createEvidenceGate(
         return;
       }
       try {
-        positions.push(journal.append(session, channel, sequence, eventJson));
+        // No answer waits for an outcome: it must not keep the next statement's record from the disk.
+        const isOutcome = startsWith(eventJson, outcomePrefix);
+        positions.push(journal.append(session, channel, sequence, eventJson, !isOutcome));
         lastSequence = sequence;
       } catch (cause) {
         fail(
@@ -97,7 +100,7 @@ export function createEvidenceGate(
         );
         return;
       }
-      if (eventJson.subarray(0, statementPrefix.length).equals(statementPrefix)) {
+      if (startsWith(eventJson, statementPrefix)) {
         ends.counted({ statements: 1, denied: eventJson.includes(deniedMark) ? 1 : 0 });
       }
     },
@@ -112,3 +115,5 @@ export function createEvidenceGate(
     end: () => hold(null, lastSequence),
   };
 }
+
+const startsWith = (bytes: Buffer, prefix: Buffer) => bytes.compare(prefix, 0, prefix.length, 0, prefix.length) === 0;

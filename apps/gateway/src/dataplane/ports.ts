@@ -94,8 +94,9 @@ export interface DataPlane {
 
 /** The evidence journal (D2): one per gateway process, one fdatasync for all waiting records. */
 export interface Journal {
-  /** Appends an entry of a channel whose event is already JSON text (opaque); returns its position. Throws when the journal is broken. */
-  append(session: string, channel: number, sequence: number, eventJson: Buffer): number;
+  /** Appends an entry of a channel whose event is already JSON text (opaque); returns its position. Throws when the journal is broken.
+   * An entry that is not urgent may wait some milliseconds for the next commit, unless somebody asks `whenDurable` for it. Default urgent. */
+  append(session: string, channel: number, sequence: number, eventJson: Buffer, isUrgent?: boolean): number;
   /** Appends an event of the gateway itself (channel 0). */
   note(session: string, event: SessionEvent): number;
   /** All entries up to this position are durable (fdatasync returned). */

@@ -64,6 +64,17 @@ export function createRelay(parts: RelayParts): Relay {
     lane?.reset();
     close(error.message);
   };
+  let isGathering = false;
+  /** What is delivered in one turn of the event loop leaves in one system call. */
+  const gatherWrites = () => {
+    if (isGathering) return;
+    isGathering = true;
+    client.cork();
+    setImmediate(() => {
+      isGathering = false;
+      client.uncork();
+    });
+  };
   const giveCredit = () => {
     if (owed === 0) return;
     lane?.consumed(owed);
@@ -73,7 +84,9 @@ export function createRelay(parts: RelayParts): Relay {
     deliver(data) {
       owed += data.length;
       // An answer to a client that has gone is dropped, its credit returned, so that the agent can finish.
-      if (!client.writable || client.write(data)) giveCredit();
+      if (!client.writable) return giveCredit();
+      gatherWrites();
+      if (client.write(data)) giveCredit();
     },
     finished() {
       client.end();

@@ -32,6 +32,8 @@ export interface BlockQueue {
   reserve(size: number): Room;
   /** The oldest block, which gets no more entries. */
   take(): Block | undefined;
+  /** Blocks that nobody has taken. */
+  readonly length: number;
   /** The block is written and durable: its buffer may be used again. */
   giveBack(block: Block): void;
 }
@@ -75,6 +77,9 @@ export function createBlockQueue(segmentBytes: number, nextPosition: number): Bl
       return { buffer: block.buffer, offset, position: position++ };
     },
     take: () => queue.shift(),
+    get length() {
+      return queue.length;
+    },
     giveBack(block) {
       waiting -= block.end - blockStart;
       if (block.buffer.length === blockBytes && free.length < maxFreeBlocks) free.push(block.buffer);

@@ -10,10 +10,13 @@ export type SyncFile = (fd: number, callback: (error: Error | null) => void) => 
 /** Gathers entries into blocks and makes one block after the other durable. */
 export interface CommitLoop {
   /**
-   * Room for the next entry; the caller fills it before anything else runs.
+   * Room for the next entry; the caller fills it before anything else runs. An entry that is not urgent waits for the next urgent one, at most
+   * ten milliseconds: nobody's answer depends on it, and a commit of its own would keep the next urgent one waiting.
    * @throws WeirError recording_unavailable (broken, stopped or too far behind), message_too_large.
    */
-  reserve(size: number): Room;
+  reserve(size: number, isUrgent: boolean): Room;
+  /** Somebody waits for the entry at this position: it is committed now, if it is not on its way. */
+  hurry(position: number): void;
   /** Everything up to this position is durable. */
   readonly durable: number;
   /** Ends the journal from outside (a recording could not be written). */
@@ -37,6 +40,9 @@ export interface CommitLoopOptions {
   readonly onRolled: (segment: Segment) => void;
   readonly onBroken: (error: WeirError) => void;
 }
+
+/** How long an entry that nobody waits for may wait for company, ms. */
+const lazyMs = 10;
 
 function unavailable(cause: unknown): WeirError {
   const why = cause instanceof Error ? cause.message : String(cause);
@@ -122,6 +128,9 @@ export function createCommitLoop(options: CommitLoopOptions): CommitLoop {
   const idle = createIdleWaiters();
   let durable = options.nextPosition - 1;
   let busy = false;
+  /** An urgent entry has been appended since the last commit began. */
+  let isUrged = false;
+  let timer: NodeJS.Timeout | null = null;
   const breaker = createBreaker((error) => {
     idle.settle();
     onBroken(error);
@@ -130,8 +139,32 @@ export function createCommitLoop(options: CommitLoopOptions): CommitLoop {
     durable = block.first + block.entries - 1;
     queue.giveBack(block);
     onDurable(durable);
-    commit();
+    if (isUrged || queue.length > 1) commit();
+    else rest();
   };
+  /** Nothing urgent is left. */
+  const rest = (): void => {
+    busy = false;
+    idle.settle();
+    if (queue.length > 0) wait();
+  };
+  const wait = (): void => {
+    timer ??= setTimeout(start, lazyMs);
+  };
+  /** Not at once: entries that arrive in the same turn share the commit. */
+  const start = (): void => {
+    if (timer !== null) clearTimeout(timer);
+    timer = null;
+    if (busy) return;
+    busy = true;
+    queueMicrotask(commit);
+  };
+  const hurry = (): void => {
+    isUrged = true;
+    start();
+  };
+  /** Last position of the block that was taken last. */
+  let lastTaken = options.nextPosition - 1;
   const write = (segment: Segment, block: Block): void => {
     if (breaker.error !== null) return;
     try {
@@ -148,6 +181,8 @@ export function createCommitLoop(options: CommitLoopOptions): CommitLoop {
   /** Takes the oldest block; called when no commit runs. */
   const commit = (): void => {
     const block = breaker.error === null ? queue.take() : undefined;
+    if (queue.length === 0) isUrged = false;
+    if (block !== undefined) lastTaken = block.first + block.entries - 1;
     if (block === undefined) {
       busy = false;
       idle.settle();
@@ -158,20 +193,28 @@ export function createCommitLoop(options: CommitLoopOptions): CommitLoop {
     else write(segment, block);
   };
   return {
-    reserve(size) {
+    reserve(size, isUrgent) {
       if (breaker.error !== null) throw breaker.error;
       const room = queue.reserve(size);
-      // Not at once: entries that arrive in the same turn share the commit.
-      if (!busy) queueMicrotask(commit);
-      busy = true;
+      if (isUrgent) hurry();
+      else if (!busy) wait();
       return room;
+    },
+    hurry(position) {
+      if (position > lastTaken) hurry();
     },
     get durable() {
       return durable;
     },
     fail: breaker.fail,
-    drained: () => (busy && breaker.error === null ? idle.wait() : Promise.resolve()),
-    stop: breaker.stop,
+    drained() {
+      if (queue.length > 0) hurry();
+      return busy && breaker.error === null ? idle.wait() : Promise.resolve();
+    },
+    stop() {
+      if (timer !== null) clearTimeout(timer);
+      breaker.stop();
+    },
     close: roller.close,
   };
 }

@@ -52,9 +52,10 @@ function place(
   sequence: number,
   nowMs: number,
   json: Buffer,
+  isUrgent: boolean,
 ): number {
   const entryBytes = entryHeadBytes + json.length;
-  const { buffer, offset, position } = loop.reserve(frameHeadBytes(log.name.length - 1) + entryBytes);
+  const { buffer, offset, position } = loop.reserve(frameHeadBytes(log.name.length - 1) + entryBytes, isUrgent);
   log.entries += 1;
   log.name.copy(buffer, offset);
   const at = buffer.writeUIntBE(log.entries, offset + log.name.length, 6);
@@ -155,13 +156,13 @@ async function openParts(options: JournalOptions): Promise<Parts> {
 }
 
 function createAppend({ options, loop, sessions, held }: Parts): Journal['append'] {
-  return (session, channel, sequence, json) => {
+  return (session, channel, sequence, json, isUrgent = true) => {
     if (json.length > maxEventBytes) throw new WeirError('message_too_large', `An event has ${json.length} bytes.`);
     checkPlace(channel, sequence);
     held.check();
     const log = sessions.of(session);
     const before = log.bytes;
-    const position = place(loop, log, channel, sequence, options.now(), json);
+    const position = place(loop, log, channel, sequence, options.now(), json, isUrgent);
     held.added(log, log.bytes - before);
     return position;
   };
@@ -221,8 +222,9 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
       return loop.durable;
     },
     whenDurable(position, callback) {
-      if (position <= loop.durable) callback();
-      else waiters.add(position, callback);
+      if (position <= loop.durable) return callback();
+      waiters.add(position, callback);
+      loop.hurry(position);
     },
     onBroken: parts.onBroken,
     sessionEnded: createSessionEnd(parts),
