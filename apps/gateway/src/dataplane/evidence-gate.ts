@@ -116,4 +116,5 @@ export function createEvidenceGate(
   };
 }
 
-const startsWith = (bytes: Buffer, prefix: Buffer) => bytes.compare(prefix, 0, prefix.length, 0, prefix.length) === 0;
+const startsWith = (bytes: Buffer, prefix: Buffer) =>
+  bytes.length >= prefix.length && bytes.compare(prefix, 0, prefix.length, 0, prefix.length) === 0;
