@@ -11,7 +11,6 @@ const shaping = new Set([
   'MinMaxExpr',
   'NullTest',
   'RowExpr',
-  'TypeCast',
 ]);
 const arithmetic = new Set(['+', '-', '*', '/', '||']);
 
@@ -42,6 +41,8 @@ function collect(scope: Scope, value: unknown, found: Set<string>): boolean {
       found.add(`${scope.sources.indexOf(source)}.${lastName(value as Node)}`);
       return true;
     }
+    case 'TypeCast':
+      return collect(scope, open.body['arg'], found);
     case 'A_Expr': {
       const operator = stringList(open.body['name'] as Node[] | undefined).at(-1) ?? '';
       if (!arithmetic.has(operator)) return false;
