@@ -43,7 +43,11 @@ export const importRules: Readonly<Record<string, ImportRule>> = {
     why: 'the one place where gate and wire meet',
   },
   'packages/embedded-postgres': { may: ['errors'], io, why: 'supervises a server process' },
-  'packages/testkit': { may: ['errors', 'embedded-postgres', 'demo'], io, why: 'real servers and the demo’s data for tests' },
+  'packages/testkit': {
+    may: ['errors', 'embedded-postgres', 'demo'],
+    io,
+    why: 'real servers and the demo’s data for tests',
+  },
   'apps/gateway': {
     may: ['errors', 'api', 'embedded-postgres', 'policy', 'proto', 'recording', 'tunnel', 'wire-postgres'],
     io,
@@ -55,9 +59,9 @@ export const importRules: Readonly<Record<string, ImportRule>> = {
     why: 'a light process around the session runtime',
   },
   'apps/cli': {
-    may: ['errors', 'api', 'policy', 'recording', 'proto', 'tunnel', 'sql'],
+    may: ['errors', 'api', 'policy', 'recording', 'proto', 'tunnel', 'sql', 'wire-postgres'],
     io,
-    why: 'talks to the gateway by API and front door only',
+    why: 'talks to the gateway by API and front door only; of the wire it knows where messages end, to say why a port closes',
   },
   'apps/demo': {
     may: ['errors', 'embedded-postgres', 'api'],

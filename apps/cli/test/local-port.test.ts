@@ -2,14 +2,13 @@ import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { type Duplex, duplexPair } from 'node:stream';
 import { isWeirError, WeirError } from '@weir/errors';
+import { createMessageBoundary, encodeErrorResponse, fieldsOfWeirError } from '@weir/wire-postgres';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { carry } from '../src/local-port/carry.ts';
 import { portsToTry, stablePort } from '../src/local-port/choose-port.ts';
 import { clientEnvironment, dsnOf, psqlLine } from '../src/local-port/client-settings.ts';
-import { fatalMessage } from '../src/local-port/fatal-message.ts';
 import { listenLocally } from '../src/local-port/listen.ts';
-import { createMessageBoundary } from '../src/local-port/message-boundary.ts';
 
 const opened = {
   id: 'ses_a',
@@ -24,7 +23,7 @@ const opened = {
 
 /** ReadyForQuery, idle. */
 const ready = Buffer.from([0x5a, 0, 0, 0, 5, 0x49]);
-const denial = fatalMessage(new WeirError('not_permitted', 'no'));
+const denial = encodeErrorResponse(fieldsOfWeirError(new WeirError('not_permitted', 'no'), 'FATAL'));
 
 const toClose: (() => void)[] = [];
 afterEach(() => {

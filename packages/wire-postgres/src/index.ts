@@ -10,6 +10,7 @@ export {
   parsePasswordFrame,
   type StartupRequest,
 } from './first-message.ts';
+export { createMessageBoundary, type MessageBoundary } from './message-boundary.ts';
 export { scramSha256, scramSha256Plus } from './scram.ts';
 export { createScramServer, type ScramServer, type ScramServerOptions, type ScramStep } from './scram-server.ts';
 export { makeMockScramVerifier, makeScramVerifier, type ScramVerifier } from './scram-verifier.ts';

@@ -1,8 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { isWeirError, WeirError } from '@weir/errors';
-import { fatalMessage } from './fatal-message.ts';
-import { createMessageBoundary } from './message-boundary.ts';
+import { createMessageBoundary, encodeErrorResponse, fieldsOfWeirError } from '@weir/wire-postgres';
 
 /**
  * Carries a client's bytes to the front door and back: both ways with backpressure, each end closed on its own. When the way breaks, the client
@@ -24,7 +23,8 @@ export function carry(
     const error = isWeirError(cause)
       ? cause
       : new WeirError('gateway_unavailable', 'The connection to the gateway broke.', { cause });
-    if (boundary.isBetweenMessages && socket.writable) socket.end(fatalMessage(error));
+    if (boundary.isBetweenMessages && socket.writable)
+      socket.end(encodeErrorResponse(fieldsOfWeirError(error, 'FATAL')));
     else socket.destroy();
     over(error);
   };

@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import { catalogue, type ErrorCode, WeirError } from '@weir/errors';
 import type { ApprovalAsk, ApprovalState } from '@weir/proto';
 import { frameKind, type LaneChannel, type LaneChannelHandler } from '@weir/tunnel';
-import { encodeErrorResponse, fieldsOfWeirError } from '@weir/wire-postgres';
+import { createMessageBoundary, encodeErrorResponse, fieldsOfWeirError } from '@weir/wire-postgres';
 import { createEvidenceGate, type EvidenceGate } from './evidence-gate.ts';
 import type { ControlPlane, Journal, LiveSession } from './ports.ts';
 
@@ -31,6 +31,8 @@ export interface Relay {
 
 /** How long a client may take to read why its channel was cut. */
 const lingerMs = 5_000;
+/** How long a cut waits for the end of a message. */
+const messageEndMs = 300;
 
 /** Creates the relay of one channel; nothing flows before start. */
 export function createRelay(parts: RelayParts): Relay {
@@ -54,15 +56,33 @@ export function createRelay(parts: RelayParts): Relay {
     isHalfClosed = true;
     lane?.halfClose();
   };
-  const cut = (error: WeirError) => {
-    if (isOver) return;
-    isHalfClosed = true;
-    client.end(encodeErrorResponse(fieldsOfWeirError(error, 'FATAL')));
+  const boundary = createMessageBoundary();
+  /** Set while a cut waits for the end of the message that the client is in the middle of. */
+  let cutting: WeirError | undefined;
+  const sayFarewell = (error: WeirError | undefined) => {
+    if (client.writable)
+      client.end(error === undefined ? undefined : encodeErrorResponse(fieldsOfWeirError(error, 'FATAL')));
     // A client that does not read (or was not read) must not keep its connection and what is queued for it.
     client.resume();
     setTimeout(() => client.destroy(), lingerMs).unref();
+    cutting = undefined;
     lane?.reset();
+  };
+  const cut = (error: WeirError) => {
+    if (isOver) return;
+    isHalfClosed = true;
     close(error.message);
+    // An error in the middle of a row would be read as a part of it.
+    if (boundary.isBetweenMessages) return sayFarewell(error);
+    cutting = error;
+    setTimeout(() => cutting && sayFarewell(undefined), messageEndMs).unref();
+  };
+  /** The rest of the message that was under way, then the reason. */
+  const finishMessage = (data: Buffer) => {
+    const end = boundary.followToEnd(data);
+    client.write(data.subarray(0, end));
+    if (end === undefined) giveCredit();
+    else sayFarewell(cutting);
   };
   let isGathering = false;
   /** What is delivered in one turn of the event loop leaves in one system call. */
@@ -85,6 +105,8 @@ export function createRelay(parts: RelayParts): Relay {
       owed += data.length;
       // An answer to a client that has gone is dropped, its credit returned, so that the agent can finish.
       if (!client.writable) return giveCredit();
+      if (cutting !== undefined) return finishMessage(data);
+      boundary.follow(data);
       gatherWrites();
       if (client.write(data)) giveCredit();
     },

@@ -6,6 +6,8 @@ const refusesEncryption = 0x4e;
 export interface MessageBoundary {
   /** Takes the next bytes that the client gets. */
   follow(bytes: Uint8Array): void;
+  /** Takes bytes up to the end of the message that is outstanding. @returns how many; undefined when it does not end in these (all are taken then). */
+  followToEnd(bytes: Uint8Array): number | undefined;
   /** Nothing of a message is outstanding. */
   readonly isBetweenMessages: boolean;
 }
@@ -17,7 +19,7 @@ export function createMessageBoundary(): MessageBoundary {
   let outstanding = 0;
   let hasBegun = false;
   let isLost = false;
-  return {
+  const boundary: MessageBoundary = {
     follow(bytes) {
       let at = 0;
       while (at < bytes.length && !isLost) {
@@ -28,6 +30,11 @@ export function createMessageBoundary(): MessageBoundary {
           at += taken;
         } else if (!hasBegun && byte === refusesEncryption) {
           at += 1;
+        } else if (headLength === 0 && bytes.length - at >= headBytes) {
+          hasBegun = true;
+          outstanding = readUInt32(bytes, at + 1) - 4;
+          isLost = outstanding < 0;
+          at += headBytes;
         } else {
           hasBegun = true;
           head[headLength++] = byte;
@@ -40,8 +47,28 @@ export function createMessageBoundary(): MessageBoundary {
         }
       }
     },
+    followToEnd(bytes) {
+      for (let at = 0; at < bytes.length; ) {
+        const step = Math.max(1, Math.min(outstanding, bytes.length - at));
+        boundary.follow(bytes.subarray(at, at + step));
+        at += step;
+        if (boundary.isBetweenMessages) return at;
+      }
+      return undefined;
+    },
     get isBetweenMessages() {
       return !isLost && outstanding === 0 && headLength === 0;
     },
   };
+  return boundary;
+}
+
+function readUInt32(bytes: Uint8Array, at: number): number {
+  return (
+    (((bytes[at] as number) << 24) |
+      ((bytes[at + 1] as number) << 16) |
+      ((bytes[at + 2] as number) << 8) |
+      (bytes[at + 3] as number)) >>>
+    0
+  );
 }
