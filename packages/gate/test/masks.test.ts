@@ -353,3 +353,10 @@ test.each(['constructor', '__proto__', 'toString', 'hasOwnProperty'])(
     expect(shown[0]).not.toContain('eve');
   },
 );
+
+test('a notification tells its channel alone while anything is masked', () => {
+  const { gate } = createTestGate({ policy });
+  expect(gate.notification(`{"email": "${mail}"}`)).toBe('***');
+  expect(gate.notification('')).toBe('');
+  expect(createTestGate({ policy: open }).gate.notification(mail)).toBe(mail);
+});

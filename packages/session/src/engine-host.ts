@@ -63,7 +63,7 @@ export function createEngineHost(gate: Gate, ports: ChannelPorts): EngineHost {
       gate.finished(ticket as Ticket, { index, tag, rows, bytes, error: shown });
     },
     redact: (ticket, kind, fields) => gate.redact(ticket as Ticket | null, kind, fields),
-    notification: (_channel, payload) => payload,
+    notification: (_channel, payload) => gate.notification(payload),
     parameterStatus: () => undefined,
     named: (kind, name) => gate.named(kind, name),
     ready: () => undefined,
