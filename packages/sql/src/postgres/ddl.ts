@@ -1,6 +1,7 @@
 import type { StatementKind } from '@weir/policy';
 import {
   bodyOf,
+  type FuncCall,
   listItems,
   type Node,
   type OpenNode,
@@ -11,6 +12,7 @@ import {
 } from './ast.ts';
 import { type Context, creationSchema } from './context.ts';
 import { ddlCopies } from './ddl-copies.ts';
+import { resolveCall } from './function-calls.ts';
 import { noteEffect } from './relations.ts';
 import { Scope } from './scope.ts';
 import { selectColumns } from './select.ts';
@@ -22,13 +24,39 @@ export function ddlStatement(context: Context, open: OpenNode): Verb | null {
   const known = Object.hasOwn(utilityCommands, open.tag) ? utilityCommands[open.tag] : undefined;
   if (known === undefined) return null;
   const [kind, command] = known;
-  if (open.tag === 'LoadStmt') context.findings.opaque.add('LOAD runs code of a library');
+  const stored = storedCode[open.tag];
+  if (stored !== undefined) context.findings.opaque.add(stored);
+  if (kind === 'ddl') noteCalls(context, open.body);
   noteNamedRelations(context, open, kind === 'maintenance' ? 'lock' : 'ddl');
   ddlCopies(context, open);
   if (open.tag === 'ViewStmt' || open.tag === 'RefreshMatViewStmt') noteQuery(context, open);
   if (kind === 'ddl' || kind === 'dcl') context.findings.changes.push({ change: 'catalog' });
   if (/^(AlterRole|DropRole|AlterDatabaseSet)/.test(open.tag)) context.findings.changes.push({ change: 'environment' });
   return { kind: kind as StatementKind, command: commandOf(open, command), outputs: null };
+}
+
+/** Statements that leave code behind which later statements run unseen: nothing in their own text shows the trigger or the new body of a function. */
+const storedCode: Readonly<Record<string, string>> = {
+  LoadStmt: 'LOAD runs code of a library',
+  CreateFunctionStmt: 'the body of a function is not looked into, and triggers and defaults may run it',
+  CreateTrigStmt: 'a trigger runs with later statements and is not looked into',
+  CreateEventTrigStmt: 'an event trigger runs with later statements and is not looked into',
+};
+
+/** Functions of users in defaults, checks, policies, indexes and generated columns run at once for the rows that there are, and later for each new one. */
+function noteCalls(context: Context, value: unknown): void {
+  if (typeof value !== 'object' || value === null) return;
+  if (Array.isArray(value)) {
+    for (const item of value) noteCalls(context, item);
+    return;
+  }
+  const call = bodyOf<FuncCall>(value as Node, 'FuncCall');
+  if (call !== null) {
+    const { schema, name, opaque } = resolveCall(context, call.funcname);
+    context.findings.addFunction(schema, name);
+    if (opaque !== null) context.findings.opaque.add(opaque);
+  }
+  for (const child of Object.values(value)) noteCalls(context, child);
 }
 
 function commandOf(open: OpenNode, command: string): string {
