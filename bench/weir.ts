@@ -8,6 +8,8 @@ import { type Child, startNode } from './child.ts';
 import type { CleanUp } from './clean-up.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
+/** As the launcher of `npm start` runs them. */
+const serverFlags = ['--max-semi-space-size=32'];
 const built = (app: string) => join(root, 'apps', app, 'dist', 'main.js');
 const password = 'bench-person-1';
 
@@ -71,7 +73,7 @@ export async function startWeir(cleanUp: CleanUp, options: WeirOptions): Promise
   const profiled = options.profileDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${options.profileDir}`];
 
   const files = writeConfiguration(folder.path, options.target);
-  const gateway = run([...profiled, built('gateway'), '--config', files.config]);
+  const gateway = run([...profiled, ...serverFlags, built('gateway'), '--config', files.config]);
   const runtime = await untilReady(gateway, files.runtime);
   const agentState = join(folder.path, 'agent');
   await run([built('agent'), 'enrol', '--token-file', files.joinToken, '--state', agentState]).output;
@@ -81,7 +83,7 @@ export async function startWeir(cleanUp: CleanUp, options: WeirOptions): Promise
     const state = JSON.parse(readFileSync(stateFile, 'utf8')) as object;
     writeFileSync(stateFile, JSON.stringify({ ...state, tunnelAddress: `127.0.0.1:${port}` }));
   }
-  const agent = run([...profiled, built('agent'), 'run', '--state', agentState]);
+  const agent = run([...profiled, ...serverFlags, built('agent'), 'run', '--state', agentState]);
   const login = async (user: string) => {
     const { token } = await createApiClient({ baseUrl: runtime.api }).login({ user, password });
     return createApiClient({ baseUrl: runtime.api, token });

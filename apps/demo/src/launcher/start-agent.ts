@@ -6,6 +6,7 @@ import { settlesWithin, superviseChild } from '@weir/embedded-postgres';
 import { WeirError } from '@weir/errors';
 import { becomesTrue, type GatewayApi } from './gateway-api.ts';
 import type { GatewayRuntime } from './gateway-config.ts';
+import { serverFlags } from './node-programs.ts';
 import type { StartContext } from './start-gateway.ts';
 import { readStateJson, writeStateFile, writeStateJson } from './state-file.ts';
 
@@ -57,7 +58,7 @@ async function runAgent(context: StartContext, api: GatewayApi, connection: stri
   const child = await superviseChild({
     name: 'The agent',
     command: process.execPath,
-    args: [programs.agent, 'run', '--state', layout.agentState],
+    args: [...serverFlags, programs.agent, 'run', '--state', layout.agentState],
     env,
     cwd: layout.root,
     logFile,

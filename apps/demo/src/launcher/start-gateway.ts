@@ -6,7 +6,7 @@ import type { DemoChildren } from './demo-children.ts';
 import type { DemoSettings } from './demo-settings.ts';
 import { becomesTrue, isHealthy } from './gateway-api.ts';
 import { type GatewayRuntime, gatewayConfig, tryGatewayRuntime } from './gateway-config.ts';
-import type { NodePrograms } from './node-programs.ts';
+import { type NodePrograms, serverFlags } from './node-programs.ts';
 import { readStateJson, writeStateFile } from './state-file.ts';
 import type { StateLayout } from './state-layout.ts';
 
@@ -30,7 +30,7 @@ export async function startGateway(context: StartContext): Promise<GatewayRuntim
   const child = await context.children.start({
     name: 'The gateway',
     command: process.execPath,
-    args: [programs.gateway, '--config', layout.gatewayConfig],
+    args: [...serverFlags, programs.gateway, '--config', layout.gatewayConfig],
     env: context.env,
     cwd: layout.root,
     logFile: join(layout.logs, 'gateway.log'),
