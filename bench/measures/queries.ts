@@ -19,7 +19,7 @@ export async function measureQueries(context: BenchContext): Promise<Section> {
   const weir = await startWeirFor(context);
   const routes = await openRoutes(context, weir);
   const isProfiled = context.profileDir !== undefined;
-  const [rounds, seconds] = isProfiled ? [1, 10] : context.quick ? [1, 2] : [5, 4];
+  const [rounds, seconds] = isProfiled ? [1, 10] : context.quick ? [1, 2] : [5, 2];
   await warmUp(context, routes, isProfiled ? profiled.modes : ['simple', 'prepared']);
   const rows: Row[] = [];
   for (const mode of isProfiled ? profiled.modes : (['simple', 'prepared'] as const)) {
@@ -61,7 +61,7 @@ export async function measureQueries(context: BenchContext): Promise<Section> {
 
 /** Code that has just been loaded is slow until it has been compiled for its work: that is not what a gateway does all day. */
 async function warmUp(context: BenchContext, routes: readonly Route[], modes: readonly ('simple' | 'prepared')[]) {
-  const seconds = context.quick ? 3 : 10;
+  const seconds = context.quick ? 3 : 5;
   for (const mode of modes) {
     for (const { name, dsn } of routes.filter(({ name }) => name !== 'direct')) {
       context.progress(`pgbench ${mode}, warm-up of ${seconds} s: ${name}`);

@@ -20,7 +20,7 @@ interface Case {
 export async function measureResult(context: BenchContext): Promise<Section> {
   const weir = await startWeirFor(context);
   const routes = await openRoutes(context, weir);
-  const rounds = context.profileDir !== undefined ? 4 : context.quick ? 1 : 5;
+  const rounds = context.profileDir !== undefined ? 4 : context.quick ? 1 : 3;
   context.progress('result: warm-up');
   for (const { dsn } of routes) await readResult(context, dsn, resultSql('masked', 300_000));
   const cases = routes.flatMap((route): Case[] => {

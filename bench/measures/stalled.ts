@@ -7,7 +7,7 @@ import type { Row, Section } from '../section.ts';
 
 /** Memory and another session's latency while a client has asked for a large result and reads nothing. */
 export async function measureStalled(context: BenchContext): Promise<Section> {
-  const seconds = context.quick ? 6 : 20;
+  const seconds = context.quick ? 6 : 15;
   const weir = await startWeirFor(context);
   const other = await weir.nativeDsn('disable');
   const probe = () => runPgbench({ mode: 'prepared', clients: 1, seconds, dsn: other, scratch: context.scratch });

@@ -8,6 +8,7 @@ import { addConnections } from './commands/connections.ts';
 import { addCredentials } from './commands/credentials.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addExec } from './commands/exec.ts';
+import { addGateway } from './commands/gateway.ts';
 import { addLogin } from './commands/login.ts';
 import { addLogout } from './commands/logout.ts';
 import { addLs } from './commands/ls.ts';
@@ -33,6 +34,7 @@ const commands = [
   addPolicy,
   addConnections,
   addAgent,
+  addGateway,
   addStatus,
   addDoctor,
 ];

@@ -1,23 +1,30 @@
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { WeirError } from '@weir/errors';
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
 import { signedIn } from '../gateway/api.ts';
 import { note, printJson, printLine, printList } from '../terminal/output.ts';
-import { runProgram } from '../terminal/run-program.ts';
+import { addProgram } from './add-program.ts';
 import { act, type CommonOptions, leaf } from './leaf.ts';
-
-/** The agent is a program of its own beside this one. */
-const agentProgram = new URL('../../../agent/dist/main.js', import.meta.url);
 
 /** `weir agent` */
 export function addAgent(program: Command, cli: Cli): void {
   const agent = program.command('agent').description('Run an agent in the network of your databases; manage agents');
-  addProgram(agent, cli, 'enrol', 'Trade a join token for a certificate', [
-    'weir agent enrol --token-file join-token --state agent-state',
-  ]);
-  addProgram(agent, cli, 'run', 'Serve connections until stopped', ['weir agent run --state agent-state']);
+  const usage = '--state DIR, and for enrol --token-file FILE or --token TOKEN';
+  addProgram(agent, cli, {
+    app: 'agent',
+    name: 'enrol',
+    description: 'Trade a join token for a certificate',
+    usage,
+    examples: ['weir agent enrol --token-file join-token --state agent-state'],
+    passed: ['enrol'],
+  });
+  addProgram(agent, cli, {
+    app: 'agent',
+    name: 'run',
+    description: 'Serve connections until stopped',
+    usage,
+    examples: ['weir agent run --state agent-state'],
+    passed: ['run'],
+  });
   leaf(agent, 'token', 'Make a join token for an agent (administrators); it is shown once', [
     'weir agent token my-agent > join-token',
   ])
@@ -54,27 +61,6 @@ export function addAgent(program: Command, cli: Cli): void {
         await signedIn(cli).api.revokeAgent(name);
         if (options.json === true) printJson(cli, { revoked: name });
         else note(cli, `Revoked ${name}.`);
-      }),
-    );
-}
-
-function addProgram(agent: Command, cli: Cli, name: string, description: string, examples: readonly string[]): void {
-  agent
-    .command(name)
-    .description(description)
-    .argument('[arguments...]', '--state DIR, and for enrol --token-file FILE or --token TOKEN')
-    .allowUnknownOption()
-    .addHelpText('after', `\nExamples:\n${examples.map((example) => `  $ ${example}`).join('\n')}`)
-    .action(
-      act(cli, async (args: string[]) => {
-        const path = fileURLToPath(agentProgram);
-        if (!existsSync(path)) {
-          throw new WeirError('invalid_request', 'The agent is not built.', {
-            why: `There is no ${path}.`,
-            fix: 'npm start builds it.',
-          });
-        }
-        return runProgram(cli, process.execPath, [path, name, ...args], cli.env);
       }),
     );
 }
