@@ -1,5 +1,3 @@
-import type { CellMask } from '@weir/masking';
-import { redactErrorFields } from '@weir/masking';
 import type { PlanEvaluator } from '@weir/policy';
 import type { ChannelNote } from '@weir/recording';
 import type { AnalysisRequest, AnalysisResult, Catalog } from '@weir/sql';
@@ -60,7 +58,6 @@ export interface Gate extends GateAnswers {
   named(kind: 'statement' | 'portal', name: string): void;
   note(code: string, message: string, statement: number | null): void;
 }
-export type { CellMask };
 
 /** Creates the gate of one channel. */
 export function createGate(services: GateServices): Gate {
@@ -96,6 +93,3 @@ export function createGate(services: GateServices): Gate {
     ...createAnswers(context),
   };
 }
-
-/** Re-exported for the one joiner, so that it needs no second import path. */
-export const redact = redactErrorFields;

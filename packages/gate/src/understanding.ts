@@ -16,16 +16,16 @@ export interface Understanding {
 
 /** Creates the inspecting step. Synchronous when view and analysis are cached. */
 export function createUnderstanding(context: GateContext): Understanding {
-  const analyse = (text: string, view: TargetView): Meaning | Promise<Meaning> => {
+  const analyse = (text: string, view: TargetView): AnalysisResult | Promise<AnalysisResult> => {
+    const { catalog } = view.index;
     const request = {
       text,
       searchPath: view.searchPath,
       role: view.role,
       objects: context.objects.knownIn(view),
-      catalogVersion: view.index.catalog.version,
+      catalogVersion: catalog.version,
     };
-    const result = context.analyse(request, context.identity.database, view.index.catalog);
-    return result instanceof Promise ? result.then((late) => conclude(late, text, view)) : conclude(result, text, view);
+    return context.analyse(request, context.identity.database, catalog);
   };
 
   const conclude = (result: AnalysisResult, text: string, view: TargetView): Meaning => {
@@ -46,32 +46,17 @@ export function createUnderstanding(context: GateContext): Understanding {
   };
 
   /** What nobody knows may be new: the catalog is asked once more before the answer is "does not exist". */
-  const withRetry = async (text: string, view: TargetView): Promise<Meaning> => {
-    const request = {
-      text,
-      searchPath: view.searchPath,
-      role: view.role,
-      objects: context.objects.knownIn(view),
-      catalogVersion: view.index.catalog.version,
-    };
-    const first = await context.analyse(request, context.identity.database, view.index.catalog);
-    if (!first.ok || !hasUnknownNames(first)) return conclude(first, text, view);
+  const askCatalogAgain = async (first: AnalysisResult, text: string, view: TargetView): Promise<Meaning> => {
     const fresh = await context.target.refresh('unknown-relation');
-    if (fresh === view) return conclude(first, text, view);
-    return analyse(text, fresh);
+    return fresh === view ? conclude(first, text, view) : conclude(await analyse(text, fresh), text, fresh);
   };
 
+  const settle = (result: AnalysisResult, text: string, view: TargetView): Meaning | Promise<Meaning> =>
+    result.ok && hasUnknownNames(result) ? askCatalogAgain(result, text, view) : conclude(result, text, view);
+
   const inView = (text: string, view: TargetView): Meaning | Promise<Meaning> => {
-    const request = {
-      text,
-      searchPath: view.searchPath,
-      role: view.role,
-      objects: context.objects.knownIn(view),
-      catalogVersion: view.index.catalog.version,
-    };
-    const result = context.analyse(request, context.identity.database, view.index.catalog);
-    if (!(result instanceof Promise) && (!result.ok || !hasUnknownNames(result))) return conclude(result, text, view);
-    return withRetry(text, view);
+    const result = analyse(text, view);
+    return result instanceof Promise ? result.then((late) => settle(late, text, view)) : settle(result, text, view);
   };
 
   const inFresh = (text: string) => context.target.refresh('stale').then((fresh) => inView(text, fresh));

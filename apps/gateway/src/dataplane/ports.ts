@@ -1,5 +1,8 @@
 import type { ApprovalAsk, ApprovalState, ConnectionFacts, Principal, Target } from '@weir/proto';
 import type { RecordEntry, SessionEvent } from '@weir/recording';
+import type { EnrolmentRequest, EnrolmentResult } from '@weir/tunnel';
+
+export type { EnrolmentRequest, EnrolmentResult };
 
 /** Verifier of a session's password (RFC 5802: StoredKey, ServerKey), made once when the session opens. */
 export interface SessionVerifier {
@@ -52,24 +55,6 @@ export interface ControlPlane {
   enrol(request: EnrolmentRequest, remoteAddress: string): Promise<EnrolmentResult>;
   /** A new certificate for an authorised agent that shows the certificate of this serial. @throws WeirError not_permitted, invalid_request, conflict. */
   renewAgent(agentId: string, serial: string, certificateRequestDer: Buffer): Promise<{ readonly certificate: string }>;
-}
-
-/** What an agent sends to enrol, and what it gets (structural twins of packages/tunnel's types). */
-export interface EnrolmentRequest {
-  readonly joinToken: string;
-  /** PKCS#10, DER. */
-  readonly certificateRequest: Buffer;
-  readonly agentVersion: string;
-}
-export interface EnrolmentResult {
-  readonly agentId: string;
-  readonly agentName: string;
-  /** PEM. */
-  readonly certificate: string;
-  /** PEM. */
-  readonly ca: string;
-  /** host:port of the tunnel listener. */
-  readonly tunnelAddress: string;
 }
 
 /** What the control plane may ask of the data plane. */
