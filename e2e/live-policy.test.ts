@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ApiClient, createApiClient, type PutUserRequest } from '@weir/api';
-import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type LivePg, livePg } from './fixture/drivers.ts';
+import { type LivePg, livePg, readDirectly } from './fixture/drivers.ts';
 import { type Person, type System, startSystem } from './fixture/system.ts';
 import { root, waitFor } from './fixture/wait.ts';
 
@@ -41,13 +40,7 @@ describe('changes reach live sessions', () => {
   afterAll(() => system?.stop());
 
   const apply = (...more: string[]) => admin.applyPolicy({ text: [demo, ...more].join('\n---\n') });
-  const direct = async (sql: string): Promise<unknown> => {
-    const client = new pg.Client(system.directUrl);
-    await client.connect();
-    const { rows } = await client.query({ text: sql, rowMode: 'array' });
-    await client.end();
-    return rows[0]?.[0];
-  };
+  const direct = (sql: string) => readDirectly(system, sql);
   const connected = async (dsn: string): Promise<LivePg> => {
     const live = await livePg(system, dsn);
     open.push(live);

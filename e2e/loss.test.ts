@@ -6,7 +6,7 @@ import { lane } from '@weir/testkit/lane';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createWeirCli } from './fixture/cli.ts';
-import { type LivePg, livePg } from './fixture/drivers.ts';
+import { type LivePg, livePg, readDirectly } from './fixture/drivers.ts';
 import { type System, startSystem } from './fixture/system.ts';
 import { waitFor } from './fixture/wait.ts';
 
@@ -55,13 +55,7 @@ describe('when a part is lost', () => {
     await target?.remove();
   });
 
-  const direct = async (sql: string): Promise<unknown> => {
-    const client = new pg.Client(system.directUrl);
-    await client.connect();
-    const { rows } = await client.query({ text: sql, rowMode: 'array' });
-    await client.end();
-    return rows[0]?.[0];
-  };
+  const direct = (sql: string) => readDirectly(system, sql);
   const connected = async (dsn: string): Promise<LivePg> => {
     const live = await livePg(system, dsn);
     open.push(live);

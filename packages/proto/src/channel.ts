@@ -40,8 +40,6 @@ export interface ChannelOpen {
   readonly recording: { readonly maxRows: number; readonly maxBytes: number };
   /** Key of the hash and fake transforms, base64, 32 bytes: the same for all sessions of one gateway, so that equal values get equal tokens. */
   readonly maskingKey: string;
-  /** Where people decide, shown in notices, e.g. `weir requests approve`. */
-  readonly approveCommand: string;
 }
 
 /** Content of an APPROVAL_ASK frame. */

@@ -1,4 +1,4 @@
-import { createDenial, type Denial, describeParameter, type Gate, type GateRequest, type Ticket } from '@weir/gate';
+import { type Denial, describeParameter, type Gate, type GateRequest, type Ticket } from '@weir/gate';
 import type { AnalysedStatement } from '@weir/sql';
 import type { Decision, EngineHost, ErrorFields, JudgeRequest, TransactionStatus } from '@weir/wire-postgres';
 
@@ -86,7 +86,3 @@ function requestOf(request: JudgeRequest, status: TransactionStatus): GateReques
 function formatOf(formats: readonly number[], index: number): number {
   return formats.length === 1 ? (formats[0] as number) : (formats[index] ?? 0);
 }
-
-/** The error of a channel that cannot begin. */
-export const channelDenial = (message: string, hint: string) =>
-  fieldsOfDenial(createDenial('target_unavailable', message, { hint }));

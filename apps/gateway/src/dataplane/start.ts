@@ -225,7 +225,6 @@ function openChannel(
       postgres: { parameters: client.parameters, processId: key.processId, secretKey: key.secretKey },
       recording: options.recording,
       maskingKey: options.maskingKey.toString('base64'),
-      approveCommand: 'weir requests approve',
     };
     relay.start(agent.lane.open(Buffer.from(JSON.stringify(open)), relay.handler));
   } catch (error) {
