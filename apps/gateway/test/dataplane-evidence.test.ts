@@ -120,34 +120,34 @@ test('statements and denials are counted', () => {
 });
 
 describe('keys of cancels', () => {
-  const secretOf = (secretKey: number) => {
-    const bytes = Buffer.alloc(4);
-    bytes.writeInt32BE(secretKey);
-    return bytes;
-  };
-
-  test('only the exact key of a live channel counts', () => {
+  test.each([
+    ['3.0', 0, 4],
+    ['3.1, which nobody speaks', 1, 4],
+    ['3.2', 2, 32],
+  ])('protocol %s: only the exact key of a live channel counts', (_version, minor, length) => {
     const keys = createCancelKeys();
     const cancelled: string[] = [];
-    const one = keys.issue(() => void cancelled.push('one'));
-    const two = keys.issue(() => void cancelled.push('two'));
-    const wrong = secretOf(one.secretKey);
-    wrong[0] = (wrong[0] as number) ^ 1;
+    const one = keys.issue(minor, () => void cancelled.push('one'));
+    const two = keys.issue(minor, () => void cancelled.push('two'));
+    expect(one.secretKey).toHaveLength(length);
+    const wrong = Buffer.from(one.secretKey);
+    wrong[length - 1] = (wrong[length - 1] as number) ^ 1;
     expect(keys.request(one.processId, wrong)).toBe(false);
-    expect(keys.request(two.processId, secretOf(one.secretKey))).toBe(false);
-    expect(keys.request(one.processId, secretOf(one.secretKey).subarray(0, 3))).toBe(false);
+    expect(keys.request(two.processId, one.secretKey)).toBe(false);
+    expect(keys.request(one.processId, one.secretKey.subarray(0, length - 1))).toBe(false);
+    expect(keys.request(one.processId, Buffer.concat([one.secretKey, Buffer.alloc(1)]))).toBe(false);
     expect(keys.request(one.processId, Buffer.alloc(256))).toBe(false);
-    expect(keys.request(0, secretOf(one.secretKey))).toBe(false);
+    expect(keys.request(0, one.secretKey)).toBe(false);
     expect(cancelled).toEqual([]);
-    expect(keys.request(one.processId, secretOf(one.secretKey))).toBe(true);
+    expect(keys.request(one.processId, one.secretKey)).toBe(true);
     keys.withdraw(one);
-    expect(keys.request(one.processId, secretOf(one.secretKey))).toBe(false);
+    expect(keys.request(one.processId, one.secretKey)).toBe(false);
     expect(cancelled).toEqual(['one']);
   });
 
   test('process ids fit into the protocol', () => {
     const keys = createCancelKeys();
-    const ids = Array.from({ length: 500 }, () => keys.issue(() => undefined).processId);
+    const ids = Array.from({ length: 500 }, () => keys.issue(2, () => undefined).processId);
     expect(new Set(ids).size).toBe(500);
     for (const id of ids) expect(id > 0 && id < 2 ** 31).toBe(true);
   });

@@ -3,6 +3,7 @@ import { createSecureContext } from 'node:tls';
 import {
   createUpstreamLogin,
   encodeCancelRequest,
+  encodeNegotiateProtocolVersion,
   encodeQuery,
   encodeSslRequest,
   encodeStartupMessage,
@@ -79,9 +80,9 @@ async function signIn(
   stream: MemoryStream,
   user: string,
   password: string,
-  options: { parameters?: Record<string, string>; cut?: number; early?: Buffer } = {},
+  options: { parameters?: Record<string, string>; cut?: number; early?: Buffer; minor?: number } = {},
 ) {
-  const { parameters = { database: 'shop' }, cut = 65_536, early } = options;
+  const { parameters = { database: 'shop' }, cut = 65_536, early, minor = 0 } = options;
   const login = createUpstreamLogin({ user, database: 'shop', password, parameters: {}, nonce: 'fixed-nonce' });
   const send = async (bytes: Buffer) => {
     for (let at = 0; at < bytes.length; at += cut) {
@@ -90,7 +91,7 @@ async function signIn(
     }
   };
   login.start();
-  await send(encodeStartupMessage({ user, ...parameters }));
+  await send(encodeStartupMessage({ user, ...parameters }, minor));
   let seen = 0;
   for (;;) {
     await until(stream, () => stream.said.length > seen || stream.writableFinished);
@@ -170,18 +171,23 @@ describe('sign-in', () => {
     expect(last).toBeTruthy();
   });
 
-  test('protocol 3.2 and unknown options are negotiated down', async () => {
+  test.each([
+    ['3.0', 0, {}, null, 0],
+    ['3.2', 2, {}, null, 2],
+    ['3.1, which no server knows and none refuses', 1, {}, null, 1],
+    ['3.3', 3, {}, 2, 2],
+    ['3.9999', 9999, {}, 2, 2],
+    ['3.0 with options', 0, { '_pq_.future': 'x', '_pq_.other': 'y' }, 0, 0],
+    ['3.2 with an option', 2, { '_pq_.future': 'x' }, 2, 2],
+    ['3.9999 with an option', 9999, { '_pq_.test_protocol_negotiation': '' }, 2, 2],
+  ])('protocol %s', async (_what, minor, options, negotiated, spoken) => {
     const { admitted, visit } = createWorld();
-    const startup = encodeStartupMessage({ user: 'ses_1', database: 'shop', '_pq_.future': 'x' });
-    startup.writeInt32BE((3 << 16) | 2, 4);
     const stream = visit();
-    stream.push(startup);
-    await until(stream, () => stream.said.length >= 2);
-    expect(stream.text.startsWith('v')).toBe(true);
-    expect(stream.text).toContain('_pq_.future');
-    expect(stream.text).toContain('SCRAM-SHA-256');
-    expect(admitted).toEqual([]);
-    stream.destroy();
+    const parameters = { user: 'ses_1', database: 'shop', ...options };
+    await signIn(stream, 'ses_1', 'right', { parameters, minor });
+    const expected = negotiated === null ? null : encodeNegotiateProtocolVersion(negotiated, Object.keys(options));
+    expect(stream.said[0]?.[0] === 0x76 ? stream.said[0] : null).toEqual(expected);
+    expect(admitted).toMatchObject([{ minor: spoken }]);
   });
 
   test('a client elsewhere must use TLS', async () => {
@@ -204,9 +210,9 @@ describe('first messages', () => {
     });
     return bytes;
   };
+  const gssencRequest = int32(8, (1234 << 16) | 5680);
   test.each<[string, Buffer]>([
     ['HTTP', Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n')],
-    ['a direct TLS hello', Buffer.from([0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc])],
     ['SSH', Buffer.from('SSH-2.0-OpenSSH_9.2\r\n')],
     ['a length of 2 GB', int32(0x7fff_ffff, 3 << 16)],
     ['a negative length', int32(-1, 3 << 16)],
@@ -215,6 +221,11 @@ describe('first messages', () => {
     ['zeros', Buffer.alloc(64)],
     ['a startup without end', Buffer.concat([int32(20, 3 << 16), Buffer.from('user\0alice\0x')])],
     ['TLS request with bytes behind it', Buffer.concat([encodeSslRequest(), encodeQuery('SELECT 1')])],
+    ['GSS request with bytes behind it', Buffer.concat([gssencRequest, encodeQuery('SELECT 1')])],
+    [
+      'GSS request with the start-up behind it',
+      Buffer.concat([gssencRequest, encodeStartupMessage({ user: 'ses_1' })]),
+    ],
     ['more than a start-up may be', Buffer.concat([int32(30_000, 3 << 16), Buffer.alloc(29_992, 0x61)])],
   ])('%s is refused with a FATAL error, and the connection ends', async (_what, bytes) => {
     const { admitted, refused, visit } = createWorld();
@@ -234,10 +245,38 @@ describe('first messages', () => {
   test('encryption by GSS is declined and the way goes on', async () => {
     const { admitted, visit } = createWorld();
     const stream = visit();
-    stream.push(int32(8, (1234 << 16) | 5680));
+    stream.push(gssencRequest);
     await until(stream, () => stream.text === 'N');
     stream.said.length = 0;
     await signIn(stream, 'ses_1', 'right');
+    expect(admitted).toHaveLength(1);
+  });
+
+  const sslRequest = encodeSslRequest();
+  test.each<[string, Buffer[], boolean]>([
+    ['GSS, then TLS', [gssencRequest, sslRequest], true],
+    ['TLS, then GSS', [sslRequest, gssencRequest], true],
+    ['GSS twice', [gssencRequest, gssencRequest], false],
+    ['TLS twice', [sslRequest, sslRequest], false],
+    ['GSS, TLS, GSS', [gssencRequest, sslRequest, gssencRequest], false],
+    ['TLS, then a hello', [sslRequest, Buffer.from([0x16, 3, 1, 2, 0])], false],
+    ['a hello', [Buffer.from([0x16, 3, 1, 2, 0])], false],
+  ])('requests for encryption on a stream of weir connect: %s', async (_what, requests, isWelcome) => {
+    const { admitted, door } = createWorld();
+    const stream = new MemoryStream();
+    door.connected(session, stream, '198.51.100.7');
+    for (const [i, request] of requests.entries()) {
+      stream.push(request);
+      await until(stream, () => stream.text.length > i || stream.writableFinished);
+    }
+    if (!isWelcome) {
+      await until(stream, () => stream.writableFinished);
+      expect(stream.text).toMatch(/^N*E.*SFATAL/s);
+      return;
+    }
+    expect(stream.text).toBe('NN');
+    stream.said.length = 0;
+    await signIn(stream, 'whoever', 'right');
     expect(admitted).toHaveLength(1);
   });
 
@@ -266,22 +305,21 @@ describe('first messages', () => {
 });
 
 describe('cancels', () => {
-  const secretOf = (secretKey: number) => {
-    const bytes = Buffer.alloc(4);
-    bytes.writeInt32BE(secretKey);
-    return bytes;
-  };
   test.each([
-    ['the right key', 0, 1],
-    ['a wrong key', 1, 0],
-  ])('%s', async (_what, flip, expected) => {
+    ['the right key', 0, 0, 1],
+    ['a wrong key', 0, 1, 0],
+    ['the right key of protocol 3.2', 2, 0, 1],
+    ['a wrong key of protocol 3.2', 2, 1, 0],
+  ])('%s', async (_what, minor, flip, expected) => {
     const { cancelKeys, visit } = createWorld();
     let count = 0;
-    const key = cancelKeys.issue(() => {
+    const key = cancelKeys.issue(minor, () => {
       count += 1;
     });
     const stream = visit();
-    stream.push(encodeCancelRequest(key.processId, secretOf(key.secretKey ^ flip)));
+    const given = Buffer.from(key.secretKey);
+    given[0] = (given[0] as number) ^ flip;
+    stream.push(encodeCancelRequest(key.processId, given));
     await until(stream, () => stream.writableFinished);
     // The answer is the same: none.
     expect(stream.text).toBe('');

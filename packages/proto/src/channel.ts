@@ -32,9 +32,9 @@ export interface ChannelOpen {
   readonly postgres: {
     /** Start-up parameters that passed the gateway's allow-list, application_name included. */
     readonly parameters: Readonly<Record<string, string>>;
-    /** BackendKeyData given to the client: process id (routing id) and secret key. */
+    /** BackendKeyData given to the client: process id (routing id) and secret key (base64; 4 bytes in protocol 3.0, 32 since 3.2). */
     readonly processId: number;
-    readonly secretKey: number;
+    readonly secretKey: string;
   };
   /** Rows and bytes of masked result that a statement's record may hold. */
   readonly recording: { readonly maxRows: number; readonly maxBytes: number };

@@ -10,6 +10,6 @@ export interface ConnectionFacts {
   readonly protocol: 'postgres';
   readonly labels: Readonly<Record<string, string>>;
 }
-/** What an agent can do; the gateway opens no channel that needs more than the agent said in its hello. */
-export const capabilities = ['postgres/1', 'plan/1', 'approval/1', 'record/1'] as const;
+/** What an agent can do; the gateway opens no channel that needs more than the agent said in its hello. `cancel-key/1`: keys of any length. */
+export const capabilities = ['postgres/1', 'plan/1', 'approval/1', 'record/1', 'cancel-key/1'] as const;
 export type Capability = (typeof capabilities)[number];

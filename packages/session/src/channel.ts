@@ -188,9 +188,7 @@ function greet({ open, dialled, services }: ChannelParts, outflow: Outflow): voi
   };
   outflow.record(Buffer.from(JSON.stringify(opened)), true);
   const parameters = [...parameterStatus].map(([name, value]) => encodeParameterStatus(name, value));
-  const secret = Buffer.alloc(4);
-  secret.writeInt32BE(open.postgres.secretKey);
-  const key = encodeBackendKeyData(open.postgres.processId, secret);
+  const key = encodeBackendKeyData(open.postgres.processId, Buffer.from(open.postgres.secretKey, 'base64'));
   outflow.toClient(Buffer.concat([...parameters, key, encodeReadyForQuery('I')]));
 }
 

@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { PostgresTarget } from '@weir/proto';
 import { createTemporaryFolder } from '@weir/testkit';
-import { encodeQuery } from '@weir/wire-postgres';
+import { encodeErrorResponse, encodeQuery } from '@weir/wire-postgres';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type DialOptions, dialPostgres, TargetRefusal } from '../src/targets/postgres.ts';
 import { createServerCertificate, type ServerCertificate } from './fixture/server-certificate.ts';
@@ -166,6 +166,32 @@ describe('with TLS', () => {
     expect(error).toBeInstanceOf(TargetRefusal);
     expect(error.message).toMatch(/channel binding/i);
   });
+});
+
+test('a peer that refuses protocol 3.2 is asked for 3.0 on another connection', async () => {
+  await server.setRules(['host all all all scram-sha-256']);
+  const asked: number[] = [];
+  const old = createServer((socket) => {
+    socket.on('error', () => socket.destroy());
+    socket.once('data', (startup: Buffer) => {
+      const minor = startup.readInt32BE(4) & 0xffff;
+      asked.push(minor);
+      const M = 'unsupported frontend protocol 3.2: server supports 2.0 to 3.0';
+      if (minor > 0) return socket.end(encodeErrorResponse({ S: 'FATAL', C: '0A000', M }));
+      const upstream = connect(server.port, '127.0.0.1');
+      upstream.on('error', () => socket.destroy());
+      upstream.write(startup);
+      socket.pipe(upstream).pipe(socket);
+    });
+  });
+  await new Promise<void>((resolve) => old.listen(0, '127.0.0.1', resolve));
+  const port = (old.address() as AddressInfo).port;
+  const { ready, steps } = await dial({ port, tls: { mode: 'disable' } });
+  expect(ready).toMatchObject({ kind: 'ready', minor: 0 });
+  expect(ready.secretKey).toHaveLength(4);
+  expect(steps).toEqual(['connect true', 'tls true', 'sign-in true']);
+  expect(asked).toEqual([2, 0]);
+  old.close();
 });
 
 describe('peers that are no PostgreSQL', () => {

@@ -68,9 +68,15 @@ export function encodeAuthenticationSaslFinal(data: Uint8Array): Buffer {
   return authentication(12, data);
 }
 
-/** NegotiateProtocolVersion ('v'): the newest minor version we speak for the asked major, and the `_pq_.` options that we do not know. */
-export function encodeNegotiateProtocolVersion(newestMinor: number, unknownOptions: readonly string[]): Buffer {
-  const writer = new MessageWriter().begin('v').int32(newestMinor).int32(unknownOptions.length);
+/**
+ * NegotiateProtocolVersion ('v'): the version 3.`minor` that is spoken from now on, and the `_pq_.` options that we do not know. The number on the
+ * wire is that of the whole version (3 << 16 | minor), as servers write and libpq reads it; the documentation says "minor".
+ */
+export function encodeNegotiateProtocolVersion(minor: number, unknownOptions: readonly string[]): Buffer {
+  const writer = new MessageWriter()
+    .begin('v')
+    .int32((3 << 16) | minor)
+    .int32(unknownOptions.length);
   for (const option of unknownOptions) writer.cstring(option);
   return writer.end().take();
 }

@@ -1,8 +1,8 @@
 import { MessageWriter } from './message-writer.ts';
 
-/** StartupMessage of protocol 3.0 with its parameters (user first, as servers log it). */
-export function encodeStartupMessage(parameters: Readonly<Record<string, string>>): Buffer {
-  const writer = new MessageWriter().begin(null).int32(196_608);
+/** StartupMessage of protocol 3.`minor` with its parameters (user first, as servers log it). */
+export function encodeStartupMessage(parameters: Readonly<Record<string, string>>, minor = 0): Buffer {
+  const writer = new MessageWriter().begin(null).int32((3 << 16) | minor);
   for (const [name, value] of Object.entries(parameters)) writer.cstring(name).cstring(value);
   return writer.byte(0).end().take();
 }

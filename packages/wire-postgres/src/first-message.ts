@@ -13,11 +13,13 @@ export type FirstMessage =
   | { readonly kind: 'direct-tls' }
   | { readonly kind: 'error'; readonly error: WeirError };
 
-/** A StartupMessage. `needsNegotiation`: answer NegotiateProtocolVersion (minor 0, `protocolOptions`) before authentication. */
+/** A StartupMessage. `needsNegotiation`: answer NegotiateProtocolVersion (`spokenMinor`, `protocolOptions`) before authentication. */
 export interface StartupRequest {
   readonly kind: 'startup';
   readonly major: number;
   readonly minor: number;
+  /** The minor version that both sides speak from now on: that of the client, at most our newest. */
+  readonly spokenMinor: number;
   /** Without the `_pq_.` options. */
   readonly parameters: Readonly<Record<string, string>>;
   /** Names of `_pq_.` options. */
@@ -25,6 +27,9 @@ export interface StartupRequest {
   readonly needsNegotiation: boolean;
   readonly rest: Buffer;
 }
+
+/** The newest minor version of protocol 3 that is spoken here: PostgreSQL 18's, which knows longer cancel keys ("Protocol Versions"). */
+export const newestMinor = 2;
 
 /** The server's own bound (MAX_STARTUP_PACKET_LENGTH). */
 const maxStartupBytes = 10_000;
@@ -82,7 +87,10 @@ function fixedLength(code: number, length: number): FirstMessage | null {
   if (code === sslRequest || code === gssencRequest || code === cancelRequest) return null;
   const major = code >>> 16;
   if (major !== 3)
-    return broken(`protocol version ${major}.${code & 0xffff} is not supported`, 'this port speaks protocol 3.0');
+    return broken(
+      `protocol version ${major}.${code & 0xffff} is not supported`,
+      `this port speaks protocol 3.0 to 3.${newestMinor}`,
+    );
   return length < 9 ? broken('a start-up message without parameters') : null;
 }
 
@@ -108,11 +116,12 @@ function startup(buffer: Buffer, code: number, length: number, rest: Buffer): Fi
     };
   }
   const minor = code & 0xffff;
-  const needsNegotiation = minor > 0 || protocolOptions.length > 0;
+  const needsNegotiation = minor > newestMinor || protocolOptions.length > 0;
   return {
     kind: 'startup',
     major: 3,
     minor,
+    spokenMinor: Math.min(minor, newestMinor),
     parameters: Object.fromEntries(parameters),
     protocolOptions,
     needsNegotiation,

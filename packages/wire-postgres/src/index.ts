@@ -5,6 +5,7 @@ export * from './engine-host.ts';
 export { asFatal, errorFields, fieldsOfThrown, fieldsOfWeirError, isFatal, tryErrorFields } from './error-fields.ts';
 export {
   type FirstMessage,
+  newestMinor,
   type PasswordFrame,
   parseFirstMessage,
   parsePasswordFrame,

@@ -8,6 +8,7 @@ import {
 } from './encode-frontend.ts';
 import type { ErrorFields, TransactionStatus } from './engine-host.ts';
 import { asFatal, fieldsOfThrown, parseParameterStatus, tryErrorFields, unreadableError } from './error-fields.ts';
+import { newestMinor } from './first-message.ts';
 import { readInt32 } from './integers.ts';
 import { MessageReader } from './message-reader.ts';
 import { createScramClient, type ScramClient } from './scram-client.ts';
@@ -24,6 +25,8 @@ export interface UpstreamLoginOptions {
   readonly tlsServerEndPointHash?: Buffer;
   /** May the password be sent in clear text when the target asks so? Default: under TLS only. */
   readonly allowCleartextPassword?: boolean;
+  /** Minor version of protocol 3 to ask for; default the newest. A server that knows less says so by NegotiateProtocolVersion. */
+  readonly minor?: number;
   /** SCRAM nonce; random by default. */
   readonly nonce?: string;
 }
@@ -32,7 +35,8 @@ export interface UpstreamLoginOptions {
 export type LoginStep =
   | { readonly kind: 'need-more'; readonly send: Buffer | null }
   | UpstreamReady
-  | { readonly kind: 'failed'; readonly error: ErrorFields };
+  /** `isVersionRefused`: the server takes no start-up of this version at all; another connection may ask for 3.0. */
+  | { readonly kind: 'failed'; readonly error: ErrorFields; readonly isVersionRefused?: boolean };
 
 /** The target is ready. */
 export interface UpstreamReady {
@@ -42,13 +46,15 @@ export interface UpstreamReady {
   /** Opaque, 4..256 bytes; null when the target gave none (it cannot be cancelled then). */
   readonly secretKey: Buffer | null;
   readonly status: TransactionStatus;
+  /** Minor version of protocol 3 that is spoken. */
+  readonly minor: number;
   /** Bytes behind ReadyForQuery: feed them to the engine first. */
   readonly leftover: Buffer;
 }
 
 /** The client's side of a start-up, from StartupMessage to the first ReadyForQuery. */
 export interface UpstreamLogin {
-  /** StartupMessage of protocol 3.0. */
+  /** StartupMessage. */
   start(): Buffer;
   receive(chunk: Buffer): LoginStep;
 }
@@ -64,12 +70,10 @@ export function createUpstreamLogin(options: UpstreamLoginOptions): UpstreamLogi
   const login = new Login(options);
   return {
     start: () =>
-      encodeStartupMessage({
-        ...options.parameters,
-        user: options.user,
-        database: options.database,
-        client_encoding: 'UTF8',
-      }),
+      encodeStartupMessage(
+        { ...options.parameters, user: options.user, database: options.database, client_encoding: 'UTF8' },
+        options.minor ?? newestMinor,
+      ),
     receive(chunk) {
       try {
         return login.receive(chunk);
@@ -91,8 +95,13 @@ class Login {
   #processId = 0;
   #secretKey: Buffer | null = null;
 
+  #minor: number;
+  /** Nothing has come from the server yet: a negotiation may. */
+  #isFirst = true;
+
   constructor(options: UpstreamLoginOptions) {
     this.#options = options;
+    this.#minor = options.minor ?? newestMinor;
   }
 
   receive(chunk: Buffer): LoginStep {
@@ -114,7 +123,12 @@ class Login {
   }
 
   #message(type: string, body: Buffer): Buffer | LoginStep | null {
+    const isFirst = this.#isFirst;
+    this.#isFirst = false;
     switch (type) {
+      case 'v':
+        this.#negotiated(new MessageReader(body, 0, body.length), isFirst);
+        return null;
       case 'R':
         return this.#authentication(new MessageReader(body, 0, body.length));
       case 'S': {
@@ -125,8 +139,10 @@ class Login {
       case 'K':
         this.#keyData(body);
         return null;
-      case 'E':
-        return { kind: 'failed', error: tryErrorFields(body, 0, body.length) ?? unreadableError };
+      case 'E': {
+        const error = tryErrorFields(body, 0, body.length) ?? unreadableError;
+        return { kind: 'failed', error, isVersionRefused: isFirst && this.#minor > 0 && refusesVersion(error) };
+      }
       case 'N':
         return null;
       case 'Z':
@@ -139,8 +155,24 @@ class Login {
     }
   }
 
+  /** The server speaks less than was asked for. We send no `_pq_.` options, so it can have nothing against one. */
+  #negotiated(reader: MessageReader, isFirst: boolean): void {
+    const version = reader.int32();
+    const options = reader.int32();
+    const minor = version & 0xffff;
+    if (!isFirst || version >>> 16 !== 3 || minor >= this.#minor || options !== 0)
+      throw refuse(
+        'the target negotiates a protocol version that nobody asked for',
+        `version ${version >>> 16}.${minor}`,
+      );
+    reader.finish();
+    this.#minor = minor;
+  }
+
   #keyData(body: Buffer): void {
-    if (body.length < 8 || body.length > 260) throw refuse('the target sent a malformed cancel key');
+    // Protocol 3.0 has keys of four bytes; since 3.2 a server chooses ("BackendKeyData").
+    if (body.length < 8 || body.length > (this.#minor < 2 ? 8 : 260))
+      throw refuse('the target sent a malformed cancel key');
     this.#processId = readInt32(body, 0);
     this.#secretKey = Buffer.from(body.subarray(4));
   }
@@ -155,11 +187,10 @@ class Login {
     if (this.#parameterStatus.get('standard_conforming_strings') === 'off') {
       throw refuse('standard_conforming_strings is off for this role', 'statements are judged with standard strings');
     }
-    const { parameterStatus, processId, secretKey, leftover } = {
-      ...{ parameterStatus: this.#parameterStatus, processId: this.#processId },
-      ...{ secretKey: this.#secretKey, leftover: this.#buffer },
+    return {
+      ...{ kind: 'ready', status, minor: this.#minor, leftover: this.#buffer },
+      ...{ parameterStatus: this.#parameterStatus, processId: this.#processId, secretKey: this.#secretKey },
     };
-    return { kind: 'ready', parameterStatus, processId, secretKey, status, leftover };
   }
 
   #password(): string {
@@ -211,6 +242,11 @@ class Login {
     this.#isSignatureChecked = true;
     return null;
   }
+}
+
+/** Does a server (or a pooler before one) refuse the version itself? PostgreSQL before 9.3 and some poolers know no negotiation. */
+function refusesVersion(error: ErrorFields): boolean {
+  return /unsupported.*protocol|protocol.*(not supported|version)/i.test(error['M'] ?? '');
 }
 
 /** AuthenticationMD5Password: 'md5' + md5(md5(password + user) + salt). */

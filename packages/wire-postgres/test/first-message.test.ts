@@ -33,14 +33,18 @@ describe('first message', () => {
     });
   });
 
-  it('asks for negotiation of newer minors and protocol options', () => {
-    const parsed = parseFirstMessage(startup(v30 + 2, 'user\0a\0_pq_.feature\0on\0\0'));
-    expect(parsed).toMatchObject({
-      minor: 2,
-      parameters: { user: 'a' },
-      protocolOptions: ['_pq_.feature'],
-      needsNegotiation: true,
-    });
+  it.each([
+    [0, '', false, 0],
+    [0, '_pq_.feature\0on\0', true, 0],
+    [1, '', false, 1],
+    [2, '', false, 2],
+    [2, '_pq_.feature\0on\0', true, 2],
+    [3, '', true, 2],
+    [9999, '_pq_.feature\0on\0', true, 2],
+  ])('protocol 3.%d with %j: negotiation %s, 3.%d is spoken', (minor, options, needsNegotiation, spokenMinor) => {
+    const parsed = parseFirstMessage(startup(v30 + minor, `user\0a\0${options}\0`));
+    const protocolOptions = options === '' ? [] : ['_pq_.feature'];
+    expect(parsed).toMatchObject({ minor, spokenMinor, parameters: { user: 'a' }, protocolOptions, needsNegotiation });
   });
 
   it('shows the bytes behind an SSLRequest', () => {

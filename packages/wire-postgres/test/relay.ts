@@ -93,7 +93,7 @@ function open(
       upstream.destroy();
       return;
     }
-    if (first.needsNegotiation) client.write(encodeNegotiateProtocolVersion(0, first.protocolOptions));
+    if (first.needsNegotiation) client.write(encodeNegotiateProtocolVersion(first.spokenMinor, first.protocolOptions));
     client.write(greeting(step));
     logs.push(join(client, upstream, step, overrides));
     if (first.rest.length > 0) client.unshift(first.rest);

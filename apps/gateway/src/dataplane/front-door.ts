@@ -24,6 +24,8 @@ export interface AdmittedClient {
   readonly clientAddress: string;
   /** Start-up parameters that passed the allow-list. */
   readonly parameters: Readonly<Record<string, string>>;
+  /** Minor version of protocol 3 that the client speaks. */
+  readonly minor: number;
   /** Bytes that came behind the sign-in. */
   readonly early: Buffer;
 }
@@ -60,18 +62,16 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
   const greet = async (visit: Visit): Promise<void> => {
     for (;;) {
       const first = await visit.reader.next(firstMessageOf);
+      requireAlpn(visit);
       if (first.kind === 'cancel-request') {
         cancelKeys.request(first.processId, first.secretKey);
         visit.reader.release();
         hangUp(visit.stream);
         return;
       }
-      if (first.kind === 'gssenc-request') visit.stream.write('N');
-      else if (first.kind === 'ssl-request') encrypt(visit, options);
-      else if (first.kind === 'direct-tls')
-        throw new WeirError('feature_not_supported', 'this port does not take direct TLS (sslnegotiation=direct)', {
-          fix: 'Use sslnegotiation=postgres (the default of libpq).',
-        });
+      if (first.kind === 'gssenc-request') declineGss(visit);
+      else if (first.kind === 'ssl-request') encryptOnRequest(visit, options);
+      else if (first.kind === 'direct-tls') encryptDirectly(visit, options);
       else return await admit(visit, first);
     }
   };
@@ -79,7 +79,8 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
   const admit = async (visit: Visit, startup: StartupRequest): Promise<void> => {
     const user = startup.parameters['user'] ?? '';
     visit.user = user;
-    if (startup.needsNegotiation) visit.stream.write(encodeNegotiateProtocolVersion(0, startup.protocolOptions));
+    if (startup.needsNegotiation)
+      visit.stream.write(encodeNegotiateProtocolVersion(startup.spokenMinor, startup.protocolOptions));
     if (options.requireTls && visit.session === null && !visit.isEncrypted && !isLoopback(visit.clientAddress)) {
       throw new WeirError('sign_in_required', 'this port takes encrypted connections only', {
         fix: 'Connect with sslmode=require or stronger.',
@@ -102,7 +103,8 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
     checkDatabase(startup.parameters['database'] ?? user, session);
     const early = visit.reader.release();
     const { user: _user, database: _database, ...parameters } = admitted;
-    options.admit({ session, stream: visit.stream, clientAddress: visit.clientAddress, parameters, early });
+    const { stream, clientAddress } = visit;
+    options.admit({ session, stream, clientAddress, parameters, minor: startup.spokenMinor, early });
   };
 
   const refuse = (visit: Visit, error: unknown) => {
@@ -125,6 +127,8 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
       user: null,
       sessionId: session?.id ?? null,
       isEncrypted: false,
+      directTls: null,
+      asked: new Set(),
     };
     greet(visit).catch((error: unknown) => refuse(visit, error));
   };
@@ -147,6 +151,10 @@ interface Visit {
   user: string | null;
   sessionId: string | null;
   isEncrypted: boolean;
+  /** TLS that began without a request. */
+  directTls: TLSSocket | null;
+  /** Requests for encryption that came; each may come once, in either order. */
+  readonly asked: Set<'ssl' | 'gss'>;
 }
 
 /** Ends a connection that nobody listens to any more, also when its client does not close it. */
@@ -162,20 +170,62 @@ function hangUp(stream: Duplex, lastWords?: Buffer): void {
 const readerOf = (stream: Duplex) =>
   createStreamReader(stream, { maxBytes: maxStartupBytes, timeoutMs: signInTimeoutMs });
 
-/** Answers an SSLRequest and goes on inside TLS. Bytes behind the request would be plaintext injected before the handshake: refused (CVE-2021-23214). */
-function encrypt(visit: Visit, options: FrontDoorOptions): void {
+/** Name of the protocol in a TLS hello (PostgreSQL 17, "SSL Session Encryption"). */
+const alpn = 'postgresql';
+
+/** A request for encryption may come once and before any other. Bytes behind it would be plaintext injected before the handshake: refused (CVE-2021-23214). */
+function noteRequest(visit: Visit, kind: 'ssl' | 'gss'): void {
+  if (visit.isEncrypted) throw new WeirError('protocol_violation', 'the connection is encrypted already');
+  if (visit.asked.has(kind))
+    throw new WeirError('protocol_violation', 'the client asked twice for the same encryption');
+  visit.asked.add(kind);
+  if (visit.reader.unread > 0)
+    throw new WeirError('protocol_violation', 'unencrypted data came behind the request for encryption');
+}
+
+function declineGss(visit: Visit): void {
+  noteRequest(visit, 'gss');
+  visit.stream.write('N');
+}
+
+/** Answers an SSLRequest and goes on inside TLS. A stream of weir connect is encrypted on its way and declines. */
+function encryptOnRequest(visit: Visit, options: FrontDoorOptions): void {
+  noteRequest(visit, 'ssl');
   if (visit.session !== null) {
     visit.stream.write('N');
     return;
   }
-  if (visit.isEncrypted) throw new WeirError('protocol_violation', 'the connection is encrypted already');
-  if (visit.reader.release().length > 0)
-    throw new WeirError('protocol_violation', 'unencrypted data came behind the TLS request');
+  visit.reader.release();
   visit.stream.write('S');
-  const tls = new TLSSocket(visit.stream as Socket, { isServer: true, secureContext: options.secureContext() });
+  beginTls(visit, options);
+}
+
+/** A TLS hello without SSLRequest (sslnegotiation=direct). */
+function encryptDirectly(visit: Visit, options: FrontDoorOptions): void {
+  if (visit.session !== null || visit.isEncrypted || visit.asked.size > 0)
+    throw new WeirError('protocol_violation', 'a TLS hello came where a start-up message had to come', {
+      fix: 'On a port of weir connect use sslmode=disable: the way to the gateway is encrypted already.',
+    });
+  // The hello was read here, and is given back for the handshake.
+  visit.stream.unshift(visit.reader.release());
+  visit.directTls = beginTls(visit, options);
+}
+
+/** Without SSLRequest the client must name the protocol by ALPN: bytes that were meant for another protocol must not be read as this one. */
+function requireAlpn({ directTls }: Visit): void {
+  if (directTls !== null && directTls.alpnProtocol !== alpn)
+    throw new WeirError('protocol_violation', `direct TLS needs the protocol "${alpn}" by ALPN`, {
+      fix: 'Use a client that names it (libpq 17 or newer), or sslnegotiation=postgres.',
+    });
+}
+
+function beginTls(visit: Visit, options: FrontDoorOptions): TLSSocket {
+  const secureContext = options.secureContext();
+  const tls = new TLSSocket(visit.stream as Socket, { isServer: true, secureContext, ALPNProtocols: [alpn] });
   visit.stream = tls;
   visit.reader = readerOf(tls);
   visit.isEncrypted = true;
+  return tls;
 }
 
 /** The connection fixes the database: its own name and the connection's are both welcome, any other is an error. */

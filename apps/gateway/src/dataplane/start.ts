@@ -189,7 +189,7 @@ function openChannel(
   const { session, stream, clientAddress } = client;
   const { controlPlane, journal } = options;
   const number = shared.live.nextNumber(session.id);
-  const key = shared.cancelKeys.issue(() => relay.cancel());
+  const key = shared.cancelKeys.issue(client.minor, () => relay.cancel());
   const relay = createRelay({
     session,
     channel: number,
@@ -222,7 +222,11 @@ function openChannel(
       connection: session.connection,
       target: session.target as Target,
       plan: session.plan,
-      postgres: { parameters: client.parameters, processId: key.processId, secretKey: key.secretKey },
+      postgres: {
+        parameters: client.parameters,
+        processId: key.processId,
+        secretKey: key.secretKey.toString('base64'),
+      },
       recording: options.recording,
       maskingKey: options.maskingKey.toString('base64'),
     };

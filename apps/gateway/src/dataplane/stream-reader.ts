@@ -6,6 +6,8 @@ export interface StreamReader {
   /** Waits until `parse` finds a value at the start of what has arrived; undefined = more bytes are needed. Parsed bytes are dropped.
    * @throws what parse throws; WeirError protocol_violation when the stream ends, is silent past the deadline, or grows past `maxBytes`. */
   next<T>(parse: (bytes: Buffer) => { readonly value: T; readonly used: number } | undefined): Promise<T>;
+  /** Bytes that have arrived and were not parsed. */
+  readonly unread: number;
   /** Stops reading; the caller owns the stream again. @returns what has arrived and was not parsed. */
   release(): Buffer;
 }
@@ -46,6 +48,9 @@ export function createStreamReader(
           wake = resolve;
         });
       }
+    },
+    get unread() {
+      return bytes.length;
     },
     release() {
       clearTimeout(timer);

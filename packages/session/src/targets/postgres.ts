@@ -4,7 +4,13 @@ import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import { WeirError } from '@weir/errors';
 import type { PostgresTarget } from '@weir/proto';
-import { createUpstreamLogin, type ErrorFields, encodeSslRequest, type UpstreamReady } from '@weir/wire-postgres';
+import {
+  createUpstreamLogin,
+  type ErrorFields,
+  encodeSslRequest,
+  newestMinor,
+  type UpstreamReady,
+} from '@weir/wire-postgres';
 
 /** A signed-in connection to a PostgreSQL target. */
 export interface DialledPostgres {
@@ -27,9 +33,12 @@ export interface DialOptions {
 export class TargetRefusal extends Error {
   override readonly name = 'TargetRefusal';
   readonly fields: ErrorFields;
-  constructor(fields: ErrorFields) {
+  /** The target does not take the protocol version; a lower one may do. */
+  readonly isVersionRefused: boolean;
+  constructor(fields: ErrorFields, isVersionRefused = false) {
     super(fields['M'] ?? 'the target refused the connection');
     this.fields = fields;
+    this.isVersionRefused = isVersionRefused;
   }
 }
 
@@ -50,22 +59,33 @@ export async function connectTarget(target: PostgresTarget, timeoutMs: number): 
   }
 }
 
-/** Dials, encrypts as the target's tls mode says, and signs in. @throws WeirError target_unavailable, TargetRefusal. */
+/**
+ * Dials, encrypts as the target's tls mode says, and signs in: by the newest protocol version, or by 3.0 where the target takes no newer one at all.
+ * @throws WeirError target_unavailable, TargetRefusal.
+ */
 export async function dialPostgres(target: PostgresTarget, options: DialOptions): Promise<DialledPostgres> {
   const where = `${target.host}:${target.port}`;
-  const tcp = await step(options, 'connect', where, () => openTcp(target, options.timeoutMs));
+  let socket: Socket = await step(options, 'connect', where, () => openTcp(target, options.timeoutMs));
   const timer = setTimeout(
-    () => tcp.destroy(new WeirError('target_unavailable', `${where} did not answer within ${options.timeoutMs} ms`)),
+    () => socket.destroy(new WeirError('target_unavailable', `${where} did not answer within ${options.timeoutMs} ms`)),
     options.timeoutMs,
   );
   try {
-    const socket = await step(options, 'tls', target.tls.mode, () => encrypt(tcp, target));
-    const ready = await step(options, 'sign-in', `user ${target.user}, database ${target.database}`, () =>
-      signIn(socket, target, options),
-    );
-    return { socket, ready, isEncrypted: socket !== tcp };
+    const tcp = socket;
+    socket = await step(options, 'tls', target.tls.mode, () => encrypt(tcp, target));
+    const detail = `user ${target.user}, database ${target.database}`;
+    const ready = await step(options, 'sign-in', detail, async () => {
+      try {
+        return await signIn(socket, target, options);
+      } catch (error) {
+        if (!(error instanceof TargetRefusal && error.isVersionRefused)) throw error;
+        socket = await connectTarget(target, options.timeoutMs);
+        return await signIn(socket, target, options, 0);
+      }
+    });
+    return { socket, ready, isEncrypted: 'encrypted' in socket };
   } catch (error) {
-    tcp.destroy();
+    socket.destroy();
     throw error;
   } finally {
     clearTimeout(timer);
@@ -163,13 +183,19 @@ function askForTls(tcp: Socket, target: PostgresTarget): Promise<'S' | 'N'> {
   });
 }
 
-function signIn(socket: Socket, target: PostgresTarget, options: DialOptions): Promise<UpstreamReady> {
+function signIn(
+  socket: Socket,
+  target: PostgresTarget,
+  options: DialOptions,
+  minor = newestMinor,
+): Promise<UpstreamReady> {
   const endPointHash = 'encrypted' in socket ? tlsServerEndPointHash(socket as TLSSocket) : null;
   const login = createUpstreamLogin({
     user: target.user,
     database: target.database,
     password: options.password,
     parameters: options.parameters,
+    minor,
     ...(endPointHash === null ? {} : { tlsServerEndPointHash: endPointHash }),
   });
   return new Promise((resolve, reject) => {
@@ -184,7 +210,7 @@ function signIn(socket: Socket, target: PostgresTarget, options: DialOptions): P
     };
     const onData = (chunk: Buffer) => {
       const step = login.receive(chunk);
-      if (step.kind === 'failed') return fail(new TargetRefusal(step.error));
+      if (step.kind === 'failed') return fail(new TargetRefusal(step.error, step.isVersionRefused));
       if (step.kind === 'need-more') {
         if (step.send !== null) socket.write(step.send);
         return;
