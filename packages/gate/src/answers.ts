@@ -74,7 +74,7 @@ export function createAnswers(context: GateContext): GateAnswers {
       const outputs = ticket.understood.statements[index]?.facts.outputs ?? null;
       if (outputs === null || outputs.length !== columns) return 'refuse';
       const masks = outputs.map((output) => {
-        const spec = strictestOf(output.origins, output.opaque, evaluator);
+        const spec = evaluator.isReleased(output) ? null : strictestOf(output.origins, output.opaque, evaluator);
         const typeOid = output.typeOid ?? 0;
         const shared = { typeOid, format, key: identity.maskingKey };
         if (spec !== null) return createPostgresCellMask({ spec, direct: output.direct, typeModifier: -1, ...shared });

@@ -53,7 +53,8 @@ function maskField(output: OutputColumn, field: ResultField, context: MaskContex
   const named = namedOrigin(field, context.view);
   const predicted = named === null || output.origins.some((origin) => sameColumn(origin, named));
   const origins = predicted || named === null ? output.origins : [...output.origins, named];
-  const spec = strictestOf(origins, output.opaque, context.evaluator);
+  const isReleased = predicted && named === null && context.evaluator.isReleased(output);
+  const spec = isReleased ? null : strictestOf(origins, output.opaque, context.evaluator);
   if (!predicted && named !== null && context.evaluator.maskOf(named) !== null) {
     surprises.push(
       `column "${field.name}" comes from ${named.schema}.${named.table}.${named.column} by the server's word, not by the analysis`,

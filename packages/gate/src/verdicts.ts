@@ -124,6 +124,7 @@ function maskedColumns(statements: readonly AnalysedStatement[], evaluator: Plan
   const masked = new Map<string, ColumnRef>();
   for (const { facts } of statements) {
     for (const output of facts.outputs ?? []) {
+      if (evaluator.isReleased(output)) continue;
       for (const origin of output.origins) {
         if (evaluator.maskOf(origin) !== null) masked.set(`${origin.schema}.${origin.table}.${origin.column}`, origin);
       }

@@ -5,6 +5,8 @@ import { fingerprint } from './fingerprint.ts';
 import {
   type AccessRule,
   type GuardrailRule,
+  type InfluenceScope,
+  influenceScopes,
   type MaskRule,
   type Plan,
   type PlanCapability,
@@ -12,6 +14,7 @@ import {
 } from './plan.ts';
 import type { ConnectionFacts, Principal } from './principal.ts';
 import type { AccessDocument, GuardrailDocument, MaskingDocument, PolicyDocument } from './schema/document.ts';
+import type { MaskingSpec, Stance } from './schema/masking.ts';
 import { isExempt, isNamed, isReached } from './scope.ts';
 
 /**
@@ -82,6 +85,7 @@ function accessRule({ name, spec }: AccessDocument): AccessRule {
     opaque: spec.opaque,
     maxRows: spec.maxRows ?? null,
     allowSettings: spec.allowSettings ?? [],
+    window: spec.window ?? null,
     when: spec.when ?? null,
   };
 }
@@ -91,6 +95,8 @@ function guardrailRule({ name, spec }: GuardrailDocument): GuardrailRule {
   return {
     rule: name,
     match: spec.match ?? {},
+    window: spec.window ?? null,
+    rows: spec.rows ?? null,
     when: spec.when ?? null,
     approval:
       spec.action === 'deny' || approval === undefined
@@ -113,7 +119,15 @@ function maskRule({ name, spec }: MaskingDocument): MaskRule {
     transform: spec.transform ?? null,
     contentType: spec.contentType ?? null,
     detect: spec.detect ?? [],
+    influence: stancesOf(spec.influence),
+    minGroupSize: spec.aggregates?.minGroupSize ?? null,
+    writeBack: spec.writeBack,
   };
+}
+
+function stancesOf(given: MaskingSpec['influence']): MaskRule['influence'] {
+  const stanceOf = (way: InfluenceScope): Stance => (typeof given === 'string' ? given : (given[way] ?? 'allow'));
+  return Object.fromEntries(influenceScopes.map((way) => [way, stanceOf(way)])) as MaskRule['influence'];
 }
 
 /** A masking rule is decided when the channel opens; a condition that fails counts as met. */

@@ -2,9 +2,11 @@ import { z } from 'zod';
 import { maxDurationMs } from './duration.ts';
 import { conditionSchema } from './schema/access.ts';
 import { list, oneOf, pathGlob, section, text } from './schema/field.ts';
-import { matchSchema } from './schema/guardrail.ts';
+import { matchSchema, rowsSchema } from './schema/guardrail.ts';
+import { stances } from './schema/masking.ts';
 import { principalKinds } from './schema/selector.ts';
-import { statementKinds } from './statement.ts';
+import { windowSchema } from './schema/window.ts';
+import { influenceWays, statementKinds } from './statement.ts';
 import { contentTypes, transforms } from './verdict.ts';
 
 /** Version of the plan format; a reader refuses any other. */
@@ -23,6 +25,7 @@ const accessRuleSchema = section({
   opaque: oneOf(['deny', 'allow']),
   maxRows: z.int().min(1).nullable(),
   allowSettings: z.array(text(200)),
+  window: windowSchema.nullable(),
   when: conditionSchema.nullable(),
 });
 export type AccessRule = z.output<typeof accessRuleSchema>;
@@ -30,7 +33,9 @@ export type AccessRule = z.output<typeof accessRuleSchema>;
 const guardrailRuleSchema = section({
   rule: ruleName,
   match: matchSchema,
+  window: windowSchema.nullable(),
   when: conditionSchema.nullable(),
+  rows: rowsSchema.nullable(),
   /** null = deny. */
   approval: section({
     approvers: list(text(200)),
@@ -43,12 +48,20 @@ const guardrailRuleSchema = section({
 });
 export type GuardrailRule = z.output<typeof guardrailRuleSchema>;
 
+/** The ways of influence that masking rules take a stance on; `expression` = a value that is computed with the column is in the answer. */
+export const influenceScopes = [...influenceWays, 'expression'] as const;
+export type InfluenceScope = (typeof influenceScopes)[number];
+
 const maskRuleSchema = section({
   rule: ruleName,
   columns: list(pathGlob('schema.table.column')),
   transform: oneOf(transforms).nullable(),
   contentType: oneOf(contentTypes).nullable(),
   detect: z.array(oneOf(contentTypes)),
+  influence: z.record(oneOf(influenceScopes), oneOf(stances)),
+  /** null = an aggregate over the column is masked like the column. */
+  minGroupSize: z.int().min(2).nullable(),
+  writeBack: oneOf(stances),
 });
 export type MaskRule = z.output<typeof maskRuleSchema>;
 

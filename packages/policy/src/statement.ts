@@ -5,6 +5,18 @@ export interface ColumnRef {
   readonly column: string;
 }
 
+/**
+ * How a column shapes an answer without being delivered: `filter` (WHERE, HAVING, FILTER, EXISTS, LIMIT, INTERSECT, EXCEPT), `join`, `group` (GROUP BY,
+ * DISTINCT, PARTITION BY, UNION), `order`, `count` (the argument of count()).
+ */
+export const influenceWays = ['filter', 'join', 'group', 'order', 'count'] as const;
+export type InfluenceWay = (typeof influenceWays)[number];
+
+/** A column that shapes the answer, and how. */
+export interface InfluenceFact extends ColumnRef {
+  readonly ways: readonly InfluenceWay[];
+}
+
 /** What a statement does to a relation. `read` includes rows seen only by WHERE, JOIN or a sub-select. */
 export type TableEffectKind = 'read' | 'insert' | 'update' | 'delete' | 'truncate' | 'ddl' | 'lock';
 
@@ -62,6 +74,11 @@ export interface OutputColumn {
   readonly opaque: boolean;
   /** pg_type OID when the analysis knows it (direct columns), else null. */
   readonly typeOid: number | null;
+  /**
+   * The value is sum() or avg() of its one origin, and the query itself (HAVING) delivers groups with at least `groupSize` rows alone, each of which has
+   * a value. Absent = not so, or not known.
+   */
+  readonly aggregate?: { readonly groupSize: number };
 }
 
 /** Facts about one SQL statement: what the target's own grammar says that it does. Written by packages/sql, read by policy. */
@@ -83,7 +100,7 @@ export interface StatementFacts {
     readonly limit: number | null;
   }[];
   /** Columns read in predicates, joins, grouping or ordering: not delivered, but they shape the answer. */
-  readonly influence: readonly ColumnRef[];
+  readonly influence: readonly InfluenceFact[];
   /** Output columns in order; null when the statement returns no rows. */
   readonly outputs: readonly OutputColumn[] | null;
   /** Base columns whose values would be stored in a place without protection (CTAS, INSERT..SELECT, UPDATE a=b). */

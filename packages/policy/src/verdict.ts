@@ -26,6 +26,20 @@ export interface TraceStep {
   readonly why: string;
 }
 
+/** A bound on rows while a statement runs: more than `over` ends it. */
+export interface RowBound {
+  readonly over: number;
+  /** Name of the guardrail. */
+  readonly rule: string;
+}
+
+/** Bounds of guardrails on one statement; of several the smallest. `observed` ones are noted when passed, and end nothing. */
+export interface RowBounds {
+  readonly affected: RowBound | null;
+  readonly returned: RowBound | null;
+  readonly observed: { readonly affected: RowBound | null; readonly returned: RowBound | null };
+}
+
 interface VerdictBase {
   /** Name of the deciding rule; `default` when no rule matched. */
   readonly rule: string;
@@ -37,6 +51,8 @@ export interface AllowVerdict extends VerdictBase {
   readonly action: 'allow';
   /** Bound on returned rows (deny beyond), or null. */
   readonly maxRows: number | null;
+  /** Absent = no guardrail bounds its rows. */
+  readonly bounds?: RowBounds;
 }
 export interface DenyVerdict extends VerdictBase {
   readonly action: 'deny';
@@ -52,6 +68,8 @@ export interface ApprovalVerdict extends VerdictBase {
   /** How long a request stays open, ms. */
   readonly timeoutMs: number;
   readonly maxRows: number | null;
+  /** Absent = no guardrail bounds its rows. */
+  readonly bounds?: RowBounds;
 }
 /** The decision on one statement. Deny beats require-approval beats allow; no matching access rule is deny. */
 export type Verdict = AllowVerdict | DenyVerdict | ApprovalVerdict;

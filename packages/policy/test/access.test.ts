@@ -210,6 +210,7 @@ describe('the trace', () => {
       ['opaque-statement', false],
       ['unsafe-setting', false],
       ['protected-copy', false],
+      ['protected-influence', false],
       ['g', false],
     ]);
   });

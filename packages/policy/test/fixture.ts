@@ -3,6 +3,7 @@ import {
   type ConnectionFacts,
   compilePlan,
   type EvaluationContext,
+  type InfluenceWay,
   loadPlan,
   type PlanEvaluator,
   type Principal,
@@ -26,6 +27,7 @@ export interface FactsSketch {
   readonly functions?: readonly string[];
   /** `delete customers none [LIMIT]`. */
   readonly filters?: readonly string[];
+  /** `customers.email [WAY…]`; filter unless it says otherwise. */
   readonly influence?: readonly string[];
   /** Origins of the outputs; `?` = opaque. */
   readonly outputs?: readonly string[];
@@ -70,7 +72,10 @@ export function factsOf(sketch: FactsSketch): StatementFacts {
       return { schema, name };
     }),
     filters: (sketch.filters ?? []).map(filterOf),
-    influence: (sketch.influence ?? []).map(columnOf),
+    influence: (sketch.influence ?? []).map((text) => {
+      const [path = '', ...ways] = text.split(' ');
+      return { ...columnOf(path), ways: ways.length === 0 ? ['filter'] : (ways as InfluenceWay[]) };
+    }),
     outputs: (sketch.outputs ?? []).map((path) => ({
       name: path,
       origins: path === '?' ? [] : [columnOf(path)],

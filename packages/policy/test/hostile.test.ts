@@ -59,7 +59,10 @@ const facts: fc.Arbitrary<StatementFacts> = fc.record({
     }),
     { maxLength: 3 },
   ),
-  influence: fc.array(column, { maxLength: 3 }),
+  influence: fc.array(
+    column.map((ref) => ({ ...ref, ways: ['filter'] as const })),
+    { maxLength: 3 },
+  ),
   outputs: fc.option(
     fc.array(
       fc.record({

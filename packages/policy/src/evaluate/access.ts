@@ -3,6 +3,7 @@ import { createGlobs } from '../glob.ts';
 import type { AccessRule } from '../plan.ts';
 import type { StatementFacts, StatementKind } from '../statement.ts';
 import type { TraceStep } from '../verdict.ts';
+import { createWindowTest, describeWindow, type WindowTest } from './window.ts';
 import { commandName } from './wording.ts';
 
 /** An access rule ready for use. */
@@ -10,6 +11,7 @@ export interface AccessTest {
   readonly rule: AccessRule;
   readonly kinds: ReadonlySet<StatementKind> | null;
   readonly isSettingAllowed: (name: string) => boolean;
+  readonly window: WindowTest | null;
   /** Its condition; `undecidable` says why it cannot be asked for this statement. */
   readonly when: ((context: ConditionContext, facts: StatementFacts) => ConditionResult) | null;
 }
@@ -29,18 +31,20 @@ export interface AccessDecision {
 /** Prepares an access rule. `when` is its compiled condition. */
 export function createAccessTest(rule: AccessRule, when: AccessTest['when']): AccessTest {
   const kinds = rule.kinds === null ? null : new Set(rule.kinds);
-  return { rule, kinds, isSettingAllowed: createGlobs(rule.allowSettings, { ignoreCase: true }), when };
+  const window = rule.window === null ? null : createWindowTest(rule.window);
+  return { rule, kinds, window, isSettingAllowed: createGlobs(rule.allowSettings, { ignoreCase: true }), when };
 }
 
 /** Decides what the access rules say, adding one step per rule to the trace. */
 export function decideAccess(
   tests: readonly AccessTest[],
   facts: StatementFacts,
+  now: Date,
   context: () => ConditionContext,
   trace: TraceStep[],
 ): AccessDecision {
   const kinds = facts.kinds.includes(facts.kind) ? facts.kinds : [facts.kind, ...facts.kinds];
-  const held = tests.filter((test) => isHeld(test, kinds, facts, context, trace));
+  const held = tests.filter((test) => isHeld(test, kinds, facts, now, context, trace));
   const missing = kinds.find((kind) => !held.some((test) => allows(test, kind)));
   if (missing !== undefined) {
     const why = `${commandName(facts)} is not allowed here: no access rule that applies now allows statements of kind ${missing}`;
@@ -60,6 +64,7 @@ function isHeld(
   test: AccessTest,
   kinds: readonly StatementKind[],
   facts: StatementFacts,
+  now: Date,
   context: () => ConditionContext,
   trace: TraceStep[],
 ): boolean {
@@ -68,6 +73,8 @@ function isHeld(
     return matched;
   };
   if (!kinds.some((kind) => allows(test, kind))) return step(false, `allows no statements of kind ${kinds.join(', ')}`);
+  if (test.rule.window !== null && test.window?.(now) !== true)
+    return step(false, `access does not apply outside ${describeWindow(test.rule.window)}`);
   if (test.when === null) return step(true, 'access: principal and connection are named');
   const result = test.when(context(), facts);
   if ('error' in result) return step(false, `access does not apply: ${result.error}`);

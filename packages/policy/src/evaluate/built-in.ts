@@ -3,6 +3,7 @@ import type { ColumnRef, StatementFacts } from '../statement.ts';
 import type { DenyVerdict, TraceStep } from '../verdict.ts';
 import type { AccessDecision } from './access.ts';
 import { type ColumnProtection, isKeptProtected } from './columns.ts';
+import { findInfluence } from './influence.ts';
 import { findUnsafeSetting } from './setting.ts';
 import { columnName, commandName, sentence } from './wording.ts';
 
@@ -15,6 +16,7 @@ export function decideBuiltIns(
   protectionOf: (column: ColumnRef) => ColumnProtection,
   trace: TraceStep[],
 ): Denial | null {
+  const influence = findInfluence(facts, protectionOf);
   const checks: readonly (readonly [rule: string, why: string | null, hint: string])[] = [
     [
       builtInRules.unknown,
@@ -39,12 +41,19 @@ export function decideBuiltIns(
       findUnprotectedCopy(facts, protectionOf),
       'Leave the protected column out, or store it in a column that is protected as well.',
     ],
+    [
+      builtInRules.influence,
+      influence.denied,
+      'Leave the protected column out of WHERE, JOIN, GROUP BY, ORDER BY and computations; its values could be guessed that way.',
+    ],
   ];
   let denial: Denial | null = null;
   for (const [rule, why, hint] of checks) {
     trace.push({ rule, matched: why !== null, why: why ?? 'does not apply' });
     if (why !== null) denial ??= { action: 'deny', rule, reason: sentence(why), hint };
   }
+  for (const why of influence.audited)
+    trace.push({ rule: builtInRules.influence, matched: true, why: `observe only: ${why}` });
   return denial;
 }
 

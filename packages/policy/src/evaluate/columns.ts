@@ -1,5 +1,6 @@
 import { createPathGlobs, type PathMatch } from '../glob.ts';
-import type { MaskRule } from '../plan.ts';
+import { type InfluenceScope, influenceScopes, type MaskRule } from '../plan.ts';
+import { type Stance, stances } from '../schema/masking.ts';
 import type { ColumnRef } from '../statement.ts';
 import { type ContentType, contentTypes, type MaskSpec, transforms } from '../verdict.ts';
 
@@ -8,9 +9,28 @@ export interface ColumnProtection {
   readonly mask: MaskSpec | null;
   /** Content types to look for in the value, in the order of `contentTypes`. */
   readonly detect: readonly ContentType[];
+  /** The strictest stance on each way of influence. */
+  readonly influence: Readonly<Record<InfluenceScope, RuledStance>>;
+  /** Rows that a group must have for its sum or average to be clear; null = never. */
+  readonly minGroupSize: number | null;
+  /** On storing what looks like a mask of this column. */
+  readonly writeBack: RuledStance;
 }
 
-const unprotected: ColumnProtection = { mask: null, detect: [] };
+/** A stance and the masking rule that takes it. */
+export interface RuledStance {
+  readonly stance: Stance;
+  readonly rule: string;
+}
+
+const noStance: RuledStance = { stance: 'allow', rule: '' };
+const unprotected: ColumnProtection = {
+  mask: null,
+  detect: [],
+  influence: Object.fromEntries(influenceScopes.map((way) => [way, noStance])) as ColumnProtection['influence'],
+  minGroupSize: null,
+  writeBack: noStance,
+};
 
 /** Bound of the memo; a catalog with more columns begins it anew. */
 const maxRemembered = 20_000;
@@ -36,16 +56,37 @@ function protectionOf(
   column: ColumnRef,
 ): ColumnProtection {
   let mask: MaskSpec | null = null;
+  const named = compiled.filter(({ matches }) => matches(column.schema, column.table, column.column));
+  if (named.length === 0) return unprotected;
   const detect = new Set<ContentType>();
-  for (const { rule, matches } of compiled) {
-    if (!matches(column.schema, column.table, column.column)) continue;
+  for (const { rule } of named) {
     for (const type of rule.detect) detect.add(type);
     if (rule.transform === null) continue;
     if (mask !== null && strictness(mask) <= transforms.indexOf(rule.transform)) continue;
     mask = { transform: rule.transform, contentType: rule.contentType, rule: rule.rule };
   }
-  if (mask === null && detect.size === 0) return unprotected;
-  return { mask, detect: contentTypes.filter((type) => detect.has(type)) };
+  const rules = named.map(({ rule }) => rule);
+  const masking = rules.filter(({ transform }) => transform !== null);
+  const sizes = masking.map(({ minGroupSize }) => minGroupSize ?? Number.POSITIVE_INFINITY);
+  const size = Math.max(...sizes);
+  return {
+    mask,
+    detect: contentTypes.filter((type) => detect.has(type)),
+    influence: Object.fromEntries(
+      influenceScopes.map((way) => [way, strictestStance(rules, (rule) => rule.influence[way])]),
+    ) as ColumnProtection['influence'],
+    minGroupSize: Number.isFinite(size) ? size : null,
+    writeBack: strictestStance(masking, (rule) => rule.writeBack),
+  };
+}
+
+function strictestStance(rules: readonly MaskRule[], stanceOf: (rule: MaskRule) => Stance): RuledStance {
+  let strictest = noStance;
+  for (const rule of rules) {
+    const stance = stanceOf(rule);
+    if (stances.indexOf(stance) > stances.indexOf(strictest.stance)) strictest = { stance, rule: rule.rule };
+  }
+  return strictest;
 }
 
 /** Would a value that moves from the one column to the other stay protected at least as well? */

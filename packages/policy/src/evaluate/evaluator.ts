@@ -1,12 +1,13 @@
 import type { Condition, ConditionContext, ConditionResult, ConditionStatement } from '../condition.ts';
 import type { Plan } from '../plan.ts';
 import { builtInRules } from '../schema/document.ts';
-import type { ColumnRef, Statement, StatementFacts } from '../statement.ts';
+import type { ColumnRef, OutputColumn, Statement, StatementFacts } from '../statement.ts';
 import type { ContentType, MaskSpec, TraceStep, Verdict } from '../verdict.ts';
 import { type AccessTest, createAccessTest, decideAccess } from './access.ts';
 import { decideBuiltIns } from './built-in.ts';
-import { createColumnProtection } from './columns.ts';
+import { createColumnProtection, type RuledStance } from './columns.ts';
 import { createGuardrailTest, findHits, type GuardrailTest, verdictOf } from './guardrail.ts';
+import { isReleased } from './influence.ts';
 
 /** What a verdict depends on beside the statement. */
 export interface EvaluationContext {
@@ -26,6 +27,10 @@ export interface PlanEvaluator {
   maskOf(column: ColumnRef): MaskSpec | null;
   /** Content types that detectors must look for in the column's value. */
   detectOf(column: ColumnRef): readonly ContentType[];
+  /** Is this output an aggregate that may leave in clear, because its groups are large enough? */
+  isReleased(output: OutputColumn): boolean;
+  /** What to do about a statement that would store a mask of the column in it. */
+  writeBackOf(column: ColumnRef): RuledStance;
   /** Is there a mask on the column? */
   isProtected(column: ColumnRef): boolean;
   /** Is there any masking rule? */
@@ -51,11 +56,15 @@ export function createPlanEvaluator(plan: Plan, conditions: ReadonlyMap<string, 
       decide({ plan, access, guardrails, protectionOf, isProtected }, statement, context),
     maskOf: (column) => protectionOf(column).mask,
     detectOf: (column) => protectionOf(column).detect,
+    isReleased: (output) =>
+      output.aggregate !== undefined &&
+      output.origins.every((origin) => isReleased(output, protectionOf(origin).minGroupSize)),
+    writeBackOf: (column) => protectionOf(column).writeBack,
     isProtected,
     hasMasks: plan.masks.length > 0,
     hasRules: plan.guardrails.length > 0,
     reads: {
-      now: readsVariable('now'),
+      now: readsVariable('now') || [...plan.access, ...plan.guardrails].some(({ window }) => window !== null),
       interactive: readsVariable('session'),
       statementCount: plan.guardrails.some((rule) => rule.match.multiStatement === true),
     },
@@ -85,14 +94,22 @@ function decide(parts: Parts, statement: Statement, context: EvaluationContext):
     values ??= contextOf(plan, statement, context);
     return values;
   };
-  const access = decideAccess(parts.access, facts, conditionContext, trace);
+  const access = decideAccess(parts.access, facts, context.now, conditionContext, trace);
   const builtIn = decideBuiltIns(facts, access, parts.protectionOf, trace);
-  const input = { facts, isProtected: parts.isProtected, statementCount: context.statementCount };
-  const hits = findHits(parts.guardrails, input, conditionContext, trace);
+  const input = {
+    facts,
+    role: statement.role,
+    isProtected: parts.isProtected,
+    statementCount: context.statementCount,
+    now: context.now,
+  };
+  const { hits, bounds } = findHits(parts.guardrails, input, conditionContext, trace);
   const decision = builtIn ?? verdictOf(hits, access.maxRows);
-  if (decision !== null) return { ...decision, trace };
+  const bounded = bounds === undefined ? {} : { bounds };
+  if (decision !== null)
+    return decision.action === 'deny' ? { ...decision, trace } : { ...decision, ...bounded, trace };
   const rule = access.rule ?? builtInRules.noAccess;
-  return { action: 'allow', rule, reason: `Allowed by ${rule}.`, maxRows: access.maxRows, trace };
+  return { action: 'allow', rule, reason: `Allowed by ${rule}.`, maxRows: access.maxRows, ...bounded, trace };
 }
 
 /** A condition of an access rule that asks about a statement which is not understood cannot be decided, and therefore does not hold. */

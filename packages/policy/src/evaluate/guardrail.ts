@@ -1,14 +1,16 @@
 import type { ConditionContext, ConditionResult } from '../condition.ts';
 import type { GuardrailRule } from '../plan.ts';
 import { builtInRules } from '../schema/document.ts';
-import type { ApprovalVerdict, DenyVerdict, TraceStep } from '../verdict.ts';
+import type { ApprovalVerdict, DenyVerdict, RowBound, RowBounds, TraceStep } from '../verdict.ts';
 import { createMatch, type MatchInput, type Test } from './rule-match.ts';
+import { createWindowTest, type WindowTest } from './window.ts';
 import { reasonOf, sentence } from './wording.ts';
 
 /** A guardrail ready for use. */
 export interface GuardrailTest {
   readonly rule: GuardrailRule;
   readonly match: Test;
+  readonly window: WindowTest | null;
   readonly when: ((context: ConditionContext) => ConditionResult) | null;
 }
 
@@ -21,17 +23,19 @@ export interface Hit {
 
 /** Prepares a guardrail. `when` is its compiled condition. */
 export function createGuardrailTest(rule: GuardrailRule, when: GuardrailTest['when']): GuardrailTest {
-  return { rule, match: createMatch(rule.match), when };
+  const window = rule.window === null ? null : createWindowTest(rule.window);
+  return { rule, match: createMatch(rule.match), window, when };
 }
 
 /** The enforced guardrails that apply, in order of their names; adds one step per rule to the trace. */
 export function findHits(
   tests: readonly GuardrailTest[],
-  input: MatchInput,
+  input: MatchInput & { readonly now: Date },
   context: () => ConditionContext,
   trace: TraceStep[],
-): Hit[] {
+): { readonly hits: readonly Hit[]; readonly bounds: RowBounds | undefined } {
   const hits: Hit[] = [];
+  const bounding: Hit[] = [];
   for (const test of tests) {
     const hit = findHit(test, input, context);
     const isObserved = test.rule.mode === 'observe';
@@ -41,12 +45,35 @@ export function findHits(
       matched: hit !== null,
       why: prefix + (hit?.why ?? 'its conditions are not met'),
     });
-    if (hit !== null && !isObserved) hits.push(hit);
+    if (hit === null) continue;
+    if (hit.rule.rows !== null) bounding.push(hit);
+    else if (!isObserved) hits.push(hit);
   }
-  return hits;
+  return { hits, bounds: bounding.length === 0 ? undefined : boundsOf(bounding) };
 }
 
-function findHit({ rule, match, when }: GuardrailTest, input: MatchInput, context: () => ConditionContext): Hit | null {
+function boundsOf(hits: readonly Hit[]): RowBounds {
+  const smallest = (what: 'affected' | 'returned', mode: 'enforce' | 'observe'): RowBound | null => {
+    let bound: RowBound | null = null;
+    for (const { rule } of hits) {
+      const over = rule.mode === mode ? rule.rows?.[what]?.over : undefined;
+      if (over !== undefined && (bound === null || over < bound.over)) bound = { over, rule: rule.rule };
+    }
+    return bound;
+  };
+  return {
+    affected: smallest('affected', 'enforce'),
+    returned: smallest('returned', 'enforce'),
+    observed: { affected: smallest('affected', 'observe'), returned: smallest('returned', 'observe') },
+  };
+}
+
+function findHit(
+  { rule, match, window, when }: GuardrailTest,
+  input: MatchInput & { readonly now: Date },
+  context: () => ConditionContext,
+): Hit | null {
+  if (window !== null && !window(input.now)) return null;
   const [opaque] = input.facts.opaque;
   const matched = match(input);
   if (matched === null && opaque === undefined) return null;

@@ -1,11 +1,13 @@
 import { createGlobs, createPathGlobs } from '../glob.ts';
 import type { Match } from '../schema/guardrail.ts';
-import type { ColumnRef, StatementFacts, TableEffect } from '../statement.ts';
+import { type ColumnRef, influenceWays, type StatementFacts, type TableEffect } from '../statement.ts';
 import { columnName, commandName, tableName } from './wording.ts';
 
 /** What conditions may ask about the statement's surroundings. */
 export interface MatchInput {
   readonly facts: StatementFacts;
+  /** The role that the server runs it with. */
+  readonly role: string;
   readonly isProtected: (column: ColumnRef) => boolean;
   /** Statements in the same simple Query; undefined = not known, which counts as several. */
   readonly statementCount: number | undefined;
@@ -26,6 +28,7 @@ export function createMatch(match: Match): Test {
     tableTest(match),
     match.functions && functionTest(match.functions),
     match.settings && settingTest(match.settings),
+    match.roles && roleTest(match.roles),
     match.outputs && outputTest(match.outputs),
     match.influence && influenceTest(match.influence),
     match.copies && copyTest(match.copies),
@@ -81,6 +84,11 @@ function functionTest(patterns: readonly string[]): Test {
   };
 }
 
+function roleTest(patterns: readonly string[]): Test {
+  const matches = createGlobs(patterns, { ignoreCase: false });
+  return ({ facts, role }) => (matches(role) ? `${commandName(facts)} would run with the role ${role}` : null);
+}
+
 function settingTest(patterns: readonly string[]): Test {
   const matches = createGlobs(patterns, folded);
   return ({ facts }) => {
@@ -109,10 +117,14 @@ function outputTest(selector: ColumnSelector): Test {
   };
 }
 
-function influenceTest(selector: ColumnSelector): Test {
-  const matches = columnTest(selector);
+function influenceTest(influence: NonNullable<Match['influence']>): Test {
+  const isPlain = typeof influence === 'string' || 'length' in influence;
+  const matches = columnTest(isPlain ? influence : influence.columns);
+  const ways = isPlain ? influenceWays : influence.by;
   return (input) => {
-    const found = input.facts.influence.find((column) => matches(column, input));
+    const found = input.facts.influence.find(
+      (column) => column.ways.some((way) => ways.includes(way)) && matches(column, input),
+    );
     return found === undefined ? null : `${commandName(input.facts)} filters, joins or orders by ${columnName(found)}`;
   };
 }

@@ -44,7 +44,9 @@ function matchReasons(match: Match, hasMasking: boolean): Reason[] {
     reasons.push({ key: ['match', 'limit'], message: 'only select has a LIMIT.' });
   }
   for (const key of ['outputs', 'influence', 'copies'] as const) {
-    if (match[key] === 'protected' && !hasMasking) {
+    const named = match[key];
+    const columns = typeof named === 'object' && 'columns' in named ? named.columns : named;
+    if (columns === 'protected' && !hasMasking) {
       reasons.push({ key: ['match', key], message: 'no masking rule protects any column.' });
     }
   }

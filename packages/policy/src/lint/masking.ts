@@ -58,8 +58,17 @@ function isScopeCovering(strong: MaskingSpec, weak: MaskingSpec): boolean {
   );
 }
 
+/** Does the strong rule say nothing milder about influence, aggregates and masks that are written back? */
+function isStanceCovering(strong: MaskingSpec, weak: MaskingSpec): boolean {
+  const said = ({ influence, aggregates, writeBack }: MaskingSpec) =>
+    canonicalJson([influence, aggregates ?? null, writeBack]);
+  const plain = canonicalJson(['allow', weak.transform === undefined ? null : (strong.aggregates ?? null), 'deny']);
+  return said(strong) === said(weak) || said(weak) === plain;
+}
+
 function isProtectionCovering(strong: MaskingSpec, weak: MaskingSpec): boolean {
   const detected = (weak.detect ?? []).every((type) => strong.detect?.includes(type) ?? false);
+  if (!isStanceCovering(strong, weak)) return false;
   if (weak.transform === undefined) return strong.transform === undefined && detected;
   if (strong.transform === undefined || !detected) return false;
   return transforms.indexOf(strong.transform) <= transforms.indexOf(weak.transform);

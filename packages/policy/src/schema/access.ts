@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { statementKinds } from '../statement.ts';
 import { count, list, oneOf, section, text } from './field.ts';
 import { connectionsSchema, whoSchema } from './selector.ts';
+import { windowSchema } from './window.ts';
 
 /** Longest CEL condition, characters. */
 export const maxConditionLength = 2000;
@@ -19,6 +20,7 @@ export const accessSchema = section({
   opaque: oneOf(['deny', 'allow']).default('deny'),
   maxRows: count(1).optional(),
   allowSettings: list(text(200)).optional(),
+  window: windowSchema.optional(),
   when: conditionSchema.optional(),
 });
 export type AccessSpec = z.output<typeof accessSchema>;

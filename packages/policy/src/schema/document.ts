@@ -18,6 +18,8 @@ export const builtInRules = {
   opaque: 'opaque-statement',
   setting: 'unsafe-setting',
   copy: 'protected-copy',
+  influence: 'protected-influence',
+  writeBack: 'masked-write-back',
   approvers: 'no-common-approver',
 } as const;
 

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { tryDuration } from '../duration.ts';
-import { statementKinds } from '../statement.ts';
+import { influenceWays, statementKinds } from '../statement.ts';
 import { conditionSchema } from './access.ts';
 import { count, list, oneOf, pathGlob, section, text } from './field.ts';
 import { connectionsSchema, whoSchema } from './selector.ts';
+import { windowSchema } from './window.ts';
 
 /** Effects on a relation that rules can name, as packages/sql reports them. */
 export const tableEffects = ['read', 'insert', 'update', 'delete', 'truncate', 'ddl', 'lock'] as const;
@@ -11,6 +12,11 @@ export const tableEffects = ['read', 'insert', 'update', 'delete', 'truncate', '
 /** `protected` (every column that is masked for this principal) or globs `schema.table.column`. */
 const columnsSchema = z.union([z.literal('protected'), list(pathGlob('schema.table.column'))], {
   error: 'Expected the word "protected" or a list of schema.table.column globs.',
+});
+
+/** Columns that shape the answer, of any way or of those in `by`. */
+const influenceSchema = z.union([columnsSchema, section({ columns: columnsSchema, by: list(oneOf(influenceWays)) })], {
+  error: 'Expected the word "protected", a list of schema.table.column globs, or "columns" with "by".',
 });
 
 /** Conditions on a statement: all named ones must hold; within a list any entry will do. None named = every statement. */
@@ -27,8 +33,9 @@ export const matchSchema = section({
     .optional(),
   functions: list(pathGlob('schema.function')).optional(),
   settings: list(text(200)).optional(),
+  roles: list(text(200)).optional(),
   outputs: columnsSchema.optional(),
-  influence: columnsSchema.optional(),
+  influence: influenceSchema.optional(),
   copies: columnsSchema.optional(),
   multiStatement: z.literal(true, { error: 'Expected true; leave the key out otherwise.' }).optional(),
 });
@@ -45,12 +52,22 @@ const approvalSchema = section({
     .default('10m'),
 });
 
+/** Bounds that are watched while a statement runs, in rows of each statement. */
+export const rowsSchema = section({
+  affected: section({ over: count(0) }).optional(),
+  returned: section({ over: count(1) }).optional(),
+}).refine((rows) => rows.affected !== undefined || rows.returned !== undefined, {
+  error: 'Name "affected" or "returned".',
+});
+
 /** `spec` of a Guardrail document: what is denied or needs a second person, for whom and where. */
 export const guardrailSchema = section({
   who: whoSchema.optional(),
   connections: connectionsSchema.optional(),
   match: matchSchema.optional(),
+  window: windowSchema.optional(),
   when: conditionSchema.optional(),
+  rows: rowsSchema.optional(),
   action: oneOf(['deny', 'require-approval']),
   approval: approvalSchema.optional(),
   reason: text(500).optional(),
@@ -67,8 +84,12 @@ export const guardrailSchema = section({
   if (spec.action === 'deny' && spec.approval !== undefined) {
     context.addIssue({ code: 'custom', path: ['approval'], message: 'A rule that denies cannot ask for approval.' });
   }
-  if (spec.match === undefined && spec.when === undefined) {
-    const message = 'A guardrail needs "match" or "when"; write "match: {}" for every statement.';
+  if (spec.rows !== undefined && spec.action !== 'deny') {
+    const message = 'A bound on rows can only deny: they are counted while the statement runs.';
+    context.addIssue({ code: 'custom', path: ['action'], message });
+  }
+  if (spec.match === undefined && spec.when === undefined && spec.window === undefined) {
+    const message = 'A guardrail needs "match", "when" or "window"; write "match: {}" for every statement.';
     context.addIssue({ code: 'custom', path: [], message });
   }
 });

@@ -1,8 +1,31 @@
-import type { z } from 'zod';
+import { z } from 'zod';
+import { type InfluenceWay, influenceWays } from '../statement.ts';
 import { contentTypes, transforms } from '../verdict.ts';
 import { conditionSchema } from './access.ts';
-import { list, oneOf, pathGlob, section } from './field.ts';
+import { count, list, oneOf, pathGlob, section } from './field.ts';
 import { connectionsSchema, exemptSchema, whoSchema } from './selector.ts';
+
+/** What a rule does about something: let it be, write it to the record, or deny it. */
+export const stances = ['allow', 'audit', 'deny'] as const;
+export type Stance = (typeof stances)[number];
+const stance = oneOf(stances);
+
+/** One word for all ways, or a word for each way that is named (`expression` = computing with the column in an output); the others are allowed. */
+const influenceStanceSchema = z.union(
+  [
+    stance,
+    section({
+      ...(Object.fromEntries(influenceWays.map((way) => [way, stance.optional()])) as Record<
+        InfluenceWay,
+        z.ZodOptional<typeof stance>
+      >),
+      expression: stance.optional(),
+    }),
+  ],
+  {
+    error: `Expected allow, audit or deny, or one of these words for each of ${influenceWays.join(', ')}, expression.`,
+  },
+);
 
 /** `spec` of a Masking document: which columns leave masked, how, and who is exempt. */
 export const maskingSchema = section({
@@ -12,12 +35,19 @@ export const maskingSchema = section({
   transform: oneOf(transforms).optional(),
   contentType: oneOf(contentTypes).optional(),
   detect: list(oneOf(contentTypes)).optional(),
+  influence: influenceStanceSchema.default('allow'),
+  aggregates: section({ minGroupSize: count(2) }).optional(),
+  writeBack: stance.default('deny'),
   exempt: exemptSchema.optional(),
   when: conditionSchema.optional(),
 }).superRefine((spec, context) => {
   if (spec.transform === undefined && spec.detect === undefined) {
     const message = 'A masking rule needs "transform" (mask the value) or "detect" (mask what is found in free text).';
     context.addIssue({ code: 'custom', path: [], message });
+  }
+  if (spec.transform === undefined && spec.aggregates !== undefined) {
+    const message = '"aggregates" is about columns that are masked as a whole; "transform" is missing.';
+    context.addIssue({ code: 'custom', path: ['aggregates'], message });
   }
   if (spec.transform === undefined && spec.contentType !== undefined) {
     context.addIssue({

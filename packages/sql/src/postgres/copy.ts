@@ -32,7 +32,7 @@ function copyFrom(context: Context, node: CopyStmt, format: CopyFormat): Verb {
     if (relation.rules === true) context.findings.opaque.add('rules rewrite what is written to the table');
     const scope = new Scope(null);
     scope.sources.push(relationSource(context, name, relation));
-    noteInfluence(context, scope, node.whereClause as Node | undefined);
+    noteInfluence(context, scope, node.whereClause as Node | undefined, 'filter');
   }
   return { kind: 'copy-from', command: 'COPY', outputs: null, copy: format };
 }

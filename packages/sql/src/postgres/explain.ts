@@ -13,7 +13,7 @@ export function explain(context: Context, body: Record<string, unknown>): Verb {
   context.findings.resolvesNames ||= inner.findings.resolvesNames;
   if (runs) return { ...running(context, inner.findings, verb), command: 'EXPLAIN ANALYZE' };
   for (const { schema, table } of inner.findings.tables.values()) context.findings.addEffect(schema, table, 'read');
-  for (const origin of inner.findings.influence) context.findings.influence.add(origin);
+  for (const [origin, ways] of inner.findings.influence) context.findings.addInfluenceOf(origin, ways);
   for (const { schema, name } of inner.findings.functions.values()) context.findings.addFunction(schema, name);
   for (const reason of inner.findings.opaque) context.findings.opaque.add(reason);
   context.findings.addUnknown(inner.findings);

@@ -1,3 +1,4 @@
+import type { InfluenceWay } from '@weir/policy';
 import {
   type A_Expr,
   type A_Indirection,
@@ -36,10 +37,15 @@ export function listValue(context: Context, scope: Scope, nodes: readonly Node[]
 }
 
 /** Notes that the value decides on rows or their order without being delivered. */
-export function noteInfluence(context: Context, scope: Scope, nodes: Node | readonly Node[] | undefined): void {
+export function noteInfluence(
+  context: Context,
+  scope: Scope,
+  nodes: Node | readonly Node[] | undefined,
+  way: InfluenceWay,
+): void {
   if (nodes === undefined) return;
   const list: readonly Node[] = Array.isArray(nodes) ? nodes : [nodes as Node];
-  context.findings.addInfluence(listValue(context, scope, list));
+  context.findings.addInfluence(listValue(context, scope, list), way);
 }
 
 type Handler = (context: Context, scope: Scope, body: Record<string, unknown>) => Provenance;
@@ -73,7 +79,7 @@ const handlers: Readonly<Record<string, Handler>> = {
   },
   CollateClause: (context, scope, body) => expressionValue(context, scope, body['arg']),
   GroupingFunc: (context, scope, body) => {
-    noteInfluence(context, scope, body['args'] as Node[] | undefined);
+    noteInfluence(context, scope, body['args'] as Node[] | undefined, 'group');
     return clearValue;
   },
   SortBy: (context, scope, body) => {
@@ -247,7 +253,7 @@ function subLinkValue(context: Context, scope: Scope, link: SubLink): Provenance
   if (query?.tag !== 'SelectStmt') return unexpected(context, 'a sub-select of this kind');
   const { columns } = selectColumns(context, scope, query.body as SelectStmt);
   if (link.subLinkType === 'EXISTS_SUBLINK') {
-    for (const { value } of columns) context.findings.addInfluence(value);
+    for (const { value } of columns) context.findings.addInfluence(value, 'filter');
     return clearValue;
   }
   const first = columns[0]?.value ?? clearValue;

@@ -29,7 +29,7 @@ function truthOf(context: Context, scope: Scope, node: Node, hits: () => number)
   }
   if (open?.tag === 'BooleanTest') return booleanTest(context, scope, open.body, hits);
   const before = hits();
-  context.findings.addInfluence(expressionValue(context, scope, node));
+  context.findings.addInfluence(expressionValue(context, scope, node), 'filter');
   const refersToRow = hits() > before;
   const known = leafTruth(scope, node);
   if (known !== null) return known;

@@ -1,4 +1,4 @@
-import type { ColumnRef, StatementFacts, StatementKind, TableEffectKind, WhereState } from '@weir/policy';
+import type { ColumnRef, InfluenceWay, StatementFacts, StatementKind, TableEffectKind, WhereState } from '@weir/policy';
 import type { SessionChange } from '../analysis.ts';
 import type { Provenance } from './provenance.ts';
 
@@ -11,7 +11,7 @@ export class Findings {
   readonly functions = new Map<string, { schema: string; name: string }>();
   /** By the tree node that names the relation. */
   readonly filters = new Map<object, FilterFact[]>();
-  readonly influence = new Set<ColumnRef>();
+  readonly influence = new Map<ColumnRef, Set<InfluenceWay>>();
   readonly kinds = new Set<StatementKind>();
   readonly copies = new Map<string, CopyFact>();
   readonly opaque = new Set<string>();
@@ -35,8 +35,14 @@ export class Findings {
     this.functions.set(`${schema}\0${name}`, { schema, name });
   }
 
-  addInfluence(value: Provenance): void {
-    for (const origin of value.origins) this.influence.add(origin);
+  addInfluence(value: Provenance, way: InfluenceWay): void {
+    for (const origin of value.origins) this.addInfluenceOf(origin, [way]);
+  }
+
+  addInfluenceOf(origin: ColumnRef, ways: Iterable<InfluenceWay>): void {
+    const known = this.influence.get(origin);
+    if (known === undefined) this.influence.set(origin, new Set(ways));
+    else for (const way of ways) known.add(way);
   }
 
   addFilter(
@@ -77,7 +83,7 @@ export class Findings {
       for (const effect of effects) this.addEffect(schema, table, effect);
     }
     for (const { schema, name } of other.functions.values()) this.addFunction(schema, name);
-    for (const origin of other.influence) this.influence.add(origin);
+    for (const [origin, ways] of other.influence) this.addInfluenceOf(origin, ways);
     for (const reason of other.opaque) this.opaque.add(reason);
     this.resolvesNames ||= other.resolvesNames;
     for (const name of other.unknownRelations) this.unknownRelations.add(name);

@@ -36,8 +36,8 @@ export function addFromItem(context: Context, scope: Scope, item: Node): Source 
     case 'RangeFunction':
       return add(scope, addRangeFunction(context, scope, body));
     case 'RangeTableSample': {
-      noteInfluence(context, scope, body['args'] as Node[] | undefined);
-      noteInfluence(context, scope, body['repeatable'] as Node | undefined);
+      noteInfluence(context, scope, body['args'] as Node[] | undefined, 'filter');
+      noteInfluence(context, scope, body['repeatable'] as Node | undefined, 'filter');
       if (!samplingMethods.has(stringList(body['method'] as Node[] | undefined).join('.'))) {
         context.findings.opaque.add("the method of TABLESAMPLE is not the server's own");
       }
@@ -112,7 +112,7 @@ function join(context: Context, scope: Scope, node: JoinExpr): Source {
   const right = addFromItem(context, scope, node.rarg as Node);
   const using = joinColumns(context, node, left, right);
   const members = scope.sources.slice(first);
-  noteInfluence(context, scope, node.quals);
+  noteInfluence(context, scope, node.quals, 'join');
   for (const { name } of using.merged) for (const side of [left, right]) hitColumn(side, name);
   for (const member of members) {
     member.columnsVisible = false;

@@ -53,18 +53,19 @@ export function callValue(context: Context, scope: Scope, call: FuncCall): Prove
   if (resolved.opaque !== null) context.findings.opaque.add(resolved.opaque);
   const args = (call.args ?? []).map((arg) => expressionValue(context, scope, arg));
   const ordered = listValue(context, scope, call.agg_order);
-  noteInfluence(context, scope, call.agg_filter);
+  noteInfluence(context, scope, call.agg_filter, 'filter');
   if (call.over !== undefined) {
     const { partitionClause, orderClause, startOffset, endOffset } = call.over;
-    noteInfluence(context, scope, [...(partitionClause ?? []), ...(orderClause ?? [])]);
-    noteInfluence(context, scope, startOffset);
-    noteInfluence(context, scope, endOffset);
+    noteInfluence(context, scope, partitionClause, 'group');
+    noteInfluence(context, scope, orderClause, 'order');
+    noteInfluence(context, scope, startOffset, 'filter');
+    noteInfluence(context, scope, endOffset, 'filter');
   }
-  if (!call.agg_within_group) context.findings.addInfluence(ordered);
+  if (!call.agg_within_group) context.findings.addInfluence(ordered, 'order');
   const value = mixed(call.agg_within_group ? [...args, ordered] : args);
   if (resolved.builtin) noteDelivery(context, resolved.name, call.args ?? [], args);
   if (resolved.builtin && resolved.name === 'count') {
-    context.findings.addInfluence(value);
+    context.findings.addInfluence(value, 'count');
     return value.opaque ? opaqueValue : clearValue;
   }
   if (resolved.opaque !== null) return { ...value, opaque: true };

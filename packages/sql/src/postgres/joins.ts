@@ -21,8 +21,8 @@ export function joinColumns(context: Context, node: JoinExpr, left: Source, righ
   const merged = names.map((name): NamedProvenance => {
     const a = columnOf(left, name) ?? left.rest ?? opaqueValue;
     const b = columnOf(right, name) ?? right.rest ?? opaqueValue;
-    context.findings.addInfluence(a);
-    context.findings.addInfluence(b);
+    context.findings.addInfluence(a, 'join');
+    context.findings.addInfluence(b, 'join');
     return { name, value: mergedValue(node, a, b) };
   });
   const used = new Set(names);

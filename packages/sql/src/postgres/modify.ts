@@ -153,7 +153,7 @@ function merge(context: Context, scope: Scope, node: MergeStmt): QueryColumns {
   const source = addFromItem(context, scope, node.sourceRelation as Node);
   const visible = source.columnsVisible;
   scope.sources.push(target.source);
-  noteInfluence(context, scope, node.joinCondition as Node | undefined);
+  noteInfluence(context, scope, node.joinCondition as Node | undefined, 'join');
   const joined = filterState(context, scope, node.joinCondition, () => target.source.hits) === 'effective';
   const assigned = mergeClauses(context, scope, target, node, joined);
   // RETURNING * of MERGE gives the source's columns first.

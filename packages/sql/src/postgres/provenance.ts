@@ -16,6 +16,8 @@ export interface Provenance {
 export interface NamedProvenance {
   readonly name: string;
   readonly value: Provenance;
+  /** The value sums up one column over groups of at least so many rows with a value (see group-size.ts). Absent = not known. */
+  readonly groupSize?: number;
 }
 
 const nothing: ReadonlySet<ColumnRef> = new Set<ColumnRef>();

@@ -1,8 +1,10 @@
+import type { InfluenceWay } from '@weir/policy';
 import { bodyOf, constantValue, type Node, openNode, type SelectStmt, stringList } from './ast.ts';
 import type { Context } from './context.ts';
 import { expressionValue, isStar, noteInfluence } from './expressions.ts';
 import { filterState } from './filters.ts';
 import { addFromItem } from './from-items.ts';
+import { withGroupSizes } from './group-size.ts';
 import { outputName } from './output-names.ts';
 import { clearValue, mixed, type NamedProvenance, opaqueValue, type Provenance } from './provenance.ts';
 import { filteredRelations, noteColumnRead, noteEffect } from './relations.ts';
@@ -24,7 +26,8 @@ export function selectColumns(context: Context, outer: Scope, select: SelectStmt
   if (select.valuesLists !== undefined) return valuesColumns(context, scope, select);
   for (const item of select.fromClause ?? []) addFromItem(context, scope, item);
   const joined = new Set(scope.relations.filter(({ source }) => source.hits > 0));
-  const result = targetColumns(context, scope, select.targetList ?? []);
+  const targets = targetColumns(context, scope, select.targetList ?? []);
+  const result = { ...targets, columns: withGroupSizes(context, scope, select, targets.columns) };
   const before = new Map(scope.relations.map((entry) => [entry, entry.source.hits]));
   const where = filterState(context, scope, select.whereClause, () => scope.hits);
   const limit = limitOf(context, scope, select);
@@ -41,8 +44,8 @@ export function selectColumns(context: Context, outer: Scope, select: SelectStmt
 }
 
 function limitOf(context: Context, scope: Scope, select: SelectStmt): number | null {
-  noteInfluence(context, scope, select.limitCount);
-  noteInfluence(context, scope, select.limitOffset);
+  noteInfluence(context, scope, select.limitCount, 'filter');
+  noteInfluence(context, scope, select.limitOffset, 'filter');
   const limit = constantValue(select.limitCount);
   if (limit === null || limit.kind === 'null') return null;
   const rows = Number(limit.text);
@@ -51,15 +54,27 @@ function limitOf(context: Context, scope: Scope, select: SelectStmt): number | n
 
 /** GROUP BY, HAVING, WINDOW, DISTINCT ON, ORDER BY: none is delivered, all shape the answer. */
 function noteClauses(context: Context, scope: Scope, select: SelectStmt, outputs: readonly NamedProvenance[]): void {
-  noteInfluence(context, scope, select.havingClause);
+  noteInfluence(context, scope, select.havingClause, 'filter');
   for (const node of select.windowClause ?? []) {
     const window = openNode(node)?.body as { partitionClause?: Node[]; orderClause?: Node[] } | undefined;
-    noteInfluence(context, scope, [...(window?.partitionClause ?? []), ...(window?.orderClause ?? [])]);
-    noteInfluence(context, scope, openNode(node)?.body['startOffset'] as Node | undefined);
-    noteInfluence(context, scope, openNode(node)?.body['endOffset'] as Node | undefined);
+    noteInfluence(context, scope, window?.partitionClause, 'group');
+    noteInfluence(context, scope, window?.orderClause, 'order');
+    noteInfluence(context, scope, openNode(node)?.body['startOffset'] as Node | undefined, 'filter');
+    noteInfluence(context, scope, openNode(node)?.body['endOffset'] as Node | undefined, 'filter');
   }
-  const keys = [...(select.groupClause ?? []), ...(select.distinctClause ?? []), ...(select.sortClause ?? [])];
-  for (const key of keys) context.findings.addInfluence(keyValue(context, scope, key, outputs));
+  const note = (keys: readonly Node[] | undefined, way: InfluenceWay) => {
+    for (const key of keys ?? []) context.findings.addInfluence(keyValue(context, scope, key, outputs), way);
+  };
+  note(select.groupClause, 'group');
+  note(select.distinctClause, 'group');
+  note(select.sortClause, 'order');
+  // Plain DISTINCT (one empty key): equal rows are told from others.
+  const [distinct] = select.distinctClause ?? [];
+  if (distinct !== undefined && openNode(distinct) === null) noteOutputs(context, outputs, 'group');
+}
+
+function noteOutputs(context: Context, outputs: readonly NamedProvenance[], way: InfluenceWay): void {
+  for (const { value } of outputs) context.findings.addInfluence(value, way);
 }
 
 /** A sort or group key: a position or name of an output, or an expression. */
@@ -136,9 +151,12 @@ function setOperation(context: Context, scope: Scope, select: SelectStmt): Query
   const left = selectColumns(context, scope, select.larg ?? {});
   const right = selectColumns(context, scope, select.rarg ?? {});
   const result = combine(left, right);
+  // All but UNION ALL compare the rows of both sides.
+  const isUnion = select.op === 'SETOP_UNION';
+  if (!isUnion || select.all !== true) noteOutputs(context, result.columns, isUnion ? 'group' : 'filter');
   noteClauses(context, scope, select, result.columns);
-  noteInfluence(context, scope, select.limitCount);
-  noteInfluence(context, scope, select.limitOffset);
+  noteInfluence(context, scope, select.limitCount, 'filter');
+  noteInfluence(context, scope, select.limitOffset, 'filter');
   return result;
 }
 
@@ -176,7 +194,7 @@ function valuesColumns(context: Context, scope: Scope, select: SelectStmt): Quer
     value: values.length === 1 ? (values[0] ?? clearValue) : mixed(values),
   }));
   noteClauses(context, scope, select, named);
-  noteInfluence(context, scope, select.limitCount);
-  noteInfluence(context, scope, select.limitOffset);
+  noteInfluence(context, scope, select.limitCount, 'filter');
+  noteInfluence(context, scope, select.limitOffset, 'filter');
   return { columns: named, counted };
 }

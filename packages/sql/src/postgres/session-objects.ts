@@ -39,7 +39,7 @@ function absorbFacts(findings: Findings, facts: StatementFacts): void {
     for (const effect of effects) findings.addEffect(schema, table, effect);
   for (const { schema, name } of facts.functions) findings.addFunction(schema, name);
   for (const filter of facts.filters) findings.filters.set(filter, [filter]);
-  for (const origin of facts.influence) findings.influence.add(origin);
+  for (const { ways, ...origin } of facts.influence) findings.addInfluenceOf(origin, ways);
   for (const kind of facts.kinds) findings.kinds.add(kind);
   for (const copy of facts.copies) findings.copies.set(JSON.stringify(copy), copy);
   for (const reason of facts.opaque) findings.opaque.add(reason);
@@ -48,7 +48,7 @@ function absorbFacts(findings: Findings, facts: StatementFacts): void {
 
 export function execute(context: Context, body: Record<string, unknown>): Verb {
   const arguments_ = listValue(context, new Scope(null), body['params'] as Node[] | undefined);
-  context.findings.addInfluence(arguments_);
+  context.findings.addInfluence(arguments_, 'filter');
   const facts = preparedFacts(context, String(body['name'] ?? ''));
   if (facts === null) {
     return {

@@ -1,4 +1,4 @@
-import type { OutputColumn, StatementFacts, StatementKind } from '@weir/policy';
+import type { ColumnRef, OutputColumn, StatementFacts, StatementKind } from '@weir/policy';
 import type { AnalysedStatement } from '../analysis.ts';
 import type { Findings } from './findings.ts';
 import type { QueryColumns } from './select.ts';
@@ -14,18 +14,30 @@ export interface Verb {
 
 /** Output columns in the form of the contract. */
 export function toOutputs(result: QueryColumns): readonly OutputColumn[] {
-  return result.columns.map(({ name, value }) => ({
+  return result.columns.map(({ name, value, groupSize }) => ({
     name,
     origins: [...value.origins],
     direct: value.direct && !value.opaque,
     opaque: value.opaque || !result.counted,
     typeOid: value.direct ? value.typeOid : null,
+    ...(groupSize === undefined ? {} : { aggregate: { groupSize } }),
   }));
 }
 
 /** One output column of this name that no user's column goes into. */
 export function plainOutput(name: string): readonly OutputColumn[] {
   return [{ name, origins: [], direct: false, opaque: false, typeOid: null }];
+}
+
+/** Groups that the column itself chooses tell its values however large they are: their sums are sums no more. */
+function withoutChosenGroups(outputs: Verb['outputs'], findings: Findings): Verb['outputs'] {
+  if (outputs === null || outputs.every(({ aggregate }) => aggregate === undefined)) return outputs;
+  const chooses = (column: ColumnRef) => [...(findings.influence.get(column) ?? [])].some((way) => way !== 'count');
+  return outputs.map((output) => {
+    if (output.aggregate === undefined || !output.origins.some(chooses)) return output;
+    const { aggregate: _aggregate, ...plain } = output;
+    return plain;
+  });
 }
 
 /** The facts of a statement from what was found. */
@@ -41,8 +53,8 @@ export function toFacts(verb: Verb, findings: Findings): StatementFacts {
     })),
     functions: [...findings.functions.values()],
     filters: [...findings.filters.values()].flat(),
-    influence: [...findings.influence],
-    outputs: verb.outputs,
+    influence: [...findings.influence].map(([column, ways]) => ({ ...column, ways: [...ways] })),
+    outputs: withoutChosenGroups(verb.outputs, findings),
     copies: [...findings.copies.values()],
     opaque: [...findings.opaque],
     settings: findings.settings,
