@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import type { Cli } from './cli.ts';
 import { addAgent } from './commands/agent.ts';
 import { addAudit } from './commands/audit.ts';
+import { addBudgets } from './commands/budgets.ts';
 import { addConnect } from './commands/connect.ts';
 import { addConnections } from './commands/connections.ts';
 import { addCredentials } from './commands/credentials.ts';
@@ -29,6 +30,7 @@ const commands = [
   addExec,
   addCredentials,
   addRequests,
+  addBudgets,
   addSessions,
   addAudit,
   addPolicy,

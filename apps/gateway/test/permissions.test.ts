@@ -33,6 +33,7 @@ const matrix: Record<RouteName, Who> = {
   listRequests: 'members',
   showRequest: 'members',
   decideRequest: 'members',
+  listBudgets: 'members',
   getPolicy: 'auditors',
   applyPolicy: 'admins',
   createJoinToken: 'admins',

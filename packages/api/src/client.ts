@@ -28,6 +28,7 @@ export interface ApiClient {
   listRequests(query?: m.ListRequestsQuery): Promise<m.ApprovalRequest[]>;
   showRequest(id: string): Promise<m.ApprovalRequest>;
   decideRequest(id: string, body: m.DecideRequest): Promise<m.ApprovalRequest>;
+  listBudgets(): Promise<m.BudgetView[]>;
   getPolicy(): Promise<m.PolicyDocumentSet>;
   applyPolicy(body: m.ApplyPolicyRequest): Promise<m.PolicyDocumentSet>;
   createJoinToken(body: m.JoinTokenRequest): Promise<m.JoinTokenResponse>;
@@ -68,6 +69,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     showRequest: async (id) => readJson(await send('showRequest', { params: { id } }), s.approvalRequestSchema),
     decideRequest: async (id, body) =>
       readJson(await send('decideRequest', { params: { id }, body }), s.approvalRequestSchema),
+    listBudgets: async () => readJson(await send('listBudgets'), z.array(s.budgetSchema)),
     getPolicy: async () => readJson(await send('getPolicy'), s.policyDocumentSetSchema),
     applyPolicy: async (body) => readJson(await send('applyPolicy', { body }), s.policyDocumentSetSchema),
     createJoinToken: async (body) => readJson(await send('createJoinToken', { body }), s.joinTokenResponseSchema),

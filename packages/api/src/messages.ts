@@ -17,6 +17,7 @@ export type Session = z.output<typeof s.sessionSchema>;
 export type SessionEventLine = z.output<typeof s.sessionEventSchema>;
 export type KillSessionRequest = z.input<typeof s.killSessionRequestSchema>;
 export type RequestState = z.output<typeof s.requestStateSchema>;
+export type BudgetView = z.output<typeof s.budgetSchema>;
 export type ApprovalRequest = z.output<typeof s.approvalRequestSchema>;
 export type DecideRequest = z.input<typeof s.decideRequestSchema>;
 export type PolicyDocumentSet = z.output<typeof s.policyDocumentSetSchema>;

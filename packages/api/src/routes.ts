@@ -21,6 +21,7 @@ export const routes = {
   listRequests: 'GET /v1/requests', // approvalRequest[]; own + those that the caller may decide; ?state=
   showRequest: 'GET /v1/requests/:id', // approvalRequest
   decideRequest: 'POST /v1/requests/:id/decision', // decideRequest -> approvalRequest; self-approval 403 self_approval
+  listBudgets: 'GET /v1/budgets', // budget[] of the windows that run now; own ones for members, all for admin/auditor
   getPolicy: 'GET /v1/policy', // policyDocumentSet (admin, auditor)
   applyPolicy: 'PUT /v1/policy', // admin; applyPolicyRequest -> policyDocumentSet; 422 policy_invalid
   createJoinToken: 'POST /v1/agents/join-tokens', // admin; joinTokenRequest -> joinTokenResponse

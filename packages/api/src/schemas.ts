@@ -150,6 +150,18 @@ export const decideRequestSchema = z.strictObject({
   reason: z.string().max(2000).default(''),
 });
 
+const budgetAmountSchema = z.object({ used: z.number(), max: z.number().nullable() });
+export const budgetSchema = z.object({
+  principal: nameSchema,
+  rule: z.string(),
+  per: z.enum(['hour', 'day']),
+  mode: z.enum(['enforce', 'observe']),
+  /** `max` null = not bounded. What running statements may still deliver counts as used. */
+  rows: budgetAmountSchema,
+  bytes: budgetAmountSchema,
+  resetsAt: z.iso.datetime(),
+});
+
 export const policyDocumentSetSchema = z.object({
   version: z.string(),
   appliedAt: z.iso.datetime(),

@@ -1,5 +1,6 @@
 import { createDetectMask, createPostgresCellMask, redactErrorFields } from '@weir/masking';
 import type { StatementFinished } from '@weir/recording';
+import { withheldDenial } from './budget.ts';
 import type { Denial } from './denial.ts';
 import type { GateContext } from './gate.ts';
 import { createMaskCache } from './mask-cache.ts';
@@ -32,8 +33,8 @@ export interface GateAnswers {
     format: 0 | 1,
   ): { readonly masks: AnswerMasks | null } | 'refuse';
   sample(ticket: Ticket, index: number, cells: readonly (Buffer | null)[], formats: readonly number[]): void;
-  /** A result of this statement goes beyond its row limit. @returns what the client gets in place of the rest; it is noted in the record. */
-  exceeded(ticket: Ticket): Denial;
+  /** A result of this statement goes beyond its row limit (or, by the meter, its budget). @returns what the client gets in place of the rest; it is noted in the record. */
+  exceeded(ticket: Ticket, by?: 'rows' | 'meter'): Denial;
   finished(ticket: Ticket, outcome: GateOutcome): void;
   redact(
     ticket: Ticket | null,
@@ -86,13 +87,20 @@ export function createAnswers(context: GateContext): GateAnswers {
     sample(ticket, index, cells, formats) {
       addSampleRow(sampleOf(ticket, index), cells, formats, identity.sampleLimits);
     },
-    exceeded(ticket) {
+    exceeded(ticket, by = 'rows') {
+      if (by === 'meter') {
+        const withheld = withheldDenial(ticket.leases, identity.sessionId);
+        context.note('budget', withheld.message, ticket.number);
+        return withheld;
+      }
       const denial = rowLimitDenial(ticket.rowLimit ?? { maxRows: 0, rule: null }, identity.sessionId);
       context.note('row-limit', denial.message, ticket.number);
       return denial;
     },
     finished(ticket, outcome) {
       if (ticket.number > 0) context.objects.settle(ticket, outcome.index, outcome.tag !== null);
+      const isLast = outcome.error !== null || outcome.index >= ticket.understood.statements.length - 1;
+      if (isLast) for (const lease of ticket.leases) lease.end();
       const sample = ticket.samples[outcome.index];
       const event: StatementFinished = {
         event: 'result',

@@ -44,3 +44,13 @@ export function bindApproval(input: BindingInput): string {
   ];
   return createHash('sha256').update(JSON.stringify(canonical)).digest('hex');
 }
+
+/** An approval that adds to a budget is one for that budget only, never one that a guardrail asked for; null = of guardrails. */
+export function bindToRule(budget: string | null, input: BindingInput): string {
+  const binding = bindApproval(input);
+  return budget === null
+    ? binding
+    : createHash('sha256')
+        .update(JSON.stringify([binding, budget]))
+        .digest('hex');
+}

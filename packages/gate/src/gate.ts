@@ -3,6 +3,7 @@ import type { ChannelNote } from '@weir/recording';
 import type { AnalysisRequest, AnalysisResult, Catalog } from '@weir/sql';
 import { createAnswers, type GateAnswers } from './answers.ts';
 import type { ApprovalDesk } from './approval.ts';
+import type { BudgetDesk } from './budget.ts';
 import { createJudgement, type GateDecision, type GateRequest } from './judgement.ts';
 import type { SampleLimits } from './result-sample.ts';
 import { createObjectTracker, type ObjectTracker } from './session-objects.ts';
@@ -30,6 +31,7 @@ export interface GateServices {
   analyse(request: AnalysisRequest, database: string, catalog: Catalog): AnalysisResult | Promise<AnalysisResult>;
   readonly target: TargetState;
   readonly approvals: ApprovalDesk;
+  readonly budgets: BudgetDesk;
   /**
    * Sends one event up. `isEvidence`: everything that the client gets afterwards depends on it. Statements, notes and denials are evidence; the
    * outcome of a statement follows its answer, so that no answer waits for the journal twice.

@@ -1,6 +1,7 @@
 export * from './answers.ts';
 export * from './approval.ts';
 export * from './approval-binding.ts';
+export * from './budget.ts';
 export * from './denial.ts';
 export { createGate, type Gate, type GateIdentity, type GateServices } from './gate.ts';
 export type { GateDecision, GateRequest } from './judgement.ts';

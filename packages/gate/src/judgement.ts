@@ -1,7 +1,17 @@
 import { isWeirError } from '@weir/errors';
 import type { Verdict } from '@weir/policy';
 import { type ApprovalAnswer, approvalMode, leadingKind, refuseByAnswer } from './approval.ts';
-import { bindApproval, tablesOf } from './approval-binding.ts';
+import { bindToRule, tablesOf } from './approval-binding.ts';
+import {
+  type Allowance,
+  type BudgetLease,
+  budgetDenial,
+  budgetVerdict,
+  leaseAll,
+  metersOf,
+  observedBudgets,
+  type ResultMeter,
+} from './budget.ts';
 import { createDenial, type Denial } from './denial.ts';
 import type { GateContext } from './gate.ts';
 import { encodeJudged } from './statement-record.ts';
@@ -24,7 +34,14 @@ export interface GateRequest {
 
 /** Release, or refuse in words. `describe`: masks need the server's description of this result. */
 export type GateDecision =
-  | { readonly action: 'forward'; readonly ticket: Ticket; readonly describe: boolean; readonly maxRows: number | null }
+  | {
+      readonly action: 'forward';
+      readonly ticket: Ticket;
+      readonly describe: boolean;
+      readonly maxRows: number | null;
+      /** Meters of its results by statement; null = no budget counts them. */
+      readonly meters: readonly (ResultMeter | null)[] | null;
+    }
   | { readonly action: 'deny'; readonly denial: Denial };
 
 /** Creates the judging half: inspect, decide, (approve), record, release. */
@@ -71,21 +88,46 @@ export function createJudgement(context: GateContext): {
     understood: UnderstoodText,
     ruling: Ruling,
     approval: ApprovalAnswer | null,
+    leases: readonly BudgetLease[] = [],
   ): GateDecision => {
-    const { evaluator, rowLimit } = ruling;
+    const { evaluator, rowLimit, charges } = ruling;
     const startedAtMs = context.now();
     const ticketOf = (number: number): Ticket => ({
-      ...{ number, understood, evaluator, rowLimit, startedAtMs, samples: [], unsettled: new Set() },
+      ...{ number, understood, evaluator, rowLimit, leases, startedAtMs, samples: [], unsettled: new Set() },
     });
     if (request.phase === 'parse') {
       const describe = evaluator.hasMasks && understood.statements.some(({ facts }) => facts.outputs !== null);
-      return { action: 'forward', ticket: ticketOf(0), describe, maxRows: null };
+      return { action: 'forward', ticket: ticketOf(0), describe, maxRows: null, meters: null };
     }
     count += 1;
     record(request, count, ruling, approval);
     const ticket = ticketOf(count);
+    for (const lease of leases) lease.begin();
+    for (const sentence of observedBudgets(leases)) context.note('budget-observed', sentence, count);
     context.forwarded(ticket, !request.insideTransaction);
-    return { action: 'forward', ticket, describe: false, maxRows: rowLimit?.maxRows ?? null };
+    const meters = charges === null ? null : metersOf(charges, leases);
+    return { action: 'forward', ticket, describe: false, maxRows: rowLimit?.maxRows ?? null, meters };
+  };
+
+  /** Allowed by the rules: released as soon as the budgets that count its rows have something left. */
+  const admit = (
+    request: GateRequest,
+    understood: UnderstoodText,
+    ruling: Ruling,
+    approval: ApprovalAnswer | null,
+    added: { readonly rule: string; readonly requestId: string } | null = null,
+  ): GateDecision | Promise<GateDecision> => {
+    if (request.phase === 'parse' || ruling.charges === null) return release(request, understood, ruling, approval);
+    const settle = (allowance: Allowance): GateDecision | Promise<GateDecision> => {
+      if ('leases' in allowance) return release(request, understood, ruling, approval, allowance.leases);
+      const { refusedBy, answer } = allowance;
+      context.note('budget', `the budget "${refusedBy.rule}" refuses a statement: ${answer.state}`, count + 1);
+      const verdict = added?.rule === refusedBy.rule ? null : budgetVerdict(refusedBy, answer, ruling);
+      if (verdict !== null) return park(request, understood, ruling, verdict, refusedBy.rule);
+      return deny(request, budgetDenial(refusedBy, answer, identity.sessionId), ruling, approval);
+    };
+    const allowance = leaseAll(context.budgets, ruling.charges, added);
+    return allowance instanceof Promise ? allowance.then(settle) : settle(allowance);
   };
 
   const park = async (
@@ -93,11 +135,12 @@ export function createJudgement(context: GateContext): {
     understood: UnderstoodText,
     ruling: Ruling,
     verdict: Verdict & { action: 'require-approval' },
-  ) => {
+    budget: string | null = null,
+  ): Promise<GateDecision> => {
     const definitionsOf = ({ statements }: UnderstoodText) =>
       context.objects.definitions(statements.some(({ facts }) => facts.kinds.includes('execute')));
     const bind = (known: UnderstoodText) =>
-      bindApproval({
+      bindToRule(budget, {
         ...known,
         definitions: definitionsOf(known),
         parameters: request.parameters,
@@ -130,7 +173,7 @@ export function createJudgement(context: GateContext): {
         );
       },
     );
-    if (answer.state !== 'approved') return deny(request, refuseByAnswer(answer, ruling.rule), ruling, answer);
+    if (answer.state !== 'approved') return deny(request, refuseByAnswer(answer, verdict.rule), ruling, answer);
     // The world may have moved while people thought: what was approved must still be what would run.
     const now = await understanding.again(request.text);
     if ('denial' in now || bind(now) !== binding) {
@@ -144,7 +187,8 @@ export function createJudgement(context: GateContext): {
     const present = verdicts.of(now, request.parameters);
     if (present.verdict.action === 'deny')
       return deny(request, denialOf(present.verdict, identity.sessionId), present, answer);
-    return release(request, now, present, answer);
+    const added = budget === null ? null : { rule: budget, requestId: answer.requestId };
+    return admit(request, now, present, answer, added);
   };
 
   const decide = (request: GateRequest, understood: UnderstoodText): GateDecision | Promise<GateDecision> => {
@@ -156,7 +200,7 @@ export function createJudgement(context: GateContext): {
       return deny(request, nameDenial(understood) ?? denialOf(verdict, identity.sessionId), ruling);
     if (verdict.action === 'require-approval' && request.phase !== 'parse')
       return park(request, understood, ruling, verdict);
-    return release(request, understood, ruling, null);
+    return admit(request, understood, ruling, null);
   };
 
   const withMeaning = (request: GateRequest, meaning: UnderstoodText | { denial: Denial }) =>

@@ -15,7 +15,8 @@ const rowless: ReadonlySet<StatementKind> = new Set<StatementKind>([
   ...(['transaction', 'set', 'deallocate', 'declare-cursor', 'close-cursor', 'listen', 'notify', 'lock'] as const),
 ]);
 
-function isRowless({ facts }: AnalysedStatement): boolean {
+/** Does a statement deliver no rows at all? */
+export function isRowless({ facts }: AnalysedStatement): boolean {
   return facts.outputs === null && facts.opaque.length === 0 && rowless.has(facts.kind);
 }
 

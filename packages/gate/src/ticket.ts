@@ -1,5 +1,6 @@
 import type { PlanEvaluator } from '@weir/policy';
 import type { AnalysedStatement } from '@weir/sql';
+import type { BudgetLease } from './budget.ts';
 import type { ResultSample } from './result-sample.ts';
 import type { RowLimit } from './row-limit.ts';
 import type { TargetView } from './target-view.ts';
@@ -24,6 +25,8 @@ export interface Ticket {
   readonly evaluator: PlanEvaluator;
   /** Most rows that each of its results may deliver, and the rule that says so; null = no bound. */
   readonly rowLimit: RowLimit | null;
+  /** Leases of the budgets that count its rows. */
+  readonly leases: readonly BudgetLease[];
   readonly startedAtMs: number;
   /** Samples by statement index. */
   readonly samples: (ResultSample | undefined)[];

@@ -1,6 +1,7 @@
-import type { ColumnRef, PlanEvaluator, Statement, Verdict } from '@weir/policy';
+import type { BudgetRule, ColumnRef, PlanEvaluator, Statement, Verdict } from '@weir/policy';
 import type { AnalysedStatement } from '@weir/sql';
 import { leadingKind } from './approval.ts';
+import { chargesOf } from './budget.ts';
 import type { GateContext } from './gate.ts';
 import { type RowLimit, rowLimitOf } from './row-limit.ts';
 import { createRecordTail, type RecordTail } from './statement-record.ts';
@@ -13,6 +14,8 @@ export interface Ruling {
   readonly action: Verdict['action'];
   readonly rule: string;
   readonly rowLimit: RowLimit | null;
+  /** Budgets that count the rows of each statement; null = none. */
+  readonly charges: readonly (readonly BudgetRule[])[] | null;
   /** Constant part of the record, serialised once per action. */
   tail(action: Verdict['action']): RecordTail;
 }
@@ -68,7 +71,8 @@ function createRuling(
   const verdict = strictestVerdict(judged);
   const { statements } = understood;
   const limit = rowLimitOf(statements, judged);
-  return rulingOf(evaluator, verdict, statements, maskedColumns(statements, evaluator), limit);
+  const charges = chargesOf(statements, evaluator.budgets.chargedBy);
+  return { ...rulingOf(evaluator, verdict, statements, maskedColumns(statements, evaluator), limit), charges };
 }
 
 /** The ruling on a text that could not be understood. */
@@ -92,6 +96,7 @@ function rulingOf(
     action,
     rule,
     rowLimit,
+    charges: null,
     tail(final) {
       let tail = tails.get(final);
       if (tail === undefined) {

@@ -4,6 +4,7 @@ import {
   type ApprovalAnswer,
   type ApprovalDesk,
   type ApprovalQuestion,
+  type BudgetDesk,
   createCatalogIndex,
   createGate,
   type Gate,
@@ -185,7 +186,11 @@ export interface TestGate {
 export interface TestGateOptions {
   readonly policy?: string;
   readonly identity?: Partial<GateIdentity>;
+  readonly budgets?: BudgetDesk;
 }
+
+/** A gateway without a ledger. */
+const noBudgets: BudgetDesk = { lease: () => ({ state: 'failed', reason: 'no ledger', resetsAtMs: 0 }) };
 
 const analyser = await createPostgresAnalyser();
 
@@ -213,6 +218,7 @@ export function createTestGate(options: TestGateOptions = {}): TestGate {
     },
     target,
     approvals: desk,
+    budgets: options.budgets ?? noBudgets,
     record: (json) => void events.push(JSON.parse(json.toString('utf8')) as GateEvent),
     notice: (message, hint) => void notices.push(`${message} — ${hint}`),
     now: () => world.clock,

@@ -4,6 +4,7 @@ import { tryDuration } from './duration.ts';
 import { fingerprint } from './fingerprint.ts';
 import {
   type AccessRule,
+  type BudgetRule,
   type GuardrailRule,
   type InfluenceScope,
   influenceScopes,
@@ -13,7 +14,13 @@ import {
   planFormat,
 } from './plan.ts';
 import type { ConnectionFacts, Principal } from './principal.ts';
-import type { AccessDocument, GuardrailDocument, MaskingDocument, PolicyDocument } from './schema/document.ts';
+import type {
+  AccessDocument,
+  BudgetDocument,
+  GuardrailDocument,
+  MaskingDocument,
+  PolicyDocument,
+} from './schema/document.ts';
 import type { MaskingSpec, Stance } from './schema/masking.ts';
 import { isExempt, isNamed, isReached } from './scope.ts';
 
@@ -35,6 +42,7 @@ export function compilePlan(
   const allowed = access.length > 0;
   const guardrails = allowed ? mine.filter((document) => document.kind === 'Guardrail').map(guardrailRule) : [];
   const maskings = allowed ? mine.filter((document) => document.kind === 'Masking') : [];
+  const budgets = allowed ? mine.filter((document) => document.kind === 'Budget').map(budgetRule) : [];
   const contents = {
     format: planFormat,
     principal: {
@@ -46,10 +54,11 @@ export function compilePlan(
     connection: { name: connection.name, protocol: connection.protocol, labels: { ...connection.labels } },
     allowed,
     reason: allowed ? null : `No access rule lets ${principal.name} use the connection ${connection.name}.`,
-    requires: requiredBy(guardrails, connection),
+    requires: requiredBy(guardrails, budgets, connection),
     access,
     guardrails,
     masks: maskings.filter((document) => isMasked(document, principal, connection)).map(maskRule),
+    budgets,
   } satisfies Omit<Plan, 'version' | 'policyVersion'>;
   return { ...contents, version: fingerprint(contents), policyVersion: options.policyVersion };
 }
@@ -73,9 +82,18 @@ function refuseDuplicates(documents: readonly PolicyDocument[]): void {
   }
 }
 
-function requiredBy(guardrails: readonly GuardrailRule[], connection: ConnectionFacts): PlanCapability[] {
-  const needsApproval = guardrails.some((rule) => rule.approval !== null && rule.mode === 'enforce');
-  return [`${connection.protocol}/1`, 'plan/1', ...(needsApproval ? (['approval/1'] as const) : [])];
+function requiredBy(
+  guardrails: readonly GuardrailRule[],
+  budgets: readonly BudgetRule[],
+  connection: ConnectionFacts,
+): PlanCapability[] {
+  const needsApproval = [...guardrails, ...budgets].some((rule) => rule.approval !== null && rule.mode === 'enforce');
+  return [
+    `${connection.protocol}/1`,
+    'plan/1',
+    ...(needsApproval ? (['approval/1'] as const) : []),
+    ...(budgets.length > 0 ? (['budget/1'] as const) : []),
+  ];
 }
 
 function accessRule({ name, spec }: AccessDocument): AccessRule {
@@ -91,21 +109,36 @@ function accessRule({ name, spec }: AccessDocument): AccessRule {
 }
 
 function guardrailRule({ name, spec }: GuardrailDocument): GuardrailRule {
-  const { approval } = spec;
   return {
     rule: name,
     match: spec.match ?? {},
     window: spec.window ?? null,
     rows: spec.rows ?? null,
     when: spec.when ?? null,
-    approval:
-      spec.action === 'deny' || approval === undefined
-        ? null
-        : {
-            approvers: [...approval.approvers.groups].sort(),
-            mode: approval.mode,
-            timeoutMs: tryDuration(approval.timeout) ?? 600_000,
-          },
+    approval: approvalOf(spec),
+    reason: spec.reason ?? null,
+    hint: spec.hint ?? null,
+    mode: spec.mode,
+  };
+}
+
+function approvalOf({ action, approval }: Pick<GuardrailDocument['spec'], 'action' | 'approval'>) {
+  if (action === 'deny' || approval === undefined) return null;
+  return {
+    approvers: [...approval.approvers.groups].sort(),
+    mode: approval.mode,
+    timeoutMs: tryDuration(approval.timeout) ?? 600_000,
+  };
+}
+
+function budgetRule({ name, spec }: BudgetDocument): BudgetRule {
+  return {
+    rule: name,
+    tables: spec.tables,
+    rows: spec.rows ?? null,
+    bytes: spec.bytes ?? null,
+    per: spec.per,
+    approval: approvalOf(spec),
     reason: spec.reason ?? null,
     hint: spec.hint ?? null,
     mode: spec.mode,

@@ -28,7 +28,8 @@ export type FindingCode =
   | 'masking-shadowed'
   | 'masking-never-applies'
   | 'unknown-group'
-  | 'opaque-with-masks';
+  | 'opaque-with-masks'
+  | 'budget-without-bytes';
 
 /** `FILE:LINE:COLUMN: severity: message`, as compilers write it. */
 export function formatFinding(finding: Finding): string {

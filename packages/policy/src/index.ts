@@ -1,6 +1,8 @@
+export { budgetWindowAt } from './budget-window.ts';
 export { type CaseResult, evaluateCase, type PolicyCase, parseCases } from './case.ts';
 export { compilePlan } from './compile.ts';
 export { nearestWord } from './did-you-mean.ts';
+export type { Budgets } from './evaluate/budget.ts';
 export type {
   EvaluationContext,
   PlanEvaluator,
@@ -10,8 +12,9 @@ export { type Finding, type FindingCode, formatFinding } from './finding.ts';
 export { lintPolicies, lintPolicySources } from './lint.ts';
 export { loadPlan } from './load.ts';
 export { type PolicySource, parsePolicies, parsePolicySources } from './parse.ts';
-export { type Plan, type PlanCapability, planCapabilities, planFormat, planSchema } from './plan.ts';
+export { type BudgetRule, type Plan, type PlanCapability, planCapabilities, planFormat, planSchema } from './plan.ts';
 export * from './principal.ts';
+export type { BudgetWindow } from './schema/budget.ts';
 export {
   builtInRules,
   type DocumentKind,

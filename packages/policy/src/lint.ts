@@ -1,4 +1,5 @@
 import type { Finding } from './finding.ts';
+import { findBudgetWarnings } from './lint/budgets.ts';
 import { findGroupWarnings } from './lint/groups.ts';
 import { findDeadGuardrails } from './lint/guardrails.ts';
 import { findMaskingWarnings } from './lint/masking.ts';
@@ -21,6 +22,7 @@ export function lintPolicySources(sources: readonly PolicySource[]): Finding[] {
           ...findMaskingWarnings(documents),
           ...findOpaqueWarnings(documents),
           ...findGroupWarnings(documents),
+          ...findBudgetWarnings(documents),
         ];
   const order = new Map(sources.map((source, index) => [source.name, index]));
   return found.sort(

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { maxDurationMs } from './duration.ts';
 import { conditionSchema } from './schema/access.ts';
-import { list, oneOf, pathGlob, section, text } from './schema/field.ts';
+import { budgetWindows } from './schema/budget.ts';
+import { count, list, oneOf, pathGlob, section, text } from './schema/field.ts';
 import { matchSchema, rowsSchema } from './schema/guardrail.ts';
 import { stances } from './schema/masking.ts';
 import { principalKinds } from './schema/selector.ts';
@@ -13,7 +14,7 @@ import { contentTypes, transforms } from './verdict.ts';
 export const planFormat = 1;
 
 /** What a reader of a plan must be able to do (capability names of the tunnel's contract). */
-export const planCapabilities = ['postgres/1', 'plan/1', 'approval/1'] as const;
+export const planCapabilities = ['postgres/1', 'plan/1', 'approval/1', 'budget/1'] as const;
 export type PlanCapability = (typeof planCapabilities)[number];
 
 const ruleName = text(63);
@@ -30,18 +31,20 @@ const accessRuleSchema = section({
 });
 export type AccessRule = z.output<typeof accessRuleSchema>;
 
+/** How people are asked; null = deny. */
+const planApprovalSchema = section({
+  approvers: list(text(200)),
+  mode: oneOf(['auto', 'wait', 'retry']),
+  timeoutMs: z.int().min(1000).max(maxDurationMs),
+}).nullable();
+
 const guardrailRuleSchema = section({
   rule: ruleName,
   match: matchSchema,
   window: windowSchema.nullable(),
   when: conditionSchema.nullable(),
   rows: rowsSchema.nullable(),
-  /** null = deny. */
-  approval: section({
-    approvers: list(text(200)),
-    mode: oneOf(['auto', 'wait', 'retry']),
-    timeoutMs: z.int().min(1000).max(maxDurationMs),
-  }).nullable(),
+  approval: planApprovalSchema,
   reason: text(500).nullable(),
   hint: text(500).nullable(),
   mode: oneOf(['enforce', 'observe']),
@@ -65,6 +68,20 @@ const maskRuleSchema = section({
 });
 export type MaskRule = z.output<typeof maskRuleSchema>;
 
+const budgetRuleSchema = section({
+  rule: ruleName,
+  tables: list(pathGlob('schema.table')),
+  /** null = not bounded; one of the two is. */
+  rows: count(1).nullable(),
+  bytes: count(1).nullable(),
+  per: oneOf(budgetWindows),
+  approval: planApprovalSchema,
+  reason: text(500).nullable(),
+  hint: text(500).nullable(),
+  mode: oneOf(['enforce', 'observe']),
+});
+export type BudgetRule = z.output<typeof budgetRuleSchema>;
+
 /** Schema of a plan as it travels; closed at every level. */
 export const planSchema = section({
   format: z.literal(planFormat),
@@ -87,6 +104,7 @@ export const planSchema = section({
   access: z.array(accessRuleSchema),
   guardrails: z.array(guardrailRuleSchema),
   masks: z.array(maskRuleSchema),
+  budgets: z.array(budgetRuleSchema),
 });
 
 /**

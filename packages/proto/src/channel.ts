@@ -74,6 +74,44 @@ export interface ApprovalState {
   readonly expiresAtMs?: number;
 }
 
+/** Content of a BUDGET_ASK frame: the agent wants to deliver rows that a budget counts. */
+export interface BudgetAsk {
+  /** Number of the ask in its channel. */
+  readonly ask: number;
+  /** Name of the budget in the session's plan. */
+  readonly rule: string;
+  /** The approved request that adds to the allowance first, once; null = none. */
+  readonly requestId: string | null;
+}
+
+/** Content of a BUDGET_GRANT frame: the answer to an ask. What is granted counts as used until a report gives it back. */
+export interface BudgetGrant {
+  readonly ask: number;
+  /** `exhausted`: nothing is left in this window. `failed`: the ledger could not be asked, `reason` says why. */
+  readonly state: 'granted' | 'exhausted' | 'failed';
+  /** Number of the lease in its channel; 0 unless granted. */
+  readonly lease: number;
+  /** Rows and bytes that may be delivered on this lease; null = no bound. */
+  readonly rows: number | null;
+  readonly bytes: number | null;
+  /** Nothing more can be granted in this window. */
+  readonly isLastOfRows: boolean;
+  readonly isLastOfBytes: boolean;
+  /** The budget is observed only and is used up: the statement goes on and is noted. */
+  readonly isOver: boolean;
+  /** When the window ends, milliseconds since the epoch. */
+  readonly resetsAtMs: number;
+  /** For the user. */
+  readonly reason: string;
+}
+
+/** Content of a BUDGET_REPORT frame: what a lease was used for. It ends the lease. */
+export interface BudgetReport {
+  readonly lease: number;
+  readonly rows: number;
+  readonly bytes: number;
+}
+
 /** Content of a RESET frame that is not a clean end. */
 export interface ChannelFault {
   /** A code of packages/errors. */

@@ -11,5 +11,5 @@ export interface ConnectionFacts {
   readonly labels: Readonly<Record<string, string>>;
 }
 /** What an agent can do; the gateway opens no channel that needs more than the agent said in its hello. `cancel-key/1`: keys of any length. */
-export const capabilities = ['postgres/1', 'plan/1', 'approval/1', 'record/1', 'cancel-key/1'] as const;
+export const capabilities = ['postgres/1', 'plan/1', 'approval/1', 'budget/1', 'record/1', 'cancel-key/1'] as const;
 export type Capability = (typeof capabilities)[number];

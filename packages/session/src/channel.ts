@@ -14,6 +14,7 @@ import {
   type PostgresEngine,
 } from '@weir/wire-postgres';
 import { type ChannelApprovalDesk, createApprovalDesk } from './approval-desk.ts';
+import { type ChannelBudgetDesk, createBudgetDesk } from './budget-desk.ts';
 import type { CatalogStore } from './catalog-store.ts';
 import { createChannelTarget } from './channel-target.ts';
 import { createEngineHost } from './engine-host.ts';
@@ -59,7 +60,16 @@ export function createChannel(parts: ChannelParts): Channel {
     },
     open.target.database,
   );
-  const gate = createChannelGate(parts, state, outflow, desk);
+  const budgets = createBudgetDesk({
+    ask: (ask) => lane.send(frameKind.budgetAsk, Buffer.from(JSON.stringify(ask))),
+    report: (report) => lane.send(frameKind.budgetReport, Buffer.from(JSON.stringify(report))),
+    holdServer: (isHeld) => outflow.holdServer(isHeld),
+    after(ms, run) {
+      const timer = setTimeout(run, ms).unref();
+      return () => clearTimeout(timer);
+    },
+  });
+  const gate = createChannelGate(parts, state, outflow, { desk, budgets });
 
   /** `isLaneOpen`: the last record can still go up. */
   const finish = (reason: string, isLaneOpen: boolean) => {
@@ -70,6 +80,7 @@ export function createChannel(parts: ChannelParts): Channel {
       const closed: ChannelClosed = { event: 'channel-closed', atMs: services.now(), reason };
       outflow.record(Buffer.from(JSON.stringify(closed)), true);
     }
+    budgets.close(isLaneOpen);
     outflow.close();
     desk.lost();
     upstream.destroySoon();
@@ -109,6 +120,7 @@ export function createChannel(parts: ChannelParts): Channel {
       },
       onFrame(kind, data) {
         if (kind === frameKind.approvalState) desk.stateArrived(JSON.parse(data.toString('utf8')));
+        else if (kind === frameKind.budgetGrant) budgets.granted(JSON.parse(data.toString('utf8')));
         else if (kind === frameKind.cancel) cancel(parts, gate);
       },
       onWritable: () => outflow.laneWritable(),
@@ -135,7 +147,7 @@ function createChannelGate(
   parts: ChannelParts,
   state: { engine?: PostgresEngine; evaluator: PlanEvaluator },
   outflow: Outflow,
-  desk: ChannelApprovalDesk,
+  { desk, budgets }: { readonly desk: ChannelApprovalDesk; readonly budgets: ChannelBudgetDesk },
 ): Gate {
   const { open, services } = parts;
   const engine = () => {
@@ -171,6 +183,7 @@ function createChannelGate(
       implicitTransaction: () => engine().implicitTransaction,
     }),
     approvals: desk,
+    budgets,
     record: outflow.record,
     notice: (message, hint) => engine().notice({ S: 'NOTICE', V: 'NOTICE', C: '00000', M: message, H: hint }),
     now: services.now,

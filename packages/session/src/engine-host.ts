@@ -54,8 +54,8 @@ export function createEngineHost(gate: Gate, ports: ChannelPorts): EngineHost {
     },
     sampleRows: () => ports.sampleRows,
     sample: (ticket, index, cells, formats) => gate.sample(ticket as Ticket, index, cells, formats),
-    exceeded(ticket) {
-      const error = fieldsOfDenial(gate.exceeded(ticket as Ticket));
+    exceeded(ticket, _index, by) {
+      const error = fieldsOfDenial(gate.exceeded(ticket as Ticket, by));
       return { error, settled: ports.cancel() };
     },
     finished(ticket, { index, tag, rows, bytes, error }) {

@@ -11,6 +11,8 @@ export interface Outflow {
   consumed(bytes: number): void;
   /** The channel is over: what is still answered or recorded goes nowhere. */
   close(): void;
+  /** Nothing is read from the server while `isHeld`. */
+  holdServer(isHeld: boolean): void;
   /** The lane takes bytes again. */
   laneWritable(): void;
 }
@@ -25,6 +27,7 @@ export function createOutflow(lane: LaneChannel, upstream: Socket, isParked: () 
   let isLaneFull = false;
   let isChecking = false;
   let isClosed = false;
+  let isServerHeld = false;
 
   const giveCredit = () => {
     if (owedCredit === 0 || isServerFull || isLaneFull || isClosed) return;
@@ -73,9 +76,14 @@ export function createOutflow(lane: LaneChannel, upstream: Socket, isParked: () 
     close() {
       isClosed = true;
     },
+    holdServer(isHeld) {
+      isServerHeld = isHeld;
+      if (isHeld) upstream.pause();
+      else if (!isLaneFull) upstream.resume();
+    },
     laneWritable() {
       isLaneFull = false;
-      upstream.resume();
+      if (!isServerHeld) upstream.resume();
       giveCredit();
     },
   };

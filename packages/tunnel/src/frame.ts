@@ -10,5 +10,8 @@ export const frameKind = {
   approvalAsk: 8,
   approvalState: 9,
   approvalWithdraw: 10,
+  budgetAsk: 11,
+  budgetGrant: 12,
+  budgetReport: 13,
 } as const;
 export type FrameKind = (typeof frameKind)[keyof typeof frameKind];

@@ -14,13 +14,22 @@ const lowWaterBytes = 64 * 1024;
 const empty = new Uint8Array(0);
 
 /** Frames that overtake queued data: what they say must arrive although data is held up for want of credit. */
-const urgentKinds: ReadonlySet<number> = new Set([frameKind.cancel, frameKind.approvalState]);
+const urgentKinds: ReadonlySet<number> = new Set([
+  frameKind.cancel,
+  frameKind.approvalState,
+  frameKind.budgetAsk,
+  frameKind.budgetGrant,
+  frameKind.budgetReport,
+]);
 const sendableKinds: ReadonlySet<number> = new Set([
   frameKind.record,
   frameKind.cancel,
   frameKind.approvalAsk,
   frameKind.approvalState,
   frameKind.approvalWithdraw,
+  frameKind.budgetAsk,
+  frameKind.budgetGrant,
+  frameKind.budgetReport,
 ]);
 
 /** A reason in the catalogue's words. */

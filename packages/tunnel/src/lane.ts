@@ -6,8 +6,8 @@ export interface LaneChannel {
   /** Queues protocol bytes. `dependsOn` = number of the last record that these bytes answer (0 = none; agent side only). The buffer must not be changed afterwards.
    * @returns false when the peer's credit is used up or 256 KiB are queued: stop reading the source until `onWritable`. */
   write(data: Uint8Array, dependsOn?: number): boolean;
-  /** Queues a control frame (record, cancel, approval-ask, -state, -withdraw), at most 8 MiB. Costs no credit. Ordered with data, but for cancel and
-   * approval-state: these overtake data that waits for credit, or a parked channel could never be released.
+  /** Queues a control frame (record, cancel, approval-ask, -state, -withdraw), at most 8 MiB. Costs no credit. Ordered with data, but for cancel,
+   * approval-state and the budget frames: these overtake data that waits for credit, or a parked channel could never be released.
    * @throws WeirError message_too_large; internal for another kind, or for an ordered one after halfClose() */
   send(kind: FrameKind, data: Uint8Array, sequence?: number): void;
   /** Tells the peer that `bytes` of received data have been consumed (relayed on), so it may send more. */
@@ -25,7 +25,7 @@ export interface LaneChannel {
 /** What a channel's owner reacts to. Data buffers are slices of the received message: consume or copy before returning is not needed, they are never reused. */
 export interface LaneChannelHandler {
   onData(data: Buffer, dependsOn: number): void;
-  /** Any other frame: record, cancel, approval-ask, approval-state, approval-withdraw. */
+  /** Any other frame: record, cancel, those of approvals and budgets. */
   onFrame(kind: FrameKind, data: Buffer, sequence: number): void;
   onWritable(): void;
   onHalfClose(): void;

@@ -88,7 +88,7 @@ function query(state: EngineState, framer: ClientFramer, resume: Resume): void {
     relay(state, framer);
     const entry = push(state, 'query');
     entry.ticket = decision.ticket;
-    limitRows(state, entry, decision.maxRows);
+    limitRows(state, entry, decision);
     endSegment(state);
   });
 }

@@ -158,7 +158,7 @@ export function execute(state: EngineState, framer: ClientFramer, resume: Resume
     entry.portal = portal;
     entry.statement = statement;
     entry.ticket = decision.ticket;
-    limitRows(state, entry, decision.maxRows);
+    limitRows(state, entry, decision);
     state.executesInSegment++;
   });
 }

@@ -39,6 +39,17 @@ export interface JudgeRequest {
   readonly pipelined: boolean;
 }
 
+/** Counts rows of one result (DataRow, CopyData) while they are delivered, and says how many more may be. The host may change it at any time. */
+export interface RowMeter {
+  /** Rows, and bytes as the server sends them, that may still be delivered; infinite = no bound. */
+  readonly rowsLeft: number;
+  readonly bytesLeft: number;
+  /** That much is delivered now. */
+  took(rows: number, bytes: number): void;
+  /** The next row does not fit. @returns whether it is delivered all the same (and counted) */
+  overdraw(bytes: number): boolean;
+}
+
 /** The host's answer. */
 export type Decision =
   | {
@@ -52,6 +63,8 @@ export type Decision =
        * null = no bound.
        */
       readonly maxRows?: number | null;
+      /** Meters of the results, by statement inside a simple Query; absent or null = not counted. */
+      readonly meters?: readonly (RowMeter | null)[] | null;
     }
   | {
       readonly action: 'deny';
@@ -114,8 +127,9 @@ export interface EngineHost {
   sampleRows(ticket: unknown, index: number): number;
   /** One masked DataRow (cells as delivered; slices, copy to keep) while fewer than sampleRows have been given. */
   sample(ticket: unknown, index: number, cells: readonly (Buffer | null)[], formats: readonly number[]): void;
-  /** The first row beyond `maxRows` came: it and the rest of this result are withheld. Called once per result at most, before its `finished`. */
-  exceeded(ticket: unknown, index: number): Exceeded;
+  /** The first row beyond `maxRows` came, or one that the meter refuses: it and the rest of this result are withheld. Called once per result at most,
+   * before its `finished`. */
+  exceeded(ticket: unknown, index: number, by: 'rows' | 'meter'): Exceeded;
   finished(ticket: unknown, outcome: Outcome): void;
   /** Rewrites an ErrorResponse or NoticeResponse of the server before it is delivered; `ticket` of the running statement or null. */
   redact(ticket: unknown, kind: 'error' | 'notice', fields: ErrorFields): ErrorFields;

@@ -1,4 +1,4 @@
-import type { ErrorFields } from './engine-host.ts';
+import type { ErrorFields, RowMeter } from './engine-host.ts';
 import type { OwnQuery } from './own-query.ts';
 import type { Portal, PreparedStatement } from './prepared.ts';
 
@@ -38,6 +38,8 @@ export class Entry {
   hasError = false;
   /** Most rows of each of its results; null = no bound. */
   maxRows: number | null = null;
+  /** Meters of its results, by index; null = none. */
+  meters: readonly (RowMeter | null)[] | null = null;
   /** query, sync: rows were withheld from a statement that had ended well on the server, so a transaction block must not go on. */
   mustFail = false;
   /** The server's answer is complete (or will not come). */
@@ -50,6 +52,16 @@ export class Entry {
   constructor(kind: EntryKind, segment: number) {
     this.kind = kind;
     this.segment = segment;
+  }
+
+  /** Can its rows be withheld? */
+  get isLimited(): boolean {
+    return this.maxRows !== null || this.meters !== null;
+  }
+
+  /** Meter of the result that begins now. */
+  get meter(): RowMeter | null {
+    return this.meters?.[this.index] ?? null;
   }
 }
 

@@ -1,6 +1,6 @@
 import { WeirError } from '@weir/errors';
 import type { CopyCodec } from './copy-row.ts';
-import type { FieldDescription, RowMasks } from './engine-host.ts';
+import type { FieldDescription, RowMasks, RowMeter } from './engine-host.ts';
 import type { EngineState } from './engine-state.ts';
 import type { Entry } from './response-queue.ts';
 import { cellsOf, maskedPrefix, writeMaskedRow } from './row-rewriter.ts';
@@ -17,6 +17,8 @@ export class Result {
   codec: CopyCodec | null = null;
   /** Rows that may still be delivered; infinite without a limit. */
   rowsLeft = Number.POSITIVE_INFINITY;
+  /** Counts rows for the host; null without one. */
+  meter: RowMeter | null = null;
   readonly #state: EngineState;
   #masks: RowMasks = [];
   #prefix = 0;
@@ -38,6 +40,7 @@ export class Result {
     if (masks !== null && masks.length !== fields.length)
       throw new WeirError('internal', 'the masks do not fit the columns of the result');
     if (entry.maxRows !== null) this.rowsLeft = Math.max(0, entry.maxRows - (entry.portal?.rows ?? 0));
+    this.meter = entry.meter;
     this.#samplesLeft = host.sampleRows(entry.ticket, entry.index);
     this.#prefix = masks === null ? 0 : maskedPrefix(masks);
     this.#masks = masks ?? [];
@@ -49,6 +52,19 @@ export class Result {
     this.mode = 'closed';
     this.codec = null;
     this.rowsLeft = Number.POSITIVE_INFINITY;
+    this.meter = null;
+  }
+
+  /** A row of that many bytes comes next. @returns false = it goes beyond the limit or the meter */
+  take(bytes: number): boolean {
+    const { meter } = this;
+    if (this.rowsLeft <= 0) return false;
+    if (meter !== null) {
+      if (meter.rowsLeft >= 1 && meter.bytesLeft >= bytes) meter.took(1, bytes);
+      else if (!meter.overdraw(bytes)) return false;
+    }
+    this.rowsLeft--;
+    return true;
   }
 
   /** The rest of this result goes nowhere. */

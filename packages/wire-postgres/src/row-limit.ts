@@ -1,5 +1,6 @@
 import { invalidParse, invalidQuery } from './denial.ts';
 import { encodeFlush } from './encode-frontend.ts';
+import type { Decision } from './engine-host.ts';
 import type { EngineState } from './engine-state.ts';
 import { errorFields, fieldsOfThrown } from './error-fields.ts';
 import { Entry } from './response-queue.ts';
@@ -14,10 +15,11 @@ import type { Result } from './result.ts';
 /** Stands in the queue for an error that the client got already. */
 const toldAlready = errorFields('42501', 'rows were withheld');
 
-/** Notes the row limit of a statement that was just sent. */
-export function limitRows(state: EngineState, entry: Entry, maxRows: number | null | undefined): void {
-  entry.maxRows = maxRows ?? null;
-  if (entry.maxRows !== null) state.limited = entry;
+/** Notes the row limit and the meters of a statement that was just sent. */
+export function limitRows(state: EngineState, entry: Entry, decision: Decision & { action: 'forward' }): void {
+  entry.maxRows = decision.maxRows ?? null;
+  entry.meters = decision.meters ?? null;
+  if (entry.isLimited) state.limited = entry;
 }
 
 /** Is a limited statement outstanding, or a cancel on its way? */
@@ -42,9 +44,10 @@ export function askForAnswers(state: EngineState): void {
   if (state.isUnsynced) state.sendToServer(encodeFlush());
 }
 
-/** The first row beyond the limit: the rest of the result is swallowed while the host cancels the statement. */
+/** The first row beyond the limit or the meter: the rest of the result is swallowed while the host cancels the statement. */
 export function withhold(state: EngineState, result: Result, entry: Entry): void {
-  const { error, settled } = state.host.exceeded(entry.ticket, entry.index);
+  const by = result.rowsLeft > 0 ? 'meter' : 'rows';
+  const { error, settled } = state.host.exceeded(entry.ticket, entry.index, by);
   entry.refused = error;
   result.withhold();
   state.isCancelling = true;

@@ -115,12 +115,10 @@ export class ServerDispatch {
     const isCopy = result.mode === 'codec' || this.#isCopying;
     if (result.mode === 'closed' || (result.mode !== 'swallow' && isCopy === isRow))
       throw outOfStep(isRow ? 'a row' : 'COPY data');
-    if (result.rowsLeft === Number.POSITIVE_INFINITY || (!isRow && this.#copyFrames?.isRow(length) === false)) return;
-    if (result.rowsLeft > 0) {
-      result.rowsLeft--;
-      return;
-    }
-    if (!isRow) entry.rows = entry.maxRows ?? 0;
+    const isBounded = result.meter !== null || result.rowsLeft !== Number.POSITIVE_INFINITY;
+    if (!isBounded || (!isRow && this.#copyFrames?.isRow(length) === false)) return;
+    if (result.take(length - 4)) return;
+    if (!isRow && result.rowsLeft <= 0) entry.rows = entry.maxRows ?? 0;
     withhold(this.#state, result, entry);
   }
 
@@ -224,7 +222,7 @@ export class ServerDispatch {
     entry.refused = null;
     entry.visible = false;
     entry.isMuted = true;
-    const isLimited = entry.maxRows !== null;
+    const { isLimited } = entry;
     this.#state.finish(entry, isLimited ? tag : null, refused);
     if (entry.kind === 'query') {
       entry.mustFail = isLimited;
@@ -372,6 +370,7 @@ export class ServerDispatch {
     this.#relay(entry, buffer, frameStart, end);
     const { masks, csv, header, text } = answer;
     if (entry.maxRows !== null) this.#result.rowsLeft = entry.maxRows;
+    this.#result.meter = entry.meter;
     this.#copyFrames = createCopyFrames(format, header ?? csv?.header ?? false);
     if (masks === null || masks.every((mask) => mask === null)) {
       this.#result.mode = 'relay';

@@ -59,11 +59,13 @@ export class ServerSide {
     let at = start;
     let rows = 0;
     let bytes = 0;
-    const { rowsLeft } = this.#result;
+    const { rowsLeft: limit, meter } = this.#result;
+    const rowsLeft = meter === null ? limit : Math.min(limit, meter.rowsLeft);
+    const bytesLeft = meter === null ? Number.POSITIVE_INFINITY : meter.bytesLeft;
     while (at + 5 <= end && chunk[at] === dataRow && rows < rowsLeft) {
       const length = readInt32(chunk, at + 1);
       const next = at + 1 + length;
-      if (length < 4 || next > end) break;
+      if (length < 4 || next > end || bytes + length - 4 > bytesLeft) break;
       bytes += length - 4;
       rows++;
       at = next;
@@ -73,6 +75,7 @@ export class ServerSide {
     entry.rows += rows;
     entry.bytes += bytes;
     this.#result.rowsLeft -= rows;
+    meter?.took(rows, bytes);
     this.#state.toClient.relay(chunk, start, at);
     return at;
   }

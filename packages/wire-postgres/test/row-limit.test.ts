@@ -392,3 +392,57 @@ describe('however the server’s bytes are split', () => {
     expect(play(Array.from(bytes, (byte) => Buffer.from([byte])))).toEqual(whole);
   });
 });
+
+describe('a meter', () => {
+  /** Two results with a budget of `rowsLeft` rows and `bytesLeft` bytes for the second. */
+  function startMetered(rowsLeft: number, bytesLeft: number, overdrafts = 0, masks: World['masks'] = false) {
+    const meter = {
+      ...{ rowsLeft, bytesLeft, left: overdrafts },
+      took(rows: number, bytes: number) {
+        meter.rowsLeft -= rows;
+        meter.bytesLeft -= bytes;
+      },
+      overdraw: () => meter.left-- > 0,
+    };
+    const by: string[] = [];
+    const made = createAllowAllHost({
+      judge: ({ text }): Decision => ({ action: 'forward', ticket: text, describe: false, meters: [null, meter] }),
+      describe: (_ticket, _index, fields) => (masks ? fields.map(() => stars) : null),
+      exceeded(_ticket, index, reason) {
+        by.push(`${index} ${reason}`);
+        return { error: over, settled: Promise.resolve() };
+      },
+    });
+    const engine = createPostgresEngine(made.host, { transactionStatus: 'I' });
+    engine.fromClient(encodeQuery('A; B'));
+    const first = Buffer.concat([rowDescription('n'), rows('1', '2', '3'), tag('SELECT 3')]);
+    return {
+      ...{ engine, meter, by, first },
+      toClient: () =>
+        createSplitter()(Buffer.concat(made.log.toClient.splice(0))).map(([type, body]) => summarise(type, body)),
+    };
+  }
+
+  it.each<[string, number, number, number, boolean, string[]]>([
+    ['of rows', 2, 1000, 0, false, ['D 1', 'D 2']],
+    ['of rows, masked', 2, 1000, 0, true, ['D ***', 'D ***']],
+    ['of bytes (a row of one letter has 7)', 100, 15, 0, false, ['D 1', 'D 2']],
+    ['that lets one more pass', 2, 1000, 1, false, ['D 1', 'D 2', 'D 3']],
+  ])('%s cuts its own result only', (_name, rowsLeft, bytesLeft, overdrafts, masks, expected) => {
+    const { engine, by, first, toClient } = startMetered(rowsLeft, bytesLeft, overdrafts, masks);
+    engine.fromServer(first);
+    expect(toClient()).toHaveLength(5);
+    engine.fromServer(Buffer.concat([rowDescription('n'), rows('1', '2', '3', '4'), cancelled, ready('I')]));
+    expect(toClient()).toEqual(['T n', ...expected, withheld, 'Z I']);
+    expect(by).toEqual(['1 meter']);
+  });
+
+  it('counts every row, however its bytes arrive', () => {
+    for (const size of [1, 3, 7, 1000]) {
+      const { engine, meter, by, first } = startMetered(100, 1000);
+      const bytes = Buffer.concat([first, rowDescription('n'), rows('1', '2', '3'), tag('SELECT 3'), ready('I')]);
+      for (let at = 0; at < bytes.length; at += size) engine.fromServer(bytes.subarray(at, at + size));
+      expect([meter.rowsLeft, meter.bytesLeft, by]).toEqual([97, 1000 - 21, []]);
+    }
+  });
+});

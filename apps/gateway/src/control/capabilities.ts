@@ -11,6 +11,8 @@ import { type AskParts, withdrawAsksOf } from '../approvals/ask-approval.ts';
 import { createWaitingAsks } from '../approvals/waiting-asks.ts';
 import { auditModule } from '../audit/audit.module.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
+import { budgetsModule } from '../budgets/budgets.module.ts';
+import { type Budgets, createBudgets } from '../budgets/budgets.ts';
 import type { GatewayConfig } from '../config/config-schema.ts';
 import { connectionsModule } from '../connections/connections.module.ts';
 import { type Connections, createConnections } from '../connections/connections.ts';
@@ -56,6 +58,7 @@ export interface Capabilities {
   readonly sessions: Sessions;
   readonly approvals: Approvals;
   readonly approvalClock: ApprovalClock;
+  readonly budgets: Budgets;
   readonly evidence: Evidence;
   readonly status: Status;
   readonly controlPlane: ControlPlane;
@@ -76,6 +79,10 @@ export function createCapabilities(foundation: Foundation): Capabilities {
   const approval = createApprovalParts(foundation);
   const approvals = createApprovals(approval);
   const sessions = createSessionsOf(foundation, { connections, access, asks: approval });
+  const budgets = createBudgets({
+    ...{ budgets: repositories.budgets, approvals: repositories.approvals, audit, log: foundation.log, now },
+    liveSession: (id) => sessions.live.byId(id)?.live,
+  });
   const evidence = createEvidence({
     anchors: repositories.anchors,
     audit,
@@ -89,6 +96,7 @@ export function createCapabilities(foundation: Foundation): Capabilities {
     rows: repositories.sessions,
     agents,
     asks: approval,
+    budgets,
     audit,
     now,
   });
@@ -99,13 +107,14 @@ export function createCapabilities(foundation: Foundation): Capabilities {
     agentsModule(agents),
     sessionsModule(sessions),
     approvalsModule(approvals),
+    budgetsModule(budgets),
     auditModule(audit),
     evidenceModule(evidence),
     statusModule(status),
   ];
   const { clock: approvalClock } = approval;
   return {
-    ...{ identity, policies, access, connections, agents, sessions, approvals, approvalClock },
+    ...{ identity, policies, access, connections, agents, sessions, approvals, approvalClock, budgets },
     ...{ evidence, status, controlPlane, modules },
   };
 }

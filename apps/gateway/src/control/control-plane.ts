@@ -2,6 +2,7 @@ import { WeirError } from '@weir/errors';
 import type { Agents } from '../agents/agents.ts';
 import { type AskParts, askApproval } from '../approvals/ask-approval.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
+import type { Budgets } from '../budgets/budgets.ts';
 import type { ControlPlane, LiveSession } from '../dataplane/ports.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { SessionEntry } from '../sessions/live-session.ts';
@@ -15,6 +16,7 @@ export interface ControlPlaneParts {
   readonly rows: Pick<SessionRepository, 'find'>;
   readonly agents: Agents;
   readonly asks: AskParts;
+  readonly budgets: Pick<Budgets, 'open'>;
   readonly audit: AuditLog;
   readonly now: () => number;
 }
@@ -75,6 +77,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
       });
     },
     askApproval: (session, ask, tell) => askApproval(asks, session, ask, tell),
+    openBudgets: (sessionId) => parts.budgets.open(sessionId),
     authoriseAgent: (agentId, serial) => agents.authorise(agentId, serial),
     enrol: (request, remoteAddress) => agents.enrol(request, remoteAddress),
     renewAgent: (agentId, serial, der) => agents.renew(agentId, serial, der),

@@ -1,4 +1,13 @@
-import type { ApprovalAsk, ApprovalState, ConnectionFacts, Principal, Target } from '@weir/proto';
+import type {
+  ApprovalAsk,
+  ApprovalState,
+  BudgetAsk,
+  BudgetGrant,
+  BudgetReport,
+  ConnectionFacts,
+  Principal,
+  Target,
+} from '@weir/proto';
 import type { RecordEntry, SessionEvent } from '@weir/recording';
 import type { EnrolmentRequest, EnrolmentResult } from '@weir/tunnel';
 
@@ -49,12 +58,23 @@ export interface ControlPlane {
   counted(sessionId: string, counts: { statements: number; denied: number }): void;
   /** An agent asks for approval. `tell` is called with pending and later once with the final state; returns a function that withdraws the ask. Retry-mode asks consume an approved request of the same binding at most once. */
   askApproval(session: LiveSession, ask: ApprovalAsk, tell: (state: ApprovalState) => void): () => void;
+  /** The ledger of budgets for one channel, made at its first ask. */
+  openBudgets(sessionId: string): ChannelBudgets;
   /** May this agent certificate connect? @throws WeirError not_permitted. */
   authoriseAgent(agentId: string, serial: string): Promise<{ readonly name: string }>;
   /** Exchanges a join token and a certificate request for an identity. @throws WeirError not_permitted, invalid_request. */
   enrol(request: EnrolmentRequest, remoteAddress: string): Promise<EnrolmentResult>;
   /** A new certificate for an authorised agent that shows the certificate of this serial. @throws WeirError not_permitted, invalid_request, conflict. */
   renewAgent(agentId: string, serial: string, certificateRequestDer: Buffer): Promise<{ readonly certificate: string }>;
+}
+
+/** The ledger of budgets as one channel's agent sees it. */
+export interface ChannelBudgets {
+  /** `tell` is called once. */
+  ask(ask: BudgetAsk, tell: (grant: BudgetGrant) => void): void;
+  report(report: BudgetReport): void;
+  /** The agent says nothing more: what is not reported stays counted as used. */
+  close(): void;
 }
 
 /** What the control plane may ask of the data plane. */

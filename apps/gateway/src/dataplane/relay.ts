@@ -1,10 +1,10 @@
 import type { Duplex } from 'node:stream';
 import { catalogue, type ErrorCode, WeirError } from '@weir/errors';
-import type { ApprovalAsk, ApprovalState } from '@weir/proto';
+import type { ApprovalAsk, ApprovalState, BudgetAsk, BudgetReport } from '@weir/proto';
 import { frameKind, type LaneChannel, type LaneChannelHandler } from '@weir/tunnel';
 import { createMessageBoundary, encodeErrorResponse, fieldsOfWeirError } from '@weir/wire-postgres';
 import { createEvidenceGate, type EvidenceGate } from './evidence-gate.ts';
-import type { ControlPlane, Journal, LiveSession } from './ports.ts';
+import type { ChannelBudgets, ControlPlane, Journal, LiveSession } from './ports.ts';
 
 /** What a relay joins. */
 export interface RelayParts {
@@ -41,6 +41,7 @@ export function createRelay(parts: RelayParts): Relay {
   let isOver = false;
   let owed = 0;
   const asks = new Map<number, () => void>();
+  let budgets: ChannelBudgets | undefined;
 
   let isHalfClosed = false;
   const close = (reason: string) => {
@@ -67,6 +68,7 @@ export function createRelay(parts: RelayParts): Relay {
     setTimeout(() => client.destroy(), lingerMs).unref();
     cutting = undefined;
     lane?.reset();
+    budgets?.close();
   };
   const cut = (error: WeirError) => {
     if (isOver) return;
@@ -139,6 +141,18 @@ export function createRelay(parts: RelayParts): Relay {
     if (!isOver) asks.set(ask.ask, withdraw);
   };
 
+  const budgetFrame = (kind: number, data: Buffer) => {
+    budgets ??= parts.controlPlane.openBudgets(session.id);
+    const content: unknown = JSON.parse(data.toString('utf8'));
+    if (kind === frameKind.budgetReport) return budgets.report(content as BudgetReport);
+    const ledger = budgets;
+    ledger.ask(content as BudgetAsk, (grant) => {
+      // A grant that nobody gets goes back unused.
+      if (isOver) ledger.report({ lease: grant.lease, rows: 0, bytes: 0 });
+      else lane?.send(frameKind.budgetGrant, Buffer.from(JSON.stringify(grant)));
+    });
+  };
+
   return {
     handler: {
       onData: (data, dependsOn) => evidence.answer(data, dependsOn),
@@ -146,10 +160,12 @@ export function createRelay(parts: RelayParts): Relay {
         if (kind === frameKind.record) evidence.record(data, sequence);
         else if (kind === frameKind.approvalAsk) approve(data);
         else if (kind === frameKind.approvalWithdraw) withdrawAsk(asks, data);
+        else if (kind === frameKind.budgetAsk || kind === frameKind.budgetReport) budgetFrame(kind, data);
       },
       onWritable: () => void client.resume(),
       onHalfClose: () => evidence.end(),
       onReset(fault) {
+        budgets?.close();
         isHalfClosed = true;
         if (isOver) return;
         if (fault === undefined) {

@@ -4,7 +4,9 @@ import type { PolicyDocument } from '@weir/policy';
 export function approverGroups(documents: readonly PolicyDocument[]): ReadonlySet<string> {
   return new Set(
     documents.flatMap((document) =>
-      document.kind === 'Guardrail' ? (document.spec.approval?.approvers.groups ?? []) : [],
+      document.kind === 'Guardrail' || document.kind === 'Budget'
+        ? (document.spec.approval?.approvers.groups ?? [])
+        : [],
     ),
   );
 }

@@ -2,6 +2,7 @@ import { type AgentRepository, createAgentRepository } from './agents.ts';
 import { type AnchorRepository, createAnchorRepository } from './anchors.ts';
 import { type ApprovalRepository, createApprovalRepository } from './approvals.ts';
 import { type AuditRepository, createAuditRepository } from './audit.ts';
+import { type BudgetRepository, createBudgetRepository } from './budgets.ts';
 import { type ConnectionRepository, createConnectionRepository } from './connections.ts';
 import type { Store } from './open-store.ts';
 import { createPolicyRepository, type PolicyRepository } from './policies.ts';
@@ -17,6 +18,7 @@ export interface Repositories {
   readonly agents: AgentRepository;
   readonly sessions: SessionRepository;
   readonly approvals: ApprovalRepository;
+  readonly budgets: BudgetRepository;
   readonly audit: AuditRepository;
   readonly anchors: AnchorRepository;
 }
@@ -30,6 +32,7 @@ export function createRepositories(store: Pick<Store, 'db'>, contentKey: Buffer)
     agents: createAgentRepository(store),
     sessions: createSessionRepository(store),
     approvals: createApprovalRepository(store, createContentSeal(contentKey)),
+    budgets: createBudgetRepository(store),
     audit: createAuditRepository(store),
     anchors: createAnchorRepository(store),
   };

@@ -3,6 +3,9 @@ import type { ColumnType, Generated } from 'kysely';
 /** A moment: read as Date, written as Date or by the database's now(). */
 type Moment = ColumnType<Date, Date | undefined, Date>;
 type MaybeMoment = ColumnType<Date | null, Date | null | undefined, Date | null>;
+/** bigint: read as text. */
+type Big = ColumnType<string, number | undefined, number>;
+type MaybeBig = ColumnType<string | null, number | null | undefined, number | null>;
 /** jsonb: read as a value, written as JSON text. */
 type Json<T> = ColumnType<T, string, string>;
 
@@ -95,6 +98,25 @@ export interface StoreTables {
     decided_by: string | null;
     decision_reason: string | null;
   };
+  budget_usage: {
+    user_id: string;
+    principal: string;
+    rule: string;
+    per: 'hour' | 'day';
+    starts_at: Moment;
+    ends_at: Moment;
+    rows_used: Big;
+    bytes_used: Big;
+    /** What approvals added. */
+    rows_added: Big;
+    bytes_added: Big;
+    /** Bounds as the policy had them last, without what was added. */
+    max_rows: MaybeBig;
+    max_bytes: MaybeBig;
+    mode: 'enforce' | 'observe';
+    exhausted_at: MaybeMoment;
+  };
+  budget_additions: { request_id: string; added_at: Moment };
   audit_events: {
     id: string;
     at: Moment;

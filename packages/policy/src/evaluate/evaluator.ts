@@ -4,6 +4,7 @@ import { builtInRules } from '../schema/document.ts';
 import type { ColumnRef, OutputColumn, Statement, StatementFacts } from '../statement.ts';
 import type { ContentType, MaskSpec, TraceStep, Verdict } from '../verdict.ts';
 import { type AccessTest, createAccessTest, decideAccess } from './access.ts';
+import { type Budgets, createBudgets } from './budget.ts';
 import { decideBuiltIns } from './built-in.ts';
 import { createColumnProtection, type RuledStance } from './columns.ts';
 import { createGuardrailTest, findHits, type GuardrailTest, verdictOf } from './guardrail.ts';
@@ -37,12 +38,15 @@ export interface PlanEvaluator {
   readonly hasMasks: boolean;
   /** Is there any guardrail? */
   readonly hasRules: boolean;
+  /** What the budgets say about a statement. */
+  readonly budgets: Budgets;
   /** What verdicts read beside the statement: a cache must key by these, and must not keep verdicts at all when `now` is true. */
   readonly reads: { readonly now: boolean; readonly interactive: boolean; readonly statementCount: boolean };
 }
 
 /** Makes an evaluator. `conditions` holds the compiled condition for every condition text of the plan. */
 export function createPlanEvaluator(plan: Plan, conditions: ReadonlyMap<string, Condition>): PlanEvaluator {
+  const budgets = createBudgets(plan.budgets);
   const protectionOf = createColumnProtection(plan.masks);
   const isProtected = (column: ColumnRef): boolean => protectionOf(column).mask !== null;
   const access = plan.access.map((rule) => createAccessTest(rule, accessCondition(rule.when, conditions)));
@@ -53,7 +57,7 @@ export function createPlanEvaluator(plan: Plan, conditions: ReadonlyMap<string, 
   return {
     plan,
     evaluate: (statement, context) =>
-      decide({ plan, access, guardrails, protectionOf, isProtected }, statement, context),
+      decide({ plan, access, guardrails, budgets, protectionOf, isProtected }, statement, context),
     maskOf: (column) => protectionOf(column).mask,
     detectOf: (column) => protectionOf(column).detect,
     isReleased: (output) =>
@@ -63,6 +67,7 @@ export function createPlanEvaluator(plan: Plan, conditions: ReadonlyMap<string, 
     isProtected,
     hasMasks: plan.masks.length > 0,
     hasRules: plan.guardrails.length > 0,
+    budgets,
     reads: {
       now: readsVariable('now') || [...plan.access, ...plan.guardrails].some(({ window }) => window !== null),
       interactive: readsVariable('session'),
@@ -75,6 +80,7 @@ interface Parts {
   readonly plan: Plan;
   readonly access: readonly AccessTest[];
   readonly guardrails: readonly GuardrailTest[];
+  readonly budgets: Budgets;
   readonly protectionOf: ReturnType<typeof createColumnProtection>;
   readonly isProtected: (column: ColumnRef) => boolean;
 }
@@ -104,7 +110,8 @@ function decide(parts: Parts, statement: Statement, context: EvaluationContext):
     now: context.now,
   };
   const { hits, bounds } = findHits(parts.guardrails, input, conditionContext, trace);
-  const decision = builtIn ?? verdictOf(hits, access.maxRows);
+  const budget = parts.budgets.decide(facts, trace);
+  const decision = builtIn ?? budget ?? verdictOf(hits, access.maxRows);
   const bounded = bounds === undefined ? {} : { bounds };
   if (decision !== null)
     return decision.action === 'deny' ? { ...decision, trace } : { ...decision, ...bounded, trace };

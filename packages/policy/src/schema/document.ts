@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type AccessSpec, accessSchema } from './access.ts';
+import { type BudgetSpec, budgetSchema } from './budget.ts';
 import { oneOf, section, text } from './field.ts';
 import { type GuardrailSpec, guardrailSchema } from './guardrail.ts';
 import { type MaskingSpec, maskingSchema } from './masking.ts';
@@ -8,7 +9,7 @@ import { type MaskingSpec, maskingSchema } from './masking.ts';
 export const policyApiVersion = 'weir.dev/v1';
 
 /** Kinds of policy documents. */
-export const documentKinds = ['Access', 'Guardrail', 'Masking'] as const;
+export const documentKinds = ['Access', 'Guardrail', 'Masking', 'Budget'] as const;
 export type DocumentKind = (typeof documentKinds)[number];
 
 /** Names that verdicts give to built-in decisions; documents cannot take them. */
@@ -44,6 +45,7 @@ export const documentSchemas = {
   Access: envelope('Access', accessSchema),
   Guardrail: envelope('Guardrail', guardrailSchema),
   Masking: envelope('Masking', maskingSchema),
+  Budget: envelope('Budget', budgetSchema),
 } as const;
 
 interface DocumentBase {
@@ -65,5 +67,9 @@ export interface MaskingDocument extends DocumentBase {
   readonly kind: 'Masking';
   readonly spec: MaskingSpec;
 }
+export interface BudgetDocument extends DocumentBase {
+  readonly kind: 'Budget';
+  readonly spec: BudgetSpec;
+}
 /** One checked policy document. */
-export type PolicyDocument = AccessDocument | GuardrailDocument | MaskingDocument;
+export type PolicyDocument = AccessDocument | GuardrailDocument | MaskingDocument | BudgetDocument;

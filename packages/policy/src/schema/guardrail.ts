@@ -42,7 +42,7 @@ export const matchSchema = section({
 export type Match = z.output<typeof matchSchema>;
 
 /** How approval is asked for, as written in a document. */
-const approvalSchema = section({
+export const approvalSchema = section({
   approvers: section({ groups: list(text(200)) }),
   mode: oneOf(['auto', 'wait', 'retry']).default('auto'),
   timeout: text(20)

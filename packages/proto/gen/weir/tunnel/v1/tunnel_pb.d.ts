@@ -638,6 +638,27 @@ export enum FrameType {
    * @generated from enum value: FRAME_TYPE_APPROVAL_WITHDRAW = 10;
    */
   APPROVAL_WITHDRAW = 10,
+
+  /**
+   * Agent to gateway: data = BudgetAsk as JSON. The three budget frames overtake data that waits for credit.
+   *
+   * @generated from enum value: FRAME_TYPE_BUDGET_ASK = 11;
+   */
+  BUDGET_ASK = 11,
+
+  /**
+   * Gateway to agent: data = BudgetGrant as JSON.
+   *
+   * @generated from enum value: FRAME_TYPE_BUDGET_GRANT = 12;
+   */
+  BUDGET_GRANT = 12,
+
+  /**
+   * Agent to gateway: data = BudgetReport as JSON.
+   *
+   * @generated from enum value: FRAME_TYPE_BUDGET_REPORT = 13;
+   */
+  BUDGET_REPORT = 13,
 }
 
 /**
