@@ -7,7 +7,7 @@ import type { BudgetDesk } from './budget.ts';
 import { createJudgement, type GateDecision, type GateRequest } from './judgement.ts';
 import type { SampleLimits } from './result-sample.ts';
 import { createObjectTracker, type ObjectTracker } from './session-objects.ts';
-import type { TargetState } from './target-view.ts';
+import type { BoundIn, TargetState } from './target-view.ts';
 import type { Ticket } from './ticket.ts';
 
 /** Who acts where: constants of a channel. */
@@ -45,6 +45,8 @@ export interface GateServices {
 /** What judgement and answers share. */
 export interface GateContext extends GateServices {
   readonly objects: ObjectTracker;
+  /** Counts statements of this channel that may have changed what others mean. */
+  changes(): number;
   note(code: string, message: string, statement: number | null): void;
   /** Changes of catalog and environment count from the moment that a statement is forwarded. */
   forwarded(ticket: Ticket, isIdle: boolean): void;
@@ -56,6 +58,8 @@ export interface Gate extends GateAnswers {
   judge(request: GateRequest): GateDecision | Promise<GateDecision>;
   /** The client gave up (CancelRequest, gone): withdraws a parked statement. @returns whether one was parked. */
   withdraw(why: 'cancelled' | 'client-gone'): boolean;
+  /** A portal is bound now. */
+  bound(): BoundIn;
   /** The client gave this name to a statement or portal of its own by protocol: what SQL made under it is not meant any more. */
   named(kind: 'statement' | 'portal', name: string): void;
   note(code: string, message: string, statement: number | null): void;
@@ -64,9 +68,11 @@ export interface Gate extends GateAnswers {
 /** Creates the gate of one channel. */
 export function createGate(services: GateServices): Gate {
   const objects = createObjectTracker();
+  let changes = 0;
   const context: GateContext = {
     ...services,
     objects,
+    changes: () => changes,
     note(code, message, statement) {
       const event: ChannelNote = { event: 'note', atMs: services.now(), code, message, statement };
       services.record(Buffer.from(JSON.stringify(event)), true);
@@ -74,21 +80,27 @@ export function createGate(services: GateServices): Gate {
     forwarded(ticket, isIdle) {
       const { statements } = ticket.understood;
       objects.expect(ticket);
-      for (const { changes, facts } of statements) {
-        for (const change of changes) {
-          if (change.change === 'catalog' || change.change === 'environment') services.target.touched(change.change);
+      for (const { changes: made, facts } of statements) {
+        for (const { change } of made) {
+          if (change !== 'catalog' && change !== 'environment') continue;
+          changes += 1;
+          services.target.touched(change);
         }
         if (facts.kind !== 'transaction') continue;
         // With nothing outstanding BEGIN cannot end anything; our own question behind it would keep the client from SET TRANSACTION.
         const begins = isIdle && statements.length === 1 && /^(BEGIN|START TRANSACTION)$/.test(facts.command);
         if (begins) services.target.transactionBegan();
-        else services.target.transactionEnded();
+        else {
+          changes += 1;
+          services.target.transactionEnded();
+        }
       }
     },
   };
   const judgement = createJudgement(context);
   return {
     judge: judgement.judge,
+    bound: () => ({ view: services.target.current(), changes }),
     withdraw: (why) => services.approvals.withdraw(why),
     named: (kind, name) => objects.taken(kind, name),
     note: context.note,

@@ -1,5 +1,6 @@
 import { isWeirError } from '@weir/errors';
 import type { Verdict } from '@weir/policy';
+import type { AnalysedStatement } from '@weir/sql';
 import { type ApprovalAnswer, approvalMode, leadingKind, refuseByAnswer } from './approval.ts';
 import { bindToRule, tablesOf } from './approval-binding.ts';
 import {
@@ -15,6 +16,7 @@ import {
 import { createDenial, type Denial } from './denial.ts';
 import type { GateContext } from './gate.ts';
 import { encodeJudged } from './statement-record.ts';
+import type { BoundIn } from './target-view.ts';
 import type { Ticket, UnderstoodText } from './ticket.ts';
 import { createUnderstanding } from './understanding.ts';
 import { createVerdicts, type Ruling, unreadableRuling } from './verdicts.ts';
@@ -25,6 +27,8 @@ export interface GateRequest {
   readonly text: string;
   /** execute: the ticket that this statement's parse got. */
   readonly prepared: Ticket | null;
+  /** execute: where the portal was bound; null = not known. */
+  readonly bound?: BoundIn | null;
   /** Parameters as the record shows them. */
   readonly parameters: readonly (string | null)[];
   /** In a transaction block, a failed one, or behind statements of the same pipeline. */
@@ -32,7 +36,7 @@ export interface GateRequest {
   readonly failedTransaction: boolean;
 }
 
-/** Release, or refuse in words. `describe`: masks need the server's description of this result. */
+/** Release, or refuse in words. `describe`: masks need the server's description of this result (execute: of this portal, not of the statement as it was parsed). */
 export type GateDecision =
   | {
       readonly action: 'forward';
@@ -106,7 +110,13 @@ export function createJudgement(context: GateContext): {
     for (const sentence of observedBudgets(leases)) context.note('budget-observed', sentence, count);
     context.forwarded(ticket, !request.insideTransaction);
     const meters = charges === null ? null : metersOf(charges, leases);
-    return { action: 'forward', ticket, describe: false, maxRows: rowLimit?.maxRows ?? null, meters };
+    // A statement that was described at Parse may be planned anew since then; what was not confirmed is seen in the portal's own description.
+    const describe =
+      request.phase === 'execute' &&
+      evaluator.hasMasks &&
+      understood.statements.some(deliversColumns) &&
+      !understanding.wasConfirmed(understood);
+    return { action: 'forward', ticket, describe, maxRows: rowLimit?.maxRows ?? null, meters };
   };
 
   /** Allowed by the rules: released as soon as the budgets that count its rows have something left. */
@@ -221,6 +231,9 @@ export function createJudgement(context: GateContext): {
     },
   };
 }
+
+const deliversColumns = ({ facts }: AnalysedStatement) =>
+  facts.outputs?.some(({ origins }) => origins.length > 0) ?? false;
 
 function denialOf(verdict: Verdict & { action: 'deny' }, sessionId: string): Denial {
   return createDenial('statement_denied', verdict.reason, {

@@ -28,7 +28,10 @@ interface MaskContext {
 
 const opaqueSpec: MaskSpec = { transform: 'redact', contentType: null, rule: 'not-understood' };
 
-/** Joins lineage with the server's own description of the result: a column is masked when either says that it is protected. */
+/**
+ * Joins lineage with the server's own description of the result: a column is masked when either says that it is protected, and when they disagree about
+ * where it comes from, because then the analysis has read another catalog than the server.
+ */
 export function maskResult(
   outputs: readonly OutputColumn[] | null,
   fields: readonly ResultField[],
@@ -51,14 +54,16 @@ export function maskResult(
 
 function maskField(output: OutputColumn, field: ResultField, context: MaskContext, surprises: string[]) {
   const named = namedOrigin(field, context.view);
-  const predicted = named === null || output.origins.some((origin) => sameColumn(origin, named));
-  const origins = predicted || named === null ? output.origins : [...output.origins, named];
-  const isReleased = predicted && named === null && context.evaluator.isReleased(output);
-  const spec = isReleased ? null : strictestOf(origins, output.opaque, context.evaluator);
-  if (!predicted && named !== null && context.evaluator.maskOf(named) !== null) {
-    surprises.push(
-      `column "${field.name}" comes from ${named.schema}.${named.table}.${named.column} by the server's word, not by the analysis`,
-    );
+  const predicted =
+    named === null || (named !== 'unknown' && output.origins.some((origin) => sameColumn(origin, named)));
+  const origins = predicted || named === 'unknown' ? output.origins : [...output.origins, named];
+  const isReleased = named === null && context.evaluator.isReleased(output);
+  const spec = isReleased ? null : strictestOf(origins, output.opaque || !predicted, context.evaluator);
+  if (!predicted) {
+    const place = named === 'unknown' ? 'a relation or column' : `${named.schema}.${named.table}.${named.column}`;
+    const whose =
+      named === 'unknown' ? 'that the known catalog does not have' : "by the server's word, not by the analysis";
+    surprises.push(`column "${field.name}" comes from ${place} ${whose}`);
   }
   if (spec !== null) return cellMask(spec, output.direct && predicted && origins.length === 1, field, context.key);
   const types = [...new Set(origins.flatMap((origin) => context.evaluator.detectOf(origin)))];
@@ -88,9 +93,10 @@ function sameColumn(a: ColumnRef, b: ColumnRef): boolean {
   return a.column === b.column && a.table === b.table && a.schema === b.schema;
 }
 
-function namedOrigin(field: ResultField, view: TargetView): ColumnRef | null {
-  if (field.tableOid === 0 || field.attributeNumber === 0) return null;
+/** The column that the server names; null = none, or one of those that every table has (their numbers are negative). */
+function namedOrigin(field: ResultField, view: TargetView): ColumnRef | 'unknown' | null {
+  if (field.tableOid === 0 || field.attributeNumber <= 0) return null;
   const relation = view.index.relationByOid(field.tableOid);
   const column = relation?.columns.find((candidate) => candidate.number === field.attributeNumber);
-  return relation && column ? { schema: relation.schema, table: relation.name, column: column.name } : null;
+  return relation && column ? { schema: relation.schema, table: relation.name, column: column.name } : 'unknown';
 }

@@ -1,4 +1,4 @@
-import type { Catalog, CatalogRelation } from '@weir/sql';
+import type { Catalog, CatalogRelation, CatalogUsage } from '@weir/sql';
 
 /** Lookups over one catalog version, built once and shared by all channels of a target. */
 export interface CatalogIndex {
@@ -6,6 +6,8 @@ export interface CatalogIndex {
   relationByOid(oid: number): CatalogRelation | undefined;
   /** Is `name` a relation, column, function, type or schema of this catalog, or a type with a column's modifier? (For error texts that may be echoed.) */
   hasName(name: string): boolean;
+  /** Is this relation more than a plain table: a view, a parent, a child, with rules or generated columns? */
+  isDerived(schema: string, name: string): boolean;
 }
 
 /** What a channel's statements mean right now: a new object whenever anything in it changes, so that identity is equality. */
@@ -16,6 +18,14 @@ export interface TargetView {
   readonly role: string;
 }
 
+/** What statements meant when a portal was bound: its plan was made then, and later changes do not reach it. */
+export interface BoundIn {
+  /** Null = it had to be asked for. */
+  readonly view: TargetView | null;
+  /** How often this channel had changed what statements mean by then. */
+  readonly changes: number;
+}
+
 /** The channel's knowledge of its target. `current` is null when a statement may have changed it: ask `refresh` first. */
 export interface TargetState {
   current(): TargetView | null;
@@ -23,6 +33,11 @@ export interface TargetState {
   last(): TargetView | null;
   /** @throws WeirError when the target cannot be asked: the statement is denied. */
   refresh(reason: 'stale' | 'unknown-relation'): Promise<TargetView>;
+  /**
+   * Asks the server whether everything that is used still is what the view says; false = it has changed, `refresh` knows it by then. Changes that are
+   * committed before the call are seen. @throws WeirError when the target cannot be asked.
+   */
+  confirm(view: TargetView, usage: CatalogUsage): Promise<boolean>;
   /** A statement that may change catalog or environment was forwarded, or a transaction that holds such changes ended. */
   touched(change: 'catalog' | 'environment'): void;
   /** A transaction begins while nothing is outstanding: what was touched before is settled. */
@@ -35,6 +50,7 @@ export interface TargetState {
 export function createCatalogIndex(catalog: Catalog): CatalogIndex {
   const byOid = new Map(catalog.relations.map((relation) => [relation.oid, relation]));
   let names: Set<string> | undefined;
+  let derived: Set<string> | undefined;
   return {
     catalog,
     relationByOid: (oid) => byOid.get(oid),
@@ -42,7 +58,22 @@ export function createCatalogIndex(catalog: Catalog): CatalogIndex {
       names ??= collectNames(catalog);
       return names.has(name);
     },
+    isDerived(schema, name) {
+      derived ??= collectDerived(catalog);
+      return derived.has(`${schema}\0${name}`);
+    },
   };
+}
+
+function collectDerived({ relations }: Catalog): Set<string> {
+  const parents = new Set(relations.flatMap((relation) => relation.parents));
+  const isPlain = ({ oid, kind, columns, rules, parents: above }: CatalogRelation) =>
+    (kind === 'r' || kind === 'S') &&
+    rules !== true &&
+    above.length === 0 &&
+    !parents.has(oid) &&
+    columns.every(({ generated }) => generated === null);
+  return new Set(relations.filter((relation) => !isPlain(relation)).map(({ schema, name }) => `${schema}\0${name}`));
 }
 
 function collectNames(catalog: Catalog): Set<string> {

@@ -1,4 +1,4 @@
-import type { AnalysisResult } from '@weir/sql';
+import { type AnalysedStatement, type AnalysisResult, type CatalogUsage, usageToConfirm } from '@weir/sql';
 import { createDenial, type Denial } from './denial.ts';
 import type { GateContext } from './gate.ts';
 import type { GateRequest } from './judgement.ts';
@@ -10,12 +10,30 @@ type Meaning = UnderstoodText | { readonly denial: Denial };
 /** Finds out what a text means in the channel's present view of its target. */
 export interface Understanding {
   of(request: GateRequest): Meaning | Promise<Meaning>;
+  /** Do statements of this meaning use things that the server is asked for again before each run? */
+  wasConfirmed(meaning: UnderstoodText): boolean;
   /** The meaning now, whatever was known before (after an approval). */
   again(text: string): Promise<Meaning>;
 }
 
-/** Creates the inspecting step. Synchronous when view and analysis are cached. */
+/** A catalog that changes again and again while one statement is judged is not waited for. */
+const maxRounds = 8;
+
+/** Creates the inspecting step. Synchronous when view and analysis are cached and the statements use nothing but plain tables. */
 export function createUnderstanding(context: GateContext): Understanding {
+  const usages = new WeakMap<readonly AnalysedStatement[], CatalogUsage | null>();
+  const usageOf = ({ statements, view }: UnderstoodText): CatalogUsage | null => {
+    let usage = usages.get(statements);
+    if (usage === undefined) {
+      usage = usageToConfirm(
+        statements.map(({ facts }) => facts),
+        view.index,
+      );
+      usages.set(statements, usage);
+    }
+    return usage;
+  };
+
   const analyse = (text: string, view: TargetView): AnalysisResult | Promise<AnalysisResult> => {
     const { catalog } = view.index;
     const request = {
@@ -70,29 +88,75 @@ export function createUnderstanding(context: GateContext): Understanding {
     return isEnd ? meaning : inFresh(text);
   };
 
+  /** The cached catalog may be older than the statement: what it uses is asked for again before anything is decided by it. */
+  const confirm = async (first: Meaning): Promise<Meaning> => {
+    let meaning = first;
+    for (let round = 0; round < maxRounds; round += 1) {
+      const usage = 'denial' in meaning ? null : usageOf(meaning);
+      if ('denial' in meaning || usage === null) return meaning;
+      if (await context.target.confirm(meaning.view, usage)) return meaning;
+      meaning = await inFresh(meaning.text);
+    }
+    return { denial: unsteady() };
+  };
+  const confirmed = (meaning: Meaning): Meaning | Promise<Meaning> => {
+    const { hasMasks, hasRules } = context.evaluator();
+    if ('denial' in meaning || !(hasMasks || hasRules)) return meaning;
+    return usageOf(meaning) === null ? meaning : confirm(meaning);
+  };
+
+  const cached = (request: GateRequest): Meaning | Promise<Meaning> => {
+    const view = context.target.current();
+    if (view === null) return request.failedTransaction ? ofFailed(request.text) : inFresh(request.text);
+    const known = request.prepared?.understood;
+    const isKnown =
+      known?.view === view && known.text === request.text && context.objects.unsettled === 0 && isObjectFree(known);
+    return isKnown ? known : inView(request.text, view);
+  };
+
+  /** What a portal runs was planned when it was bound: a later search path, temporary table or view must not speak for it. */
+  const asBound = (request: GateRequest, meaning: Meaning): Meaning | Promise<Meaning> => {
+    const { bound = null } = request;
+    if (bound === null || 'denial' in meaning || meaning.view === bound.view || !meaning.statements.every(isPlanned))
+      return confirmed(meaning);
+    if (bound.view === null) return bound.changes === context.changes() ? confirmed(meaning) : { denial: outlived() };
+    const then = inView(request.text, bound.view);
+    return then instanceof Promise ? then.then(stillSo) : stillSo(then);
+  };
+  const stillSo = (meaning: Meaning): Meaning | Promise<Meaning> => {
+    const usage = 'denial' in meaning ? null : usageOf(meaning);
+    if ('denial' in meaning || usage === null) return meaning;
+    return context.target.confirm(meaning.view, usage).then((isSame) => (isSame ? meaning : { denial: outlived() }));
+  };
+
   return {
     of(request) {
-      const view = context.target.current();
-      if (view !== null) {
-        const known = request.prepared?.understood;
-        if (
-          known &&
-          known.view === view &&
-          known.text === request.text &&
-          context.objects.unsettled === 0 &&
-          isObjectFree(known)
-        )
-          return known;
-        return inView(request.text, view);
-      }
-      return request.failedTransaction ? ofFailed(request.text) : inFresh(request.text);
+      const meaning = cached(request);
+      // Nothing runs at Parse, and its Execute is judged again.
+      if (request.phase === 'parse' || request.failedTransaction) return meaning;
+      return meaning instanceof Promise ? meaning.then((known) => asBound(request, known)) : asBound(request, meaning);
     },
+    wasConfirmed: (meaning) => usageOf(meaning) !== null,
     async again(text) {
       const view = context.target.current() ?? (await context.target.refresh('stale'));
-      return inView(text, view);
+      return confirmed(await inView(text, view));
     },
   };
 }
+
+/** Planned at Bind, as opposed to commands that find their objects when they run. */
+const isPlanned = ({ facts }: AnalysedStatement) => /^(select|insert|update|delete|merge)$/.test(facts.kind);
+
+const outlived = () =>
+  createDenial('statement_not_understood', 'what this portal uses has changed since it was bound', {
+    sqlstate: '34000',
+    hint: 'Bind the statement again; nothing ran.',
+  });
+
+const unsteady = () =>
+  createDenial('statement_not_understood', 'the definitions that this statement uses change all the time', {
+    hint: 'Send it again when the migration has ended.',
+  });
 
 const hasUnknownNames = (result: AnalysisResult & { ok: true }) =>
   result.unknownRelations.length + result.unknownColumns.length + result.unknownFunctions.length > 0;

@@ -119,6 +119,10 @@ function createMemoryTarget(): MemoryTarget {
       if (!isSame || view === null) view = { index: createCatalogIndex(catalog), searchPath, role };
       return view;
     },
+    async confirm(known, usage) {
+      target.calls.push(`confirm ${[...usage.relations, ...usage.functions].join(' ')}`);
+      return known.index.catalog === target.catalog;
+    },
     touched(change) {
       target.calls.push(`touched ${change}`);
       isStale = true;

@@ -65,9 +65,23 @@ describe('lineage and the server’s own description', () => {
     expect(world.target.calls).toContain('touched catalog');
   });
 
-  test('a column that only the server names, and that nothing protects, stays clear and quiet', async () => {
+  test.each([
+    ['another column than the analysis expects, though nothing protects it', fieldOf('users.id')],
+    ['a relation that the catalog does not have', { ...fieldOf('users.name'), tableOid: 29_999 }],
+    ['a column that the catalog does not have', { ...fieldOf('users.name'), attributeNumber: 77 }],
+  ])('%s is masked, noted, and the catalog is asked again', async (_, field) => {
     const world = createTestGate({ policy });
-    const { masks } = await answerOf(world, 'SELECT name FROM users', [fieldOf('users.id')]);
+    const { shown } = await answerOf(world, 'SELECT name FROM users', [field]);
+    expect(shown[0]).not.toContain('eve');
+    expect(world.events.at(-1)).toMatchObject({ event: 'note', code: 'lineage-disagreement', statement: 1 });
+    expect(world.target.calls).toContain('touched catalog');
+  });
+
+  test('a column that every table has, such as ctid, is no disagreement', async () => {
+    const world = createTestGate({ policy });
+    const { masks } = await answerOf(world, 'SELECT ctid FROM users', [
+      { ...fieldOf('users.name'), attributeNumber: -1 },
+    ]);
     expect(masks).toBeNull();
     expect(world.events).toHaveLength(1);
   });

@@ -1,4 +1,4 @@
-import { type CatalogIndex, createCatalogIndex, type TargetState, type TargetView } from '@weir/gate';
+import { type CatalogIndex, type TargetState, type TargetView } from '@weir/gate';
 import type { Catalog } from '@weir/sql';
 import type { CatalogStore, TextRows } from './catalog-store.ts';
 import { environmentQuery, parseEnvironment, viewOf } from './environment.ts';
@@ -60,7 +60,7 @@ export function createChannelTarget(options: ChannelTargetOptions): TargetState 
     catalogStale = false;
     // The status is read after our query: answers of everything pipelined before it have arrived by then.
     const isCommitted = options.status() === 'I' && options.implicitTransaction() === null;
-    own = isCommitted && !hasTemporary ? undefined : createCatalogIndex(catalog);
+    own = isCommitted && !hasTemporary ? undefined : store.indexOf(catalog);
   };
 
   const catalogNow = async (force: boolean): Promise<CatalogIndex> => {
@@ -90,8 +90,17 @@ export function createChannelTarget(options: ChannelTargetOptions): TargetState 
         view = viewOf(await catalogNow(reason === 'unknown-relation'), environment, view);
         return view;
       }
-      view = viewOf(await catalogNow(reason === 'unknown-relation'), view, view);
+      const index = await catalogNow(reason === 'unknown-relation');
+      // A schema that was made or dropped past this channel may stand in its path by now.
+      const environment = hasSameSchemas(index, view.index)
+        ? view
+        : parseEnvironment(await options.query(environmentQuery));
+      view = viewOf(index, environment, view);
       return view;
+    },
+    confirm(known, usage) {
+      // What this channel has changed itself nobody else can change before it is committed: the shared catalog answers for all that others can.
+      return store.isCurrent(own !== undefined && ownBase !== undefined ? ownBase : known.index, usage);
     },
     touched(change) {
       if (change === 'catalog') catalogStale = true;
@@ -107,4 +116,23 @@ export function createChannelTarget(options: ChannelTargetOptions): TargetState 
       if (touchedInTransaction.environment) environmentStale = true;
     },
   };
+}
+
+const schemas = new WeakMap<CatalogIndex, string>();
+
+/** Do both catalogs have things in the same schemas? */
+function hasSameSchemas(a: CatalogIndex, b: CatalogIndex): boolean {
+  return a === b || schemasOf(a) === schemasOf(b);
+}
+
+function schemasOf(index: CatalogIndex): string {
+  let known = schemas.get(index);
+  if (known === undefined) {
+    const { relations, functions, operators, types } = index.catalog;
+    known = [...new Set([...relations, ...functions, ...operators, ...types].map(({ schema }) => schema))]
+      .sort()
+      .join('\0');
+    schemas.set(index, known);
+  }
+  return known;
 }

@@ -1,4 +1,4 @@
-import { type Denial, describeParameter, type Gate, type GateRequest, type Ticket } from '@weir/gate';
+import { type BoundIn, type Denial, describeParameter, type Gate, type GateRequest, type Ticket } from '@weir/gate';
 import type { AnalysedStatement } from '@weir/sql';
 import type { Decision, EngineHost, ErrorFields, JudgeRequest, TransactionStatus } from '@weir/wire-postgres';
 
@@ -41,6 +41,7 @@ export function createEngineHost(gate: Gate, ports: ChannelPorts): EngineHost {
       const decision = gate.judge(requestOf(request, ports.status()));
       return decision instanceof Promise ? decision.then(decisionOf) : decisionOf(decision);
     },
+    bound: () => gate.bound(),
     describe: (ticket, index, fields) => gate.describe(ticket as Ticket, index, fields),
     copyOut(ticket, index, columns, format) {
       const answer = gate.copyOut(ticket as Ticket, index, columns, format === 1 ? 1 : 0);
@@ -76,6 +77,7 @@ function requestOf(request: JudgeRequest, status: TransactionStatus): GateReques
     phase: request.phase,
     text: request.text,
     prepared: (request.prepared as Ticket | undefined) ?? null,
+    bound: (request.bound as BoundIn | undefined) ?? null,
     parameters: request.parameters.map((value, i) => describeParameter(value, formatOf(request.parameterFormats, i))),
     insideTransaction: status !== 'I' || request.pipelined,
     failedTransaction: status === 'E',

@@ -1,5 +1,13 @@
 import type { PostgresTarget } from '@weir/proto';
-import { buildCatalog, type Catalog, catalogFingerprintQuery, catalogQueries } from '@weir/sql';
+import {
+  buildCatalog,
+  type Catalog,
+  type CatalogStamp,
+  catalogFingerprintQuery,
+  catalogQueries,
+  catalogStampQuery,
+  prepareCatalogStamps,
+} from '@weir/sql';
 import type { UpstreamReady } from '@weir/wire-postgres';
 import type { CatalogSource, TextRows } from './catalog-store.ts';
 import { createPlainClient, type PlainClient } from './plain-client.ts';
@@ -50,6 +58,7 @@ export function createPostgresCatalogSource(
     const client = createPlainClient(dialled.socket);
     dialled.socket.resume();
     await client.query('SET search_path = pg_catalog');
+    await client.query(prepareCatalogStamps);
     return { client, ready: dialled.ready };
   };
   const side = async () => {
@@ -66,6 +75,10 @@ export function createPostgresCatalogSource(
     async load() {
       const { client, ready } = await side();
       return loadCatalogBy((sql) => client.query(sql), ready);
+    },
+    async stamps(usage) {
+      const rows = await (await side()).client.query(catalogStampQuery(usage));
+      return rows.map(([, json]) => JSON.parse(json ?? 'null') as CatalogStamp);
     },
     close() {
       open?.then(

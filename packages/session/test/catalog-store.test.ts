@@ -2,7 +2,8 @@ import type { Catalog } from '@weir/sql';
 import { describe, expect, test } from 'vitest';
 import { createCatalogStore } from '../src/catalog-store.ts';
 
-const catalogOf = (version: string): Catalog => ({
+const catalogOf = (version: string, stamp = 'a'): Catalog => ({
+  stamps: ['t', 'u', 'v'].map((name) => ['relation', name, 1, stamp] as const),
   ...{ version, serverVersion: 180_004, database: 'shop', relations: [], functions: [], operators: [], types: [] },
 });
 
@@ -16,20 +17,29 @@ function createWorld() {
     loaded: [] as string[],
     failure: undefined as Error | undefined,
     closed: 0,
+    stamp: 'a',
+    fingerprint: undefined as string | undefined,
+    asked: [] as string[],
     hold: undefined as Promise<void> | undefined,
   };
   const store = createCatalogStore({
     source: {
       async fingerprint() {
         world.fingerprints += 1;
-        const seen = world.version;
+        const seen = world.fingerprint ?? world.version;
         await world.hold;
         if (world.failure) throw world.failure;
         return seen;
       },
       async load() {
         world.loads += 1;
-        return catalogOf(world.version);
+        return catalogOf(world.version, world.stamp);
+      },
+      async stamps(usage) {
+        world.asked.push(usage.relations.join(' '));
+        await world.hold;
+        if (world.failure) throw world.failure;
+        return usage.relations.map((name) => ['relation', name, 1, world.stamp] as const);
       },
       close: () => void world.closed++,
     },
@@ -145,4 +155,61 @@ test('close closes the source', () => {
   const { world, store } = createWorld();
   store.close();
   expect(world.closed).toBe(1);
+});
+
+describe('whether what a statement uses is still what it was', () => {
+  const usage = (...relations: string[]) => ({ relations, functions: [] });
+
+  test('is so while the stamps are those of the load', async () => {
+    const { world, store } = createWorld();
+    const index = await store.confirm();
+    expect(await store.isCurrent(index, usage('t'))).toBe(true);
+    expect(world.asked).toEqual(['t']);
+    expect(store.fresh()).toBe(index);
+  });
+
+  test('is not so after a change, and nothing is fresh then', async () => {
+    const { world, store } = createWorld();
+    const index = await store.confirm();
+    world.stamp = 'b';
+    world.version = 'v2';
+    expect(await store.isCurrent(index, usage('t'))).toBe(false);
+    expect(store.fresh()).toBeUndefined();
+    const next = await store.confirm();
+    expect(await store.isCurrent(index, usage('t'))).toBe(false);
+    expect(await store.isCurrent(next, usage('t'))).toBe(true);
+  });
+
+  test('counts the stamps of the last load, also when that found the same content', async () => {
+    const { world, store } = createWorld();
+    const index = await store.confirm();
+    world.stamp = 'b';
+    expect(await store.isCurrent(index, usage('t'))).toBe(false);
+    world.fingerprint = 'rewritten';
+    await store.confirm();
+    expect(await store.isCurrent(index, usage('t'))).toBe(true);
+  });
+
+  test('is asked again for whoever asks while a question is on its way, once for all of them', async () => {
+    const { world, store } = createWorld();
+    const index = await store.confirm();
+    let release: () => void = () => undefined;
+    world.hold = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const first = store.isCurrent(index, usage('t'));
+    await Promise.resolve();
+    await Promise.resolve();
+    const answers = [first, store.isCurrent(index, usage('u')), store.isCurrent(index, usage('v', 'u'))];
+    release();
+    expect(await Promise.all(answers)).toEqual([true, true, true]);
+    expect(world.asked).toEqual(['t', 'u v']);
+  });
+
+  test('is an error when the target cannot be asked', async () => {
+    const { world, store } = createWorld();
+    const index = await store.confirm();
+    world.failure = new Error('gone');
+    await expect(store.isCurrent(index, usage('t'))).rejects.toThrow('gone');
+  });
 });

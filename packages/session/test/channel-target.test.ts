@@ -28,6 +28,11 @@ function createWorld() {
         world.isFresh = true;
         return world.shared;
       },
+      async isCurrent(known) {
+        world.asked.push('stamps');
+        return known === world.shared;
+      },
+      indexOf: createCatalogIndex,
       invalidate() {
         world.isFresh = false;
       },

@@ -1,3 +1,5 @@
+import type { CatalogStamp } from './postgres/catalog-stamps.ts';
+
 /** One relation of the target's catalog (pg_class with pg_attribute), as the loader queries deliver it. JSON-serialisable: it crosses to the worker once per version. */
 export interface CatalogRelation {
   readonly oid: number;
@@ -61,4 +63,6 @@ export interface Catalog {
   }[];
   /** Absent = none known. */
   readonly recordFunctions?: readonly CatalogRecordFunction[];
+  /** What each thing looked like when it was loaded, to be compared with what the server says later. Absent = none known. */
+  readonly stamps?: readonly CatalogStamp[];
 }

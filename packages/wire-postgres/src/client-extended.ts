@@ -126,6 +126,7 @@ export function bind(state: EngineState, framer: ClientFramer): void {
     ...{ name: message.portal, statement, segment: state.segment, parameters, resultFormats },
     parameterFormats: parameters.map((_, i) => parameterFormats[parameterFormats.length === 1 ? 0 : i] ?? 0),
     ...{ fields: undefined, described: false, rows: 0, bytes, epoch: Number.POSITIVE_INFINITY },
+    bound: state.host.bound?.(),
   };
   state.prepared.setPortal(portal);
   if (portal.name !== '') state.host.named('portal', asText(portal.name));
@@ -147,12 +148,20 @@ export function execute(state: EngineState, framer: ClientFramer, resume: Resume
   }
   const { statement, parameters, parameterFormats } = portal;
   const request: JudgeRequest = {
-    ...{ phase: 'execute', text: statement.text, prepared: statement.ticket, parameters, parameterFormats },
+    ...{
+      phase: 'execute',
+      text: statement.text,
+      prepared: statement.ticket,
+      bound: portal.bound,
+      parameters,
+      parameterFormats,
+    },
     ...{ parameterTypes: statement.parameterTypes, status: state.status, pipelined: isPipelined(state) },
   };
   judge(state, request, resume, (decision) => {
     if (decision.action === 'deny') return denyExtended(state, decision.error);
-    if (!portal.described && !(statement.stable && statement.described)) describePortal(state, portal);
+    if (!portal.described && (decision.describe || !(statement.stable && statement.described)))
+      describePortal(state, portal);
     relay(state, framer);
     const entry = push(state, 'execute');
     entry.portal = portal;

@@ -30,6 +30,8 @@ export interface JudgeRequest {
   readonly text: string;
   /** execute: the ticket that the host gave for this statement's parse. */
   readonly prepared: unknown;
+  /** execute: what `bound` gave for this portal. */
+  readonly bound?: unknown;
   /** execute: Bind's parameters (slices of the message; copy to keep), their formats (0 text, 1 binary) and type OIDs where known (0 = unknown). */
   readonly parameters: readonly (Buffer | null)[];
   readonly parameterFormats: readonly number[];
@@ -56,7 +58,7 @@ export type Decision =
       readonly action: 'forward';
       /** Comes back in describe, copyOut, row sample and finished calls. */
       readonly ticket: unknown;
-      /** parse: ask the server for the statement's RowDescription even if the client does not (the answer is swallowed). */
+      /** parse: ask the server for the statement's RowDescription even if the client does not (the answer is swallowed); execute: so for the portal's. */
       readonly describe: boolean;
       /**
        * Most rows that each result of the statement may deliver, COPY TO STDOUT included; a portal's count goes on over all its Executes. Absent or
@@ -105,6 +107,8 @@ export interface EngineHost {
   /** Bytes for the client, in order. Everything that the host recorded before this call precedes it. */
   toClient(bytes: Buffer): void;
   judge(request: JudgeRequest): Decision | Promise<Decision>;
+  /** A Bind is sent on: the server plans a SELECT, INSERT, UPDATE, DELETE or MERGE now, and its portal stays as it is. The result comes back with each Execute. */
+  bound?(): unknown;
   /** A result set begins. `index` = statement inside a simple Query. The formats are the real ones of this execution. null = all clear, relay without walking rows.
    * @throws never; a host that cannot tell returns masks for all columns. */
   describe(ticket: unknown, index: number, fields: readonly FieldDescription[]): RowMasks | null;

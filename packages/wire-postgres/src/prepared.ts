@@ -30,6 +30,8 @@ export interface Portal {
   readonly parameters: readonly (Buffer | null)[];
   readonly parameterFormats: readonly number[];
   readonly resultFormats: readonly number[];
+  /** What the host said when it was bound. */
+  readonly bound: unknown;
   /** From a Describe of the portal (real formats), undefined = none answered. */
   fields: readonly FieldDescription[] | null | undefined;
   described: boolean;

@@ -18,6 +18,7 @@ import {
   encodeQuery,
   encodeSync,
   errorFields,
+  type JudgeRequest,
   encodeReadyForQuery as ready,
   encodeCommandComplete as tag,
 } from '../src/index.ts';
@@ -92,12 +93,12 @@ function cut(bytes: Buffer, cuts: readonly number[]): Buffer[] {
   return [0, ...points].map((from, i) => Buffer.from(bytes.subarray(from, points[i] ?? bytes.length)));
 }
 
-function decide({ text }: { readonly text: string }): Decision {
+function decide({ phase, text }: JudgeRequest): Decision {
   if (text.includes('denied')) return { action: 'deny', error: errorFields('42501', 'no') };
-  return { action: 'forward', ticket: text, describe: text.includes('secret') };
+  return { action: 'forward', ticket: text, describe: phase === 'parse' && text.includes('secret') };
 }
 
-function start(judge: (request: { readonly text: string }) => Decision | Promise<Decision>) {
+function start(judge: (request: JudgeRequest) => Decision | Promise<Decision>) {
   return createAllowAllHost({
     judge,
     describe: (_ticket, _index, fields) => fields.map((field) => (field.name === 'secret' ? stars : null)),

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Catalog, CatalogColumn, CatalogFunction, CatalogRecordFunction, CatalogRelation } from '../catalog.ts';
+import type { CatalogStamp } from './catalog-stamps.ts';
 
 /** A row of the load query: the section and its values as JSON, both as text. */
 export type CatalogRow = readonly (string | null)[];
@@ -16,7 +17,8 @@ export interface CatalogAnswers {
 }
 
 /**
- * Makes a catalog of the answers to `catalogQueries`. Its version is a hash of the content, server version and database included.
+ * Makes a catalog of the answers to `catalogQueries`. Its version is a hash of the content, server version and database included, stamps
+ * not: what they count besides the content is no other catalog.
  * Throws TypeError when the rows are not those of the queries or of another database.
  */
 export function buildCatalog(given: CatalogAnswers): Catalog {
@@ -25,9 +27,9 @@ export function buildCatalog(given: CatalogAnswers): Catalog {
   const hash = createHash('sha256');
   const lines = rows.map(([section, json]) => `${section ?? ''} ${json ?? ''}`).sort();
   for (const line of lines) {
-    hash.update(line).update('\n');
     const space = line.indexOf(' ');
     const section = line.slice(0, space);
+    if (section !== 'stamp') hash.update(line).update('\n');
     const values: unknown = JSON.parse(line.slice(space + 1));
     const list = sections.get(section);
     if (list) list.push(values);
@@ -55,6 +57,7 @@ export function buildCatalog(given: CatalogAnswers): Catalog {
     recordFunctions: ((sections.get('record') ?? []) as [string, string[] | null][]).map(
       ([name, columns]): CatalogRecordFunction => ({ name, columns: columns ?? [] }),
     ),
+    stamps: (sections.get('stamp') ?? []) as CatalogStamp[],
   };
 }
 

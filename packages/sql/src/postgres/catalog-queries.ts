@@ -1,3 +1,4 @@
+import { allStamps } from './catalog-stamps.ts';
 import { plainExtensions } from './system-knowledge.ts';
 
 const plain = plainExtensions.map((name) => `'${name}'`).join(', ');
@@ -11,20 +12,23 @@ export function catalogQueries(serverVersion: number): readonly string[] {
   return ["SELECT set_config('search_path', 'pg_catalog', false), set_config('jit', 'off', false)", loadQuery];
 }
 
-/** One row: a text that changes whenever something changes that `catalogQueries` would load. A few milliseconds. */
+/**
+ * One row: a text that changes whenever something changes that `catalogQueries` would load. A few milliseconds. The OID is the seed of the hash: hashed
+ * together in one number they would be folded, and an OID and a transaction that both grow by one could give the same hash.
+ */
 export const catalogFingerprintQuery = `
 SELECT concat_ws(' ',
- (SELECT concat(count(*), ':', sum(hashint8(c.oid::int8 << 32 | c.xmin::text::int8))) FROM pg_catalog.pg_class c WHERE c.oid >= 16384 AND c.relkind <> 'i'),
- (SELECT concat(count(*), ':', sum(hashint8((a.attrelid::int8 << 32 | a.xmin::text::int8) # (a.attnum::int8 << 48)))) FROM pg_catalog.pg_attribute a WHERE a.attrelid >= 16384 AND a.attnum > 0),
- (SELECT concat(count(*), ':', sum(hashint8(d.oid::int8 << 32 | d.xmin::text::int8))) FROM pg_catalog.pg_attrdef d),
- (SELECT concat(count(*), ':', sum(hashint8(r.oid::int8 << 32 | r.xmin::text::int8))) FROM pg_catalog.pg_rewrite r WHERE r.oid >= 16384),
- (SELECT concat(count(*), ':', sum(hashint8(p.oid::int8 << 32 | p.xmin::text::int8))) FROM pg_catalog.pg_proc p WHERE p.oid >= 16384),
- (SELECT concat(count(*), ':', sum(hashint8(t.oid::int8 << 32 | t.xmin::text::int8))) FROM pg_catalog.pg_type t WHERE t.oid >= 16384),
- (SELECT concat(count(*), ':', sum(hashint8(i.inhrelid::int8 << 32 | i.xmin::text::int8))) FROM pg_catalog.pg_inherits i),
- (SELECT concat(count(*), ':', sum(hashint8(o.oid::int8 << 32 | o.xmin::text::int8))) FROM pg_catalog.pg_operator o WHERE o.oid >= 16384),
- (SELECT concat(count(*), ':', sum(hashint8(x.oid::int8 << 32 | x.xmin::text::int8))) FROM pg_catalog.pg_cast x WHERE x.oid >= 16384),
- (SELECT concat(count(*), ':', sum(hashint8(n.oid::int8 << 32 | n.xmin::text::int8))) FROM pg_catalog.pg_namespace n WHERE n.oid >= 16384),
- (SELECT concat(count(*), ':', sum(hashint8(e.oid::int8 << 32 | e.xmin::text::int8))) FROM pg_catalog.pg_extension e),
+ (SELECT concat(count(*), ':', sum(hashint8extended(c.xmin::text::int8, c.oid::int8))) FROM pg_catalog.pg_class c WHERE c.oid >= 16384 AND c.relkind <> 'i'),
+ (SELECT concat(count(*), ':', sum(hashint8extended(a.xmin::text::int8, a.attrelid::int8 + (a.attnum::int8 << 32)))) FROM pg_catalog.pg_attribute a WHERE a.attrelid >= 16384 AND a.attnum > 0),
+ (SELECT concat(count(*), ':', sum(hashint8extended(d.xmin::text::int8, d.oid::int8))) FROM pg_catalog.pg_attrdef d),
+ (SELECT concat(count(*), ':', sum(hashint8extended(r.xmin::text::int8, r.oid::int8))) FROM pg_catalog.pg_rewrite r WHERE r.oid >= 16384),
+ (SELECT concat(count(*), ':', sum(hashint8extended(p.xmin::text::int8, p.oid::int8))) FROM pg_catalog.pg_proc p WHERE p.oid >= 16384),
+ (SELECT concat(count(*), ':', sum(hashint8extended(t.xmin::text::int8, t.oid::int8))) FROM pg_catalog.pg_type t WHERE t.oid >= 16384),
+ (SELECT concat(count(*), ':', sum(hashint8extended(i.xmin::text::int8, i.inhrelid::int8))) FROM pg_catalog.pg_inherits i),
+ (SELECT concat(count(*), ':', sum(hashint8extended(o.xmin::text::int8, o.oid::int8))) FROM pg_catalog.pg_operator o WHERE o.oid >= 16384),
+ (SELECT concat(count(*), ':', sum(hashint8extended(x.xmin::text::int8, x.oid::int8))) FROM pg_catalog.pg_cast x WHERE x.oid >= 16384),
+ (SELECT concat(count(*), ':', sum(hashint8extended(n.xmin::text::int8, n.oid::int8))) FROM pg_catalog.pg_namespace n WHERE n.oid >= 16384),
+ (SELECT concat(count(*), ':', sum(hashint8extended(e.xmin::text::int8, e.oid::int8))) FROM pg_catalog.pg_extension e),
  pg_catalog.current_setting('server_version_num'))`;
 
 const relations = `
@@ -78,4 +82,5 @@ const loadQuery = [
   operators,
   types,
   records,
+  allStamps,
 ].join('\nUNION ALL ');
