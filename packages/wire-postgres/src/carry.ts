@@ -14,7 +14,7 @@ export class Carry {
   add(source: Buffer, start: number, end: number): void {
     const total = this.length + (end - start);
     if (total > this.#maxBytes)
-      throw new WeirError('message_too_large', `a row of COPY output is larger than ${this.#maxBytes} bytes`);
+      throw new WeirError('message_too_large', `what has to be held of a row is larger than ${this.#maxBytes} bytes`);
     if (total > this.buffer.length) {
       const bigger = Buffer.allocUnsafe(Math.min(this.#maxBytes, Math.max(1024, total, this.buffer.length * 2)));
       this.buffer.copy(bigger, 0, 0, this.length);
@@ -32,5 +32,11 @@ export class Carry {
 
   clear(): void {
     this.length = 0;
+  }
+
+  /** Forgets all, and gives the memory back. */
+  release(): void {
+    this.length = 0;
+    this.buffer = Buffer.allocUnsafe(0);
   }
 }

@@ -1,5 +1,5 @@
 import type { ClientFramer } from './client-framer.ts';
-import { parseBind, parseExecute, parseParse, parseTarget } from './client-messages.ts';
+import { type BindHead, parseBind, parseExecute, parseParse, parseTarget } from './client-messages.ts';
 import { denyExtended } from './denial.ts';
 import { encodeDescribeBytes } from './encode-frontend.ts';
 import type { ErrorFields, JudgeRequest } from './engine-host.ts';
@@ -106,35 +106,46 @@ function findPortal(state: EngineState, name: string): Portal | 'unknown' | unde
 /** Bind: sent when the statement is known; judged at Execute. */
 export function bind(state: EngineState, framer: ClientFramer): void {
   const message = parseBind(framer.buffer, framer.start, framer.end);
-  const statement = findStatement(state, message.statement);
-  if (statement === undefined) return;
-  if (statement === 'unknown') {
-    denyExtended(state, unknownStatement(message.statement));
-    return;
+  const portal = openPortal(state, message, framer.end - framer.start);
+  if (portal === null) return;
+  portal.parameters = message.parameters;
+  portal.resultFormats = message.resultFormats;
+  relay(state, framer);
+}
+
+/**
+ * The portal of a Bind that may be sent now; its parameters and result formats are still to be filled in. `bytes` = what it keeps in memory.
+ * @returns null when it was denied, or has to wait (`blockedUntil` is set)
+ */
+export function openPortal(state: EngineState, head: BindHead, bytes: number): Portal | null {
+  const statement = findStatement(state, head.statement);
+  if (statement === undefined) return null;
+  const refusal =
+    statement === 'unknown'
+      ? unknownStatement(head.statement)
+      : isReserved(head.portal)
+        ? errorFields('42602', `portal names that begin with "${reservedPrefix}" are reserved`)
+        : state.prepared.isFull(bytes)
+          ? tooMany
+          : null;
+  if (statement === 'unknown' || refusal !== null) {
+    denyExtended(state, refusal ?? tooMany);
+    return null;
   }
-  if (isReserved(message.portal)) {
-    denyExtended(state, errorFields('42602', `portal names that begin with "${reservedPrefix}" are reserved`));
-    return;
-  }
-  const bytes = framer.end - framer.start;
-  if (state.prepared.isFull(bytes)) {
-    denyExtended(state, tooMany);
-    return;
-  }
-  const { parameters, parameterFormats, resultFormats } = message;
+  const formats = head.parameterFormats;
   const portal: Portal = {
-    ...{ name: message.portal, statement, segment: state.segment, parameters, resultFormats },
-    parameterFormats: parameters.map((_, i) => parameterFormats[parameterFormats.length === 1 ? 0 : i] ?? 0),
+    ...{ name: head.portal, statement, segment: state.segment, parameters: noParameters, resultFormats: noNumbers },
+    parameterFormats: Array.from({ length: head.parameterCount }, (_, i) => formats[formats.length === 1 ? 0 : i] ?? 0),
     ...{ fields: undefined, described: false, rows: 0, bytes, epoch: Number.POSITIVE_INFINITY },
     bound: state.host.bound?.(),
   };
   state.prepared.setPortal(portal);
   if (portal.name !== '') state.host.named('portal', asText(portal.name));
-  relay(state, framer);
   const entry = push(state, 'bind');
   entry.portal = portal;
   entry.statement = statement;
   entry.ticket = statement.ticket;
+  return portal;
 }
 
 /** Execute: judged with the parameters of its Bind. */

@@ -3,20 +3,24 @@ import { readInt32 } from './integers.ts';
 
 /** Bounds on client messages, in bytes. */
 export interface FrameLimits {
-  /** Bind, FunctionCall. */
-  readonly maxMessageBytes: number;
+  /** Largest Bind that is put together; a larger one comes in parts. */
+  readonly wholeBindBytes: number;
   /** Query and Parse. */
   readonly maxTextBytes: number;
 }
 
-/** What the framer found: nothing yet; a whole message; a part of a CopyData message; a message too big for its kind (skipped); a broken stream. */
-export type FrameEvent = 'need' | 'message' | 'copy' | 'oversize' | 'broken';
+/**
+ * What the framer found: nothing yet; a whole message; a part of a CopyData message or of a large Bind; a message too big for its kind (skipped); a
+ * broken stream.
+ */
+export type FrameEvent = 'need' | 'message' | 'copy' | 'bind' | 'oversize' | 'broken';
 
 /** Names in Describe, Execute, Close; the reason in CopyFail. */
 const maxNameBytes = 65_536;
 /** The server's own bound (PQ_LARGE_MESSAGE_LIMIT). */
-const maxCopyBytes = 0x3fff_ffff;
+const maxMessageBytes = 0x3fff_ffff;
 const copyData = 0x64;
+const bind = 0x42;
 
 /** Cuts the client's bytes into messages. After an event its fields describe the message; they stay until the next call of `next`. */
 export class ClientFramer {
@@ -26,8 +30,12 @@ export class ClientFramer {
   frameStart = 0;
   start = 0;
   end = 0;
-  /** copy: this part begins a message. */
+  /** copy, bind: this part begins a message. */
   isFirst = false;
+  /** copy, bind: this part ends a message. */
+  get isLast(): boolean {
+    return this.#left === 0;
+  }
   /** broken: why. */
   reason = '';
   readonly #limits: FrameLimits;
@@ -37,7 +45,8 @@ export class ClientFramer {
   #chunk: Buffer = Buffer.alloc(0);
   #at = 0;
   #left = 0;
-  #skipping = false;
+  /** What happens to the bytes that are left. */
+  #mode: 'copy' | 'bind' | 'skip' = 'skip';
 
   constructor(limits: FrameLimits) {
     this.#limits = limits;
@@ -74,18 +83,18 @@ export class ClientFramer {
   }
 
   /** Goes on in a message that is passed or skipped. */
-  #part(): 'copy' | null {
+  #part(): 'copy' | 'bind' | null {
     const from = this.#at;
     const take = Math.min(this.#left, this.#chunk.length - from);
     this.#left -= take;
     this.#at += take;
-    if (this.#skipping) return null;
+    if (this.#mode === 'skip') return null;
     this.isFirst = false;
     this.buffer = this.#chunk;
     this.frameStart = from;
     this.start = from;
     this.end = from + take;
-    return 'copy';
+    return this.#mode;
   }
 
   #open(): FrameEvent | null {
@@ -111,8 +120,11 @@ export class ClientFramer {
     if (length < 4) return this.#broken(`message length ${length}`);
     const frameEnd = at + 1 + length;
     const inChunk = buffer === this.#chunk;
-    if (type === copyData && length <= maxCopyBytes)
-      return this.#openCopy(buffer, at, Math.min(frameEnd, available), frameEnd);
+    if (length > maxMessageBytes)
+      return this.#broken(`a message of ${length} bytes; at most ${maxMessageBytes} are possible`);
+    if (type === copyData) return this.#openParts('copy', buffer, at, Math.min(frameEnd, available), frameEnd);
+    if (type === bind && length - 4 > limit)
+      return this.#openParts('bind', buffer, at, Math.min(frameEnd, available), frameEnd);
     if (limit === 0 && length !== 4) return this.#broken(`message length ${length}`);
     if (length - 4 > limit) return this.#oversize(inChunk ? at + 5 : this.#at, length - 4);
     if (frameEnd <= available) {
@@ -124,24 +136,28 @@ export class ClientFramer {
     return null;
   }
 
-  #openCopy(buffer: Buffer, at: number, end: number, frameEnd: number): 'copy' {
+  #openParts<Mode extends 'copy' | 'bind'>(
+    mode: Mode,
+    buffer: Buffer,
+    at: number,
+    end: number,
+    frameEnd: number,
+  ): Mode {
     if (buffer === this.#chunk) this.#at = end;
     this.#left = frameEnd - end;
-    this.#skipping = false;
+    this.#mode = mode;
     this.isFirst = true;
     this.buffer = buffer;
     this.frameStart = at;
     this.start = at + 5;
     this.end = end;
-    return 'copy';
+    return mode;
   }
 
   #oversize(at: number, left: number): FrameEvent {
-    if (left > this.#limits.maxMessageBytes)
-      return this.#broken(`a message of ${left} bytes; at most ${this.#limits.maxMessageBytes} are taken`);
     this.#at = at;
     this.#left = left;
-    this.#skipping = true;
+    this.#mode = 'skip';
     return 'oversize';
   }
 
@@ -165,8 +181,8 @@ export class ClientFramer {
       case 'P':
         return this.#limits.maxTextBytes;
       case 'B':
+        return this.#limits.wholeBindBytes;
       case 'F':
-        return this.#limits.maxMessageBytes;
       case 'D':
       case 'E':
       case 'C':

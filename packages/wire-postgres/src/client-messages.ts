@@ -2,7 +2,8 @@ import { isUtf8 } from 'node:buffer';
 import { WeirError } from '@weir/errors';
 import { MessageReader } from './message-reader.ts';
 
-function violation(message: string): WeirError {
+/** @returns a WeirError protocol_violation */
+export function violation(message: string): WeirError {
   return new WeirError('protocol_violation', message);
 }
 
@@ -38,11 +39,16 @@ export function parseParse(buffer: Buffer, start: number, end: number): ParseMes
   return { name: nameBytes.toString('latin1'), nameBytes, text, parameterTypes };
 }
 
-/** A Bind body; parameters are slices of the message. */
-export interface BindMessage {
+/** What a Bind says before its values. */
+export interface BindHead {
   readonly portal: string;
   readonly statement: string;
   readonly parameterFormats: readonly number[];
+  readonly parameterCount: number;
+}
+
+/** A Bind body; parameters are slices of the message. */
+export interface BindMessage extends BindHead {
   readonly parameters: readonly (Buffer | null)[];
   readonly resultFormats: readonly number[];
 }
@@ -50,7 +56,8 @@ export interface BindMessage {
 const noNumbers: readonly number[] = [];
 const noParameters: readonly (Buffer | null)[] = [];
 
-function readFormats(reader: MessageReader): readonly number[] {
+/** Reads a list of format codes. @throws WeirError protocol_violation */
+export function readFormats(reader: MessageReader): readonly number[] {
   const count = reader.count();
   if (count === 0) return noNumbers;
   const formats: number[] = [];
@@ -62,17 +69,25 @@ function readFormats(reader: MessageReader): readonly number[] {
   return formats;
 }
 
-/** @throws WeirError protocol_violation */
-export function parseBind(buffer: Buffer, start: number, end: number): BindMessage {
-  const reader = new MessageReader(buffer, start, end);
+/** Reads a Bind up to its first value. @throws WeirError protocol_violation */
+export function readBindHead(reader: MessageReader): BindHead {
   const portal = reader.cstring('latin1');
   const statement = reader.cstring('latin1');
   const parameterFormats = readFormats(reader);
-  const count = reader.count();
+  const parameterCount = reader.count();
+  if (parameterFormats.length > 1 && parameterFormats.length !== parameterCount)
+    throw violation('a Bind message has more formats than parameters');
+  return { portal, statement, parameterFormats, parameterCount };
+}
+
+/** @throws WeirError protocol_violation */
+export function parseBind(buffer: Buffer, start: number, end: number): BindMessage {
+  const reader = new MessageReader(buffer, start, end);
+  const head = readBindHead(reader);
   let parameters = noParameters;
-  if (count > 0) {
+  if (head.parameterCount > 0) {
     const values: (Buffer | null)[] = [];
-    for (let left = count; left > 0; left--) {
+    for (let left = head.parameterCount; left > 0; left--) {
       const length = reader.int32();
       if (length < -1) throw violation('a Bind message has a parameter of negative length');
       values.push(length === -1 ? null : reader.slice(length));
@@ -81,9 +96,7 @@ export function parseBind(buffer: Buffer, start: number, end: number): BindMessa
   }
   const resultFormats = readFormats(reader);
   reader.finish();
-  if (parameterFormats.length > 1 && parameterFormats.length !== count)
-    throw violation('a Bind message has more formats than parameters');
-  return { portal, statement, parameterFormats, parameters, resultFormats };
+  return { ...head, parameters, resultFormats };
 }
 
 /** The body of Describe or Close: target and name. @throws WeirError protocol_violation */

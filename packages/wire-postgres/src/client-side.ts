@@ -4,6 +4,7 @@ import { ClientFramer, type FrameLimits } from './client-framer.ts';
 import { denyExtended, denyQuery } from './denial.ts';
 import type { EngineState } from './engine-state.ts';
 import { fieldsOfThrown, fieldsOfWeirError } from './error-fields.ts';
+import { LargeBindRelay } from './large-bind-relay.ts';
 import { askForAnswers, isHeld } from './row-limit.ts';
 
 /** Requests that may be unanswered before the client has to wait. */
@@ -20,10 +21,12 @@ export class ClientSide {
   /** The framer's message waits for something; it is handled again. */
   #hasMessage = false;
   #dropCopy = false;
+  readonly #largeBind: LargeBindRelay;
 
   constructor(state: EngineState, limits: FrameLimits, maxBufferedBytes: number) {
     this.#state = state;
     this.#framer = new ClientFramer(limits);
+    this.#largeBind = new LargeBindRelay(state, this.#framer);
     this.#maxBufferedBytes = maxBufferedBytes;
   }
 
@@ -66,7 +69,8 @@ export class ClientSide {
     const state = this.#state;
     const framer = this.#framer;
     if (this.#hasMessage) {
-      this.#message();
+      if (this.#largeBind.isOpen) this.#bindPart();
+      else this.#message();
       return true;
     }
     switch (framer.next()) {
@@ -82,6 +86,9 @@ export class ClientSide {
         return true;
       case 'copy':
         this.#copy();
+        return true;
+      case 'bind':
+        this.#bindPart();
         return true;
       case 'oversize':
         this.#oversize();
@@ -109,6 +116,18 @@ export class ClientSide {
       }
     }
     if (state.blockedUntil !== null) this.#hasMessage = true;
+  }
+
+  /** A part of a Bind that is too large to be held. */
+  #bindPart(): void {
+    const state = this.#state;
+    try {
+      this.#largeBind.part();
+    } catch (error) {
+      // The beginning is with the server already, or the stream cannot be trusted: there is no way to go on.
+      state.fail(fieldsOfThrown(error, 'the gate failed on this message'));
+    }
+    this.#hasMessage = state.blockedUntil !== null && !state.hasEnded;
   }
 
   /** A judgement that took its time has ended. */

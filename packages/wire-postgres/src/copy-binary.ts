@@ -1,5 +1,6 @@
 import { WeirError } from '@weir/errors';
 import { Carry } from './carry.ts';
+import { CellWalker } from './cell-walker.ts';
 import { beginCopyData, type CopyCodec, type CopyCodecOptions, endCopyData } from './copy-row.ts';
 import type { RowMasks } from './engine-host.ts';
 import { readInt16, readInt32, writeInt32 } from './integers.ts';
@@ -14,21 +15,38 @@ export class CopyBinaryCodec implements CopyCodec {
   readonly #masks: RowMasks;
   readonly #carry: Carry;
   #state: 'header' | 'rows' | 'done' = 'header';
+  readonly #maxHeldBytes: number;
+  /** The row that is masked in pieces. */
+  #wide: CellWalker | null = null;
 
   constructor(options: CopyCodecOptions) {
     this.#masks = options.masks;
-    this.#carry = new Carry(options.maxRowBytes);
+    this.#maxHeldBytes = options.maxHeldBytes;
+    this.#carry = new Carry(options.maxHeldBytes);
   }
 
   push(source: Buffer, start: number, end: number, slab: Slab, publish: () => void): void {
+    let at = start;
+    if (this.#wide !== null) at = this.#widePiece(this.#wide, source, at, end, slab, publish);
+    if (at < end) this.#rows(source, at, end, slab, publish);
+  }
+
+  #rows(source: Buffer, start: number, end: number, slab: Slab, publish: () => void): void {
+    const carry = this.#carry;
     let buffer = source;
     let at = start;
     let stop = end;
-    if (this.#carry.length > 0) {
-      this.#carry.add(source, start, end);
-      buffer = this.#carry.buffer;
+    const isCarried = carry.length > 0 && carry.length + end - start <= this.#maxHeldBytes;
+    if (isCarried) {
+      carry.add(source, start, end);
+      buffer = carry.buffer;
       at = 0;
-      stop = this.#carry.length;
+      stop = carry.length;
+    } else if (carry.length > 0) {
+      buffer = Buffer.concat([carry.buffer.subarray(0, carry.length), source.subarray(start, end)]);
+      carry.release();
+      at = 0;
+      stop = buffer.length;
     }
     for (
       let next = this.#one(buffer, at, stop, slab, publish);
@@ -36,12 +54,30 @@ export class CopyBinaryCodec implements CopyCodec {
       next = this.#one(buffer, at, stop, slab, publish)
     )
       at = next;
-    if (buffer === source) this.#carry.add(source, at, stop);
-    else this.#carry.drop(at);
+    if (this.#state === 'rows' && stop - at >= this.#maxHeldBytes) {
+      // The row is too large to be put together: it goes out in pieces.
+      this.#wide = new CellWalker(this.#masks, this.#masks.length, this.#maxHeldBytes);
+      this.#widePiece(this.#wide, buffer, at, stop, slab, publish);
+      carry.release();
+    } else if (isCarried) carry.drop(at);
+    else carry.add(buffer, at, stop);
+  }
+
+  /** Writes a part of a wide row as a CopyData message of its own. @returns the position behind what belongs to the row */
+  #widePiece(wide: CellWalker, source: Buffer, start: number, end: number, slab: Slab, publish: () => void): number {
+    beginCopyData(slab, end - start);
+    const next = wide.push(source, start, end, slab);
+    endCopyData(slab);
+    publish();
+    if (wide.isDone) {
+      this.#wide = null;
+      this.rows++;
+    }
+    return next;
   }
 
   finish(): void {
-    if (this.#carry.length > 0)
+    if (this.#wide !== null || this.#carry.length > 0)
       throw new WeirError('protocol_violation', 'the COPY output of the target ends in the middle of a row');
   }
 

@@ -3,6 +3,7 @@ import { Carry } from './carry.ts';
 import { beginCopyData, type CopyCodec, type CopyCodecOptions, endCopyData } from './copy-row.ts';
 import type { CellMask, CsvOptions, RowMasks } from './engine-host.ts';
 import type { Slab } from './slab.ts';
+import { WideCell } from './wide-cell.ts';
 
 const newline = 0x0a;
 const carriageReturn = 0x0d;
@@ -19,6 +20,9 @@ export class CopyCsvCodec implements CopyCodec {
   #header: boolean;
   #plain: Buffer = Buffer.allocUnsafe(1024);
   #masked: Buffer = Buffer.allocUnsafe(1024);
+  readonly #maxHeldBytes: number;
+  /** The row that is masked in pieces. */
+  #wide: { column: number; readonly cell: WideCell } | null = null;
   // Where the search for the end of the row stands.
   #inQuotes = false;
   #isEscaped = false;
@@ -26,7 +30,8 @@ export class CopyCsvCodec implements CopyCodec {
   constructor(options: CopyCodecOptions & { readonly csv: CsvOptions }) {
     const { csv } = options;
     this.#masks = options.masks;
-    this.#carry = new Carry(options.maxRowBytes);
+    this.#maxHeldBytes = options.maxHeldBytes;
+    this.#carry = new Carry(options.maxHeldBytes);
     this.#delimiter = singleByte(csv.delimiter, 'delimiter');
     this.#quote = singleByte(csv.quote, 'quote');
     this.#escape = singleByte(csv.escape, 'escape');
@@ -36,9 +41,18 @@ export class CopyCsvCodec implements CopyCodec {
 
   push(source: Buffer, start: number, end: number, slab: Slab, publish: () => void): void {
     let at = start;
-    for (let i = start; i < end; i++) {
+    let i = start;
+    if (this.#wide !== null) {
+      i = this.#widePiece(source, start, end, slab);
+      publish();
+      at = i;
+    }
+    for (; i < end; i++) {
       if (!this.#isRowEnd(source[i]!)) continue;
-      if (this.#carry.length > 0) {
+      if (this.#carry.length + i - at >= this.#maxHeldBytes) {
+        this.#beginWide(slab);
+        this.#widePiece(source, at, i + 1, slab);
+      } else if (this.#carry.length > 0) {
         this.#carry.add(source, at, i);
         this.#row(this.#carry.buffer, 0, this.#carry.length, slab);
         this.#carry.clear();
@@ -48,7 +62,91 @@ export class CopyCsvCodec implements CopyCodec {
       publish();
       at = i + 1;
     }
-    if (at < end) this.#carry.add(source, at, end);
+    if (at >= end) return;
+    if (this.#carry.length + end - at < this.#maxHeldBytes) {
+      this.#carry.add(source, at, end);
+      return;
+    }
+    this.#beginWide(slab);
+    this.#widePiece(source, at, end, slab);
+    publish();
+  }
+
+  /** The row so far is too large to be put together: it is read again from its beginning, and goes out in pieces. */
+  #beginWide(slab: Slab): void {
+    this.#inQuotes = false;
+    this.#isEscaped = false;
+    this.#wide = { column: 0, cell: new WideCell(this.#maxHeldBytes) };
+    beginCopyData(slab, this.#carry.length);
+    this.#wideBytes(this.#carry.buffer, 0, this.#carry.length, slab);
+    this.#carry.release();
+  }
+
+  /** Writes a part of the wide row as a CopyData message of its own, up to the end of the row. @returns the position behind it */
+  #widePiece(source: Buffer, start: number, end: number, slab: Slab): number {
+    if (slab.position === slab.start) beginCopyData(slab, end - start);
+    const next = this.#wideBytes(source, start, end, slab);
+    endCopyData(slab);
+    return next;
+  }
+
+  #wideBytes(source: Buffer, start: number, end: number, slab: Slab): number {
+    const wide = this.#wide!;
+    let from = start;
+    for (let at = start; at < end; at++) {
+      const byte = source[at]!;
+      const isEnd = this.#isRowEnd(byte);
+      if (!isEnd && (this.#header || byte !== this.#delimiter || this.#inQuotes)) continue;
+      this.#addWide(source, from, at, slab);
+      this.#endWideCell(slab);
+      slab.ensure(1);
+      slab.buffer[slab.position++] = byte;
+      from = at + 1;
+      if (isEnd) {
+        this.#endWide();
+        return from;
+      }
+      wide.column++;
+      if (wide.column >= this.#masks.length) throw misfit();
+    }
+    this.#addWide(source, from, end, slab);
+    return end;
+  }
+
+  #endWide(): void {
+    if (!this.#header) {
+      if (this.#wide?.column !== this.#masks.length - 1) throw misfit();
+      this.rows++;
+    }
+    this.#header = false;
+    this.#wide = null;
+    this.#plain = Buffer.allocUnsafe(1024);
+    this.#masked = Buffer.allocUnsafe(1024);
+  }
+
+  #wideMask(): CellMask | null {
+    return this.#header ? null : (this.#masks[this.#wide?.column ?? 0] ?? null);
+  }
+
+  #addWide(source: Buffer, start: number, end: number, slab: Slab): void {
+    if (this.#wideMask() !== null) {
+      this.#wide?.cell.add(source, start, end);
+      return;
+    }
+    slab.ensure(end - start);
+    slab.copy(source, start, end);
+  }
+
+  #endWideCell(slab: Slab): void {
+    const mask = this.#wideMask();
+    if (mask === null) return;
+    const whole = this.#wide?.cell.take() ?? null;
+    if (whole !== null) {
+      this.#cell(mask, whole, 0, whole.length, slab);
+      return;
+    }
+    slab.ensure(this.#null.length);
+    slab.copy(this.#null, 0, this.#null.length);
   }
 
   /**
@@ -69,7 +167,7 @@ export class CopyCsvCodec implements CopyCodec {
   }
 
   finish(): void {
-    if (this.#carry.length > 0)
+    if (this.#wide !== null || this.#carry.length > 0)
       throw new WeirError('protocol_violation', 'the COPY output of the target ends in the middle of a row');
   }
 

@@ -1,7 +1,10 @@
 import type { RowMasks } from './engine-host.ts';
 import type { Slab } from './slab.ts';
 
-/** Cuts COPY output into rows. Bytes come in any pieces; each whole row is written as one CopyData message into the slab. */
+/**
+ * Cuts COPY output into rows. Bytes come in any pieces; each row is written as one CopyData message into the slab, or as several where the row is too
+ * large to be put together (clients take any division, "COPY Operations").
+ */
 export interface CopyCodec {
   /** Takes `source[start, end)`. `publish` is called after each message that was written. @throws WeirError when rows do not fit the masks */
   push(source: Buffer, start: number, end: number, slab: Slab, publish: () => void): void;
@@ -11,10 +14,10 @@ export interface CopyCodec {
   readonly rows: number;
 }
 
-/** What the codecs share: masks by column, and a bound for a row that does not end. */
+/** What the codecs share: masks by column, and how much of a row, and of a masked cell, is held. A masked cell that is larger becomes NULL. */
 export interface CopyCodecOptions {
   readonly masks: RowMasks;
-  readonly maxRowBytes: number;
+  readonly maxHeldBytes: number;
 }
 
 /** Writes the CopyData header's place; `endCopyData` fills in the length. */

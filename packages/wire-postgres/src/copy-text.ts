@@ -3,6 +3,7 @@ import { Carry } from './carry.ts';
 import { beginCopyData, type CopyCodec, type CopyCodecOptions, endCopyData } from './copy-row.ts';
 import type { CellMask, RowMasks, TextOptions } from './engine-host.ts';
 import type { Slab } from './slab.ts';
+import { WideCell } from './wide-cell.ts';
 
 const newline = 0x0a;
 const tab = 0x09;
@@ -58,11 +59,15 @@ export class CopyTextCodec implements CopyCodec {
   readonly #carry: Carry;
   #plain: Buffer = Buffer.allocUnsafe(1024);
   #masked: Buffer = Buffer.allocUnsafe(1024);
+  readonly #maxHeldBytes: number;
+  /** The row that is masked in pieces: its column now, and whether a backslash came last. */
+  #wide: { column: number; isEscaped: boolean; readonly cell: WideCell } | null = null;
 
   /** @throws WeirError when the delimiter is no single byte */
   constructor(options: CopyCodecOptions & { readonly text?: TextOptions | undefined }) {
     this.#masks = options.masks;
-    this.#carry = new Carry(options.maxRowBytes);
+    this.#maxHeldBytes = options.maxHeldBytes;
+    this.#carry = new Carry(options.maxHeldBytes);
     const { delimiter, nullText, header } = options.text ?? { delimiter: '\t', nullText: '\\N', header: false };
     const [byte, ...more] = Buffer.from(delimiter);
     if (byte === undefined || more.length > 0)
@@ -77,7 +82,15 @@ export class CopyTextCodec implements CopyCodec {
     let at = start;
     while (at < end) {
       const found = source.indexOf(newline, at);
-      if (found < 0 || found >= end) {
+      const isWhole = found >= 0 && found < end;
+      if (this.#wide !== null || this.#carry.length + (isWhole ? found : end) - at >= this.#maxHeldBytes) {
+        this.#widePiece(source, at, isWhole ? found : end, isWhole, slab);
+        publish();
+        if (!isWhole) return;
+        at = found + 1;
+        continue;
+      }
+      if (!isWhole) {
         this.#carry.add(source, at, end);
         return;
       }
@@ -93,8 +106,76 @@ export class CopyTextCodec implements CopyCodec {
     }
   }
 
+  /** A part of a row that is too large to be put together becomes a CopyData message of its own. A header has no cells. */
+  #widePiece(source: Buffer, start: number, end: number, isLast: boolean, slab: Slab): void {
+    this.#wide ??= { column: 0, isEscaped: false, cell: new WideCell(this.#maxHeldBytes) };
+    beginCopyData(slab, this.#carry.length + end - start + 1);
+    if (this.#carry.length > 0) this.#wideBytes(this.#carry.buffer, 0, this.#carry.length, slab);
+    this.#carry.release();
+    this.#wideBytes(source, start, end, slab);
+    if (isLast) {
+      if (!this.#isHeader) {
+        this.#endWideCell(slab);
+        if (this.#wide.column !== this.#masks.length - 1) throw misfit();
+        this.rows++;
+      }
+      this.#isHeader = false;
+      this.#wide = null;
+      this.#plain = Buffer.allocUnsafe(1024);
+      this.#masked = Buffer.allocUnsafe(1024);
+      slab.ensure(1);
+      slab.buffer[slab.position++] = newline;
+    }
+    endCopyData(slab);
+  }
+
+  #wideBytes(source: Buffer, start: number, end: number, slab: Slab): void {
+    const wide = this.#wide;
+    if (wide === null) return;
+    let from = start;
+    for (let at = start; at < end && !this.#isHeader; at++) {
+      const byte = source[at]!;
+      if (wide.isEscaped) wide.isEscaped = false;
+      else if (byte === backslash) wide.isEscaped = true;
+      else if (byte === this.#delimiter) {
+        this.#addWide(source, from, at, slab);
+        this.#endWideCell(slab);
+        wide.column++;
+        if (wide.column >= this.#masks.length) throw misfit();
+        slab.ensure(1);
+        slab.buffer[slab.position++] = this.#delimiter;
+        from = at + 1;
+      }
+    }
+    this.#addWide(source, from, end, slab);
+  }
+
+  #addWide(source: Buffer, start: number, end: number, slab: Slab): void {
+    const wide = this.#wide;
+    const isClear = this.#isHeader || (this.#masks[wide?.column ?? 0] ?? null) === null;
+    if (!isClear) {
+      wide?.cell.add(source, start, end);
+      return;
+    }
+    slab.ensure(end - start);
+    slab.copy(source, start, end);
+  }
+
+  /** The end of a cell of a wide row: what was put together of a masked one is masked; one that was too large becomes NULL. */
+  #endWideCell(slab: Slab): void {
+    const wide = this.#wide;
+    const mask = this.#masks[wide?.column ?? 0] ?? null;
+    if (wide === null || mask === null) return;
+    const whole = wide.cell.take();
+    if (whole !== null) this.#cell(mask, whole, 0, whole.length, slab);
+    else {
+      slab.ensure(this.#null.length);
+      slab.copy(this.#null, 0, this.#null.length);
+    }
+  }
+
   finish(): void {
-    if (this.#carry.length > 0)
+    if (this.#wide !== null || this.#carry.length > 0)
       throw new WeirError('protocol_violation', 'the COPY output of the target ends in the middle of a row');
   }
 

@@ -23,6 +23,18 @@ export type ErrorFields = Readonly<Record<string, string>>;
 /** Transaction status of ReadyForQuery: idle, in a transaction, failed. */
 export type TransactionStatus = 'I' | 'T' | 'E';
 
+/** A parameter that was not kept: it went to the server as it came. */
+export interface LargeParameter {
+  readonly length: number;
+  /** Its first bytes. */
+  readonly head: Buffer;
+  /** Hash of the whole value, hex. */
+  readonly sha256: string;
+}
+
+/** A parameter of Bind; null = SQL NULL. */
+export type Parameter = Buffer | LargeParameter | null;
+
 /** What the engine asks its host before a statement may go on. */
 export interface JudgeRequest {
   /** `query` = a simple Query (text may hold several statements); `parse` = text without parameters, nothing runs yet; `execute` = a bound portal. */
@@ -33,7 +45,7 @@ export interface JudgeRequest {
   /** execute: what `bound` gave for this portal. */
   readonly bound?: unknown;
   /** execute: Bind's parameters (slices of the message; copy to keep), their formats (0 text, 1 binary) and type OIDs where known (0 = unknown). */
-  readonly parameters: readonly (Buffer | null)[];
+  readonly parameters: readonly Parameter[];
   readonly parameterFormats: readonly number[];
   readonly parameterTypes: readonly number[];
   /** Last known transaction status; `pipelined` = statements before this one in the same implicit transaction have not ended yet. */

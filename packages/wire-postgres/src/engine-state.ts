@@ -41,6 +41,8 @@ export class EngineState {
   hasEnded = false;
   /** A server message was relayed in part: nothing may be put between. */
   isMidMessage = false;
+  /** A Bind of the client was sent to the server in part: nothing may be put between. */
+  isMidBind = false;
   /** Own messages for the client that wait for the end of that message. */
   readonly waitingNotices: Buffer[] = [];
   /** Ticket of the statement that ended last: errors at Sync (deferred constraints) belong to it. */

@@ -10,14 +10,19 @@ import { ServerSide } from './server-side.ts';
 
 /** Bounds of one engine, in bytes, and where the server stands. */
 export interface EngineOptions {
-  /** Largest Bind of a client (default 64 MiB); CopyData is streamed and has the protocol's own bound. */
-  readonly maxMessageBytes?: number;
+  /** Largest Bind that is put together (default 1 MiB); a larger one goes to the server while it comes, as CopyData does, up to the protocol's own bound. */
+  readonly wholeBindBytes?: number;
   /** Largest Query or Parse (default 1 MiB): beyond it the statement is denied. */
   readonly maxTextBytes?: number;
   /** Client bytes kept while a judgement is open (default 16 MiB): beyond it the connection ends. */
   readonly maxBufferedBytes?: number;
-  /** Largest row that is put together for masking (default 64 MiB): beyond it the connection ends. */
-  readonly maxRowBytes?: number;
+  /** Largest row with masked cells that is put together (default 1 MiB); a larger one is masked while it comes. */
+  readonly wholeRowBytes?: number;
+  /**
+   * Most that is held of one row for masking (default 16 MiB). A masked cell that is larger becomes NULL. In a result, whose rows begin with their
+   * length, more than that in clear before a masked column ends the connection; COPY has no such bound.
+   */
+  readonly maxHeldBytes?: number;
   /** Of the server's last ReadyForQuery. */
   readonly transactionStatus?: TransactionStatus;
   /** What the server reported at sign-in; checked as later reports are. */
@@ -38,11 +43,14 @@ export function createPostgresEngine(host: EngineHost, options: EngineOptions = 
   }
   const state = new EngineState(host, options.transactionStatus ?? 'I');
   const limits = {
-    maxMessageBytes: options.maxMessageBytes ?? 64 * mebibyte,
+    wholeBindBytes: options.wholeBindBytes ?? mebibyte,
     maxTextBytes: options.maxTextBytes ?? mebibyte,
   };
   const client = new ClientSide(state, limits, options.maxBufferedBytes ?? 16 * mebibyte);
-  const server = new ServerSide(state, options.maxRowBytes ?? 64 * mebibyte);
+  const server = new ServerSide(state, {
+    wholeRowBytes: options.wholeRowBytes ?? mebibyte,
+    maxHeldBytes: options.maxHeldBytes ?? 16 * mebibyte,
+  });
   state.wake = () => state.step(() => client.pump());
   return {
     fromClient(chunk) {

@@ -1,4 +1,4 @@
-import type { FieldDescription } from './engine-host.ts';
+import type { FieldDescription, Parameter } from './engine-host.ts';
 
 /** A statement that the client prepared by Parse, as the server will know it when Parse succeeds. */
 export interface PreparedStatement {
@@ -27,11 +27,12 @@ export interface Portal {
   readonly name: string;
   readonly statement: PreparedStatement;
   readonly segment: number;
-  readonly parameters: readonly (Buffer | null)[];
+  /** Known when the whole Bind has come, as the result formats are. */
+  parameters: readonly Parameter[];
   readonly parameterFormats: readonly number[];
-  readonly resultFormats: readonly number[];
+  resultFormats: readonly number[];
   /** What the host said when it was bound. */
-  readonly bound: unknown;
+  bound: unknown;
   /** From a Describe of the portal (real formats), undefined = none answered. */
   fields: readonly FieldDescription[] | null | undefined;
   described: boolean;

@@ -4,12 +4,13 @@ import type { FieldDescription, RowMasks, RowMeter } from './engine-host.ts';
 import type { EngineState } from './engine-state.ts';
 import type { Entry } from './response-queue.ts';
 import { cellsOf, maskedPrefix, writeMaskedRow } from './row-rewriter.ts';
+import { WideRow } from './wide-row.ts';
 
 /**
  * What happens to rows (or COPY data) now. `closed`: none may come. `relay` and `swallow` work on streams of any length; `mask`, `sample` and `own`
- * need whole rows; `codec` takes COPY data in pieces.
+ * need whole rows; `wide` masks one large row in pieces; `codec` takes COPY data in pieces.
  */
-export type RowMode = 'closed' | 'relay' | 'swallow' | 'mask' | 'sample' | 'own' | 'codec';
+export type RowMode = 'closed' | 'relay' | 'swallow' | 'mask' | 'wide' | 'sample' | 'own' | 'codec';
 
 /** The result set that the server is sending. */
 export class Result {
@@ -53,6 +54,7 @@ export class Result {
     this.codec = null;
     this.rowsLeft = Number.POSITIVE_INFINITY;
     this.meter = null;
+    this.#state.slab.release();
   }
 
   /** A row of that many bytes comes next. @returns false = it goes beyond the limit or the meter */
@@ -71,6 +73,12 @@ export class Result {
   withhold(): void {
     this.close();
     this.mode = 'swallow';
+  }
+
+  /** A DataRow with masked cells begins that is not put together; `bodyBytes` = its length. */
+  beginWide(entry: Entry, bodyBytes: number, maxHeldBytes: number): WideRow {
+    entry.rows++;
+    return new WideRow(this.#state, entry, { masks: this.#masks, prefix: this.#prefix, bodyBytes, maxHeldBytes });
   }
 
   /** One whole DataRow: the message is `buffer[frameStart, end)`. @throws WeirError when it does not fit its description */

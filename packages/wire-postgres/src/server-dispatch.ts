@@ -23,13 +23,13 @@ function outOfStep(what: string): WeirError {
 export class ServerDispatch {
   readonly #state: EngineState;
   readonly #result: Result;
-  readonly #maxRowBytes: number;
+  readonly #maxHeldBytes: number;
   readonly #publish: () => void;
 
-  constructor(state: EngineState, result: Result, maxRowBytes: number) {
+  constructor(state: EngineState, result: Result, maxHeldBytes: number) {
     this.#state = state;
     this.#result = result;
-    this.#maxRowBytes = maxRowBytes;
+    this.#maxHeldBytes = maxHeldBytes;
     this.#publish = () => this.#publishCopy();
   }
 
@@ -337,7 +337,7 @@ export class ServerDispatch {
     const state = this.#state;
     const entry = this.#statementHead('CopyInResponse');
     // The message that waits would be read as COPY data: nobody would ever go on.
-    if (state.blockedUntil !== null && !isHolding(state))
+    if (state.isMidBind || (state.blockedUntil !== null && !isHolding(state)))
       throw new WeirError('protocol_violation', 'the client sent other messages where COPY data had to come');
     if (!entry.visible) {
       // The client was told that this Query failed and sends no data.
@@ -377,7 +377,7 @@ export class ServerDispatch {
       return;
     }
     if (masks.length !== columns) throw new WeirError('internal', 'the masks do not fit the columns of the COPY');
-    const options = { masks, maxRowBytes: this.#maxRowBytes };
+    const options = { masks, maxHeldBytes: this.#maxHeldBytes };
     this.#result.codec =
       format === 1
         ? new CopyBinaryCodec(options)

@@ -5,6 +5,7 @@ import { fieldsOfThrown } from './error-fields.ts';
 import { readInt32 } from './integers.ts';
 import { Result, type RowMode } from './result.ts';
 import { ServerDispatch } from './server-dispatch.ts';
+import type { WideRow } from './wide-row.ts';
 
 const dataRow = 0x44;
 const copyData = 0x64;
@@ -13,10 +14,16 @@ const maxControlBytes = 16 * 1024 * 1024;
 /** A row that is only looked at for the record is not put together beyond this; it is relayed unseen. */
 const maxSampledBytes = 65_536;
 
+/** Bounds of what is held of a row with masked cells, in bytes; see EngineOptions. */
+export interface RowLimits {
+  readonly wholeRowBytes: number;
+  readonly maxHeldBytes: number;
+}
+
 /** The server's half of an engine: cuts its bytes into messages; rows that need no change are relayed as they come, whatever their size. */
 export class ServerSide {
   readonly #state: EngineState;
-  readonly #maxRowBytes: number;
+  readonly #limits: RowLimits;
   readonly #result: Result;
   readonly #dispatch: ServerDispatch;
   readonly #collector = new Collector();
@@ -25,12 +32,13 @@ export class ServerSide {
   /** Bytes of a streamed message that have not come yet, and what happens to them. */
   #left = 0;
   #leftMode: RowMode = 'closed';
+  #wide: WideRow | null = null;
 
-  constructor(state: EngineState, maxRowBytes: number) {
+  constructor(state: EngineState, limits: RowLimits) {
     this.#state = state;
-    this.#maxRowBytes = maxRowBytes;
+    this.#limits = limits;
     this.#result = new Result(state);
-    this.#dispatch = new ServerDispatch(state, this.#result, maxRowBytes);
+    this.#dispatch = new ServerDispatch(state, this.#result, limits.maxHeldBytes);
   }
 
   feed(chunk: Buffer): void {
@@ -98,18 +106,15 @@ export class ServerSide {
     if (length < 4) throw new WeirError('protocol_violation', `the target sent a message of length ${length}`);
     if (type === dataRow || type === copyData) {
       this.#dispatch.beforeData(type === dataRow, length);
-      const mode = this.#result.mode;
-      const isStream =
-        mode === 'relay' || mode === 'swallow' || mode === 'codec' || (mode === 'sample' && length > maxSampledBytes);
-      if (isStream) return this.#openStream(buffer, at, available, length, mode === 'sample' ? 'relay' : mode);
+      const mode = streamModeOf(this.#result.mode, length, this.#limits.wholeRowBytes);
+      if (mode !== null) return this.#openStream(buffer, at, available, length, mode);
     }
     const frameEnd = at + 1 + length;
     if (frameEnd <= available) {
       this.#dispatch.message(type, buffer, at, frameEnd);
       return frameEnd;
     }
-    const limit = type === dataRow ? this.#maxRowBytes : maxControlBytes;
-    if (length > limit)
+    if (length > maxControlBytes)
       throw new WeirError(
         'message_too_large',
         `the target sent a message of ${length} bytes that has to be read as a whole`,
@@ -125,6 +130,7 @@ export class ServerSide {
       entry.bytes += length - 4;
       this.#state.toClient.relay(buffer, at, at + 5);
     }
+    if (mode === 'wide') this.#wide = this.#result.beginWide(entry, length - 4, this.#limits.maxHeldBytes);
     this.#left = length - 4;
     this.#leftMode = mode;
     return this.#left === 0 ? at + 5 : this.#goOn(buffer, at + 5, available);
@@ -134,6 +140,14 @@ export class ServerSide {
     const state = this.#state;
     const take = Math.min(this.#left, end - at);
     this.#left -= take;
+    if (this.#wide !== null) {
+      state.isMidMessage = this.#wide.push(chunk, at, at + take) && this.#left > 0;
+      if (this.#left > 0) return at + take;
+      this.#wide.finish();
+      this.#wide = null;
+      this.#sendWaiting();
+      return at + take;
+    }
     const isRelayed = this.#leftMode === 'relay';
     if (isRelayed) state.toClient.relay(chunk, at, at + take);
     else if (this.#leftMode === 'codec' && take > 0) this.#dispatch.copyBytes(chunk, at, at + take);
@@ -142,6 +156,7 @@ export class ServerSide {
     return at + take;
   }
 
+  /** Notices of our own that waited for the end of the message. */
   #sendWaiting(): void {
     for (const notice of this.#state.waitingNotices.splice(0)) this.#state.sendToClient(notice);
   }
@@ -151,5 +166,21 @@ export class ServerSide {
     const whole = this.#collector.takeComplete();
     if (whole !== null) this.#dispatch.message(whole[0]!, whole, 0, whole.length);
     return at + taken;
+  }
+}
+
+/** How a row or COPY data of that length is handled in pieces; null = it is put together. */
+function streamModeOf(mode: RowMode, length: number, wholeRowBytes: number): RowMode | null {
+  switch (mode) {
+    case 'relay':
+    case 'swallow':
+    case 'codec':
+      return mode;
+    case 'sample':
+      return length > maxSampledBytes ? 'relay' : null;
+    case 'mask':
+      return length > wholeRowBytes ? 'wide' : null;
+    default:
+      return null;
   }
 }

@@ -29,6 +29,14 @@ export class Slab {
     this.start = this.position;
   }
 
+  /** Gives up the space behind what was published: a large record must not stay in memory because of it. */
+  release(): void {
+    if (this.buffer.length <= slabBytes) return;
+    this.buffer = Buffer.allocUnsafe(0);
+    this.start = 0;
+    this.position = 0;
+  }
+
   /** Copies source bytes behind the position; room must have been made. */
   copy(source: Buffer, start: number, end: number): void {
     if (end - start <= 24) {

@@ -1,4 +1,4 @@
-import type { Decision, EngineHost, ErrorFields, Outcome, TransactionStatus } from '../src/index.ts';
+import type { Decision, EngineHost, ErrorFields, Outcome, Parameter, TransactionStatus } from '../src/index.ts';
 
 /** Everything that a host was told, as plain values. */
 export interface HostLog {
@@ -21,6 +21,13 @@ export interface HostLog {
   readonly ready: TransactionStatus[];
   readonly ended: (ErrorFields | null)[];
 }
+
+const shownParameter = (value: Parameter) =>
+  value === null
+    ? 'NULL'
+    : Buffer.isBuffer(value)
+      ? value.toString('hex')
+      : `${value.length} bytes, SHA-256 ${value.sha256}`;
 
 /** A host that forwards everything; tickets are the statement's text. Parts of it can be replaced. */
 export function createAllowAllHost(overrides: Partial<EngineHost> = {}): { host: EngineHost; log: HostLog } {
@@ -50,7 +57,7 @@ export function createAllowAllHost(overrides: Partial<EngineHost> = {}): { host:
           status: request.status,
           pipelined: request.pipelined,
         },
-        parameters: request.parameters.map((value) => (value === null ? 'NULL' : value.toString('hex'))),
+        parameters: request.parameters.map((value) => shownParameter(value)),
         types: request.parameterTypes,
       });
       return judge ? judge(request) : forward(request.text);

@@ -41,7 +41,7 @@ const cell = fc.option(
 );
 const table = fc.array(fc.tuple(cell, cell, cell), { maxLength: 8 });
 const cuts = fc.array(fc.nat(500), { maxLength: 12 });
-const maxRowBytes = 1_000_000;
+const maxHeldBytes = 1_000_000;
 
 function textCell(value: string | null): string {
   if (value === null) return '\\N';
@@ -82,7 +82,7 @@ describe('COPY codecs give back what the server wrote when nothing is masked, in
     fc.assert(
       fc.property(table, cuts, (rows, at) => {
         const bytes = Buffer.from(rows.map((row) => `${row.map(textCell).join('\t')}\n`).join(''));
-        const codec = new CopyTextCodec({ masks: [same, null, same], maxRowBytes });
+        const codec = new CopyTextCodec({ masks: [same, null, same], maxHeldBytes });
         expect(run(codec, cut(bytes, at))).toBe(bytes.toString('latin1'));
         expect(codec.rows).toBe(rows.length);
       }),
@@ -95,7 +95,7 @@ describe('COPY codecs give back what the server wrote when nothing is masked, in
         const bytes = Buffer.from(
           rows.map((row) => `${row.map((value) => csvCell(value, csv.escape)).join(',')}\n`).join(''),
         );
-        const codec = new CopyCsvCodec({ masks: [same, null, same], maxRowBytes, csv });
+        const codec = new CopyCsvCodec({ masks: [same, null, same], maxHeldBytes, csv });
         expect(run(codec, cut(bytes, at))).toBe(bytes.toString('latin1'));
         expect(codec.rows).toBe(rows.length);
       }),
@@ -106,7 +106,7 @@ describe('COPY codecs give back what the server wrote when nothing is masked, in
     fc.assert(
       fc.property(table, cuts, (rows, at) => {
         const bytes = binaryTable(rows);
-        const codec = new CopyBinaryCodec({ masks: [same, null, same], maxRowBytes });
+        const codec = new CopyBinaryCodec({ masks: [same, null, same], maxHeldBytes });
         expect(run(codec, cut(bytes, at))).toBe(bytes.toString('latin1'));
         expect(codec.rows).toBe(rows.length);
       }),
@@ -122,14 +122,122 @@ describe('COPY codecs let no masked value out', () => {
         const text = (source: readonly (readonly (string | null)[])[]) =>
           Buffer.from(source.map((row) => `${row.map(textCell).join('\t')}\n`).join(''));
         const masks = [starred, null, starred];
-        expect(run(new CopyTextCodec({ masks, maxRowBytes }), cut(text(rows), at))).toBe(
+        expect(run(new CopyTextCodec({ masks, maxHeldBytes }), cut(text(rows), at))).toBe(
           text(masked).toString('latin1'),
         );
-        expect(run(new CopyBinaryCodec({ masks, maxRowBytes }), cut(binaryTable(rows), at))).toBe(
+        expect(run(new CopyBinaryCodec({ masks, maxHeldBytes }), cut(binaryTable(rows), at))).toBe(
           binaryTable(masked).toString('latin1'),
         );
       }),
     );
+  });
+});
+
+describe('COPY codecs take rows of any length', () => {
+  const longCell = fc.option(
+    fc.oneof(
+      cell.map(String),
+      fc.tuple(fc.constantFrom('a', '\t', '"', 'é,', '\\\n'), fc.nat(60)).map(([unit, n]) => unit.repeat(n)),
+    ),
+  );
+  const longTable = fc.array(fc.tuple(longCell, longCell, longCell), { maxLength: 6 });
+  const bounds = fc.constantFrom(1, 7, 20, 64);
+  const masks = [starred, null, starred];
+  /** What is given back when a masked cell, as long as it is spelled there, may or may not have been too large. */
+  const expected = (
+    rows: readonly (readonly (string | null)[])[],
+    spelledLength: (value: string) => number,
+    bound: number,
+  ) =>
+    rows.map((row) =>
+      row.map((value, i) => (value === null || i === 1 ? value : spelledLength(value) > bound ? null : '*')),
+    );
+  /** A masked cell of a row that was put together is masked whatever its length; the row is known to be in pieces only from its bound on. */
+  const isOneOf = (seen: string, one: string, other: string) => expect([one, other]).toContain(seen);
+
+  it('text', () => {
+    const text = (source: readonly (readonly (string | null)[])[]) =>
+      Buffer.from(source.map((row) => `${row.map(textCell).join('\t')}\n`).join(''));
+    fc.assert(
+      fc.property(longTable, cuts, bounds, (rows, at, bound) => {
+        const whole = run(new CopyTextCodec({ masks, maxHeldBytes }), [text(rows)]);
+        const codec = new CopyTextCodec({ masks, maxHeldBytes: bound });
+        const seen = run(codec, cut(text(rows), at)).split('\n');
+        const nulls = text(expected(rows, (value) => Buffer.byteLength(textCell(value)), bound)).toString('latin1');
+        whole.split('\n').forEach((line, i) => {
+          isOneOf(seen[i] ?? '', line, nulls.split('\n')[i] ?? '');
+        });
+        expect(codec.rows).toBe(rows.length);
+      }),
+    );
+  });
+
+  it.each(formats)('csv with escape $escape', (csv) => {
+    const text = (source: readonly (readonly (string | null)[])[]) =>
+      Buffer.from(source.map((row) => `${row.map((value) => csvCell(value, csv.escape)).join(',')}\n`).join(''));
+    fc.assert(
+      fc.property(longTable, cuts, bounds, (rows, at, bound) => {
+        for (const row of rows) {
+          const codec = new CopyCsvCodec({ masks, maxHeldBytes: bound, csv });
+          const seen = run(codec, cut(text([row]), at));
+          const whole = run(new CopyCsvCodec({ masks, maxHeldBytes, csv }), [text([row])]);
+          const nulls = expected([row], (value) => Buffer.byteLength(csvCell(value, csv.escape)), bound);
+          isOneOf(seen, whole, text(nulls).toString('latin1'));
+          expect(codec.rows).toBe(1);
+        }
+      }),
+    );
+  });
+
+  it('binary', () => {
+    fc.assert(
+      fc.property(longTable, cuts, bounds, (rows, at, bound) => {
+        for (const row of rows) {
+          const codec = new CopyBinaryCodec({ masks, maxHeldBytes: bound + 19 });
+          const seen = run(codec, cut(binaryTable([row]), at));
+          const masked = expected([row], () => 0, bound);
+          const nulls = expected([row], (value) => Buffer.byteLength(value), bound + 19);
+          isOneOf(seen, binaryTable(masked).toString('latin1'), binaryTable(nulls).toString('latin1'));
+          expect(codec.rows).toBe(1);
+        }
+      }),
+    );
+  });
+
+  it('a cell of 300 MB that is masked is passed over, and a clear one goes through', () => {
+    const chunk = Buffer.alloc(1_000_000, 0x61);
+    const feed = (codec: CopyCodec, pieces: readonly (string | number)[]) => {
+      const slab = new Slab();
+      let total = 0;
+      const outbox = new Outbox((bytes) => {
+        total += bytes.length;
+      });
+      const push = (bytes: Buffer) => {
+        codec.push(bytes, 0, bytes.length, slab, () => slab.publish(outbox));
+        outbox.flush();
+      };
+      for (const piece of pieces) {
+        if (typeof piece === 'string') push(Buffer.from(piece, 'latin1'));
+        else for (let i = 0; i < piece; i++) push(chunk);
+      }
+      codec.finish();
+      return total;
+    };
+    const before = process.memoryUsage().arrayBuffers;
+    const limit = 16 * 1024 * 1024;
+    const options = { masks: [starred, null], maxHeldBytes: limit };
+    const length = '\x11\xe1\xa3\x00';
+    const cases: [CopyCodec, string, string, string][] = [
+      [new CopyTextCodec(options), '', '\t', '\n'],
+      [new CopyCsvCodec({ ...options, csv: formats[0]! }), '', ',', '\n'],
+      [new CopyBinaryCodec(options), `PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0\0\x02${length}`, length, '\xff\xff'],
+    ];
+    for (const [codec, head, middle, end] of cases) {
+      const total = feed(codec, [head, 300, middle, 300, end]);
+      expect(total).toBeGreaterThan(300_000_000);
+      expect(total).toBeLessThan(301_000_000);
+      expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(150 * 1024 * 1024);
+    }
   });
 });
 
@@ -140,7 +248,7 @@ describe('COPY in text format with options', () => {
       maxLength: () => 2,
       write: (_source, _start, _end, target, at) => target.write('*|', at),
     };
-    const codec = new CopyTextCodec({ masks: [piped, null], maxRowBytes, text });
+    const codec = new CopyTextCodec({ masks: [piped, null], maxHeldBytes, text });
     const rows = 'email|note\na\\|b@x|n\\|1\n|\t\n';
     expect(run(codec, cut(Buffer.from(rows), [3, 9, 14, 20]))).toBe('email|note\n*\\||n\\|1\n|\t\n');
     expect(codec.rows).toBe(2);
@@ -149,7 +257,7 @@ describe('COPY in text format with options', () => {
   it('masks what looks like a NULL that a value may equal', () => {
     const codec = new CopyTextCodec({
       masks: [starred],
-      maxRowBytes,
+      maxHeldBytes,
       text: { ...text, nullText: 'eve', header: false },
     });
     expect(run(codec, [Buffer.from('eve\nbob\n')])).toBe('*\n*\n');
@@ -158,16 +266,20 @@ describe('COPY in text format with options', () => {
 
 describe('COPY codecs fail closed', () => {
   const csv = formats[0]!;
-  const options = { masks: [starred, null], maxRowBytes: 100 };
+  const options = { masks: [starred, null], maxHeldBytes: 100 };
   it.each<[string, CopyCodec, string]>([
     ['text with too few columns', new CopyTextCodec(options), 'a\n'],
     ['text with too many columns', new CopyTextCodec(options), 'a\tb\tc\n'],
     ['text that ends in a row', new CopyTextCodec(options), 'a\tb'],
-    ['a text row beyond its bound', new CopyTextCodec(options), 'x'.repeat(101)],
+    ['a text row in pieces that ends early', new CopyTextCodec(options), 'x'.repeat(101)],
+    ['a text row in pieces with too few columns', new CopyTextCodec(options), `${'x'.repeat(101)}\n`],
+    ['a text row in pieces with too many columns', new CopyTextCodec(options), `${'x'.repeat(101)}\ta\tb\n`],
     ['csv with too few columns', new CopyCsvCodec({ ...options, csv }), 'a\n'],
     ['csv with another delimiter', new CopyCsvCodec({ ...options, csv }), 'a;b\n'],
     ['csv that ends in quotes', new CopyCsvCodec({ ...options, csv }), 'a,"b\n'],
-    ['a csv row beyond its bound', new CopyCsvCodec({ ...options, csv }), `"${'x'.repeat(101)}`],
+    ['a csv row in pieces that ends early', new CopyCsvCodec({ ...options, csv }), `"${'x'.repeat(101)}`],
+    ['a csv row in pieces with too few columns', new CopyCsvCodec({ ...options, csv }), `${'x'.repeat(101)}\n`],
+    ['a csv row in pieces with too many columns', new CopyCsvCodec({ ...options, csv }), `${'x'.repeat(101)},a,b\n`],
     ['binary without signature', new CopyBinaryCodec(options), 'x'.repeat(30)],
     ['binary with another width', new CopyBinaryCodec(options), 'PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\x01x'],
     ['binary behind its end', new CopyBinaryCodec(options), 'PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0\xff\xffx'],

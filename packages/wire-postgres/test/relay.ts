@@ -78,7 +78,7 @@ function open(
   const upstream = connect(socketPath);
   sockets.add(upstream);
   const { user = 'postgres', database = user, ...parameters } = first.parameters;
-  const login = createUpstreamLogin({ user, database, password: null, parameters });
+  const login = createUpstreamLogin({ user, database, password: null, parameters, minor: first.spokenMinor });
   upstream.on('error', () => client.destroy());
   upstream.on('connect', () => upstream.write(login.start()));
   const onData = (chunk: Buffer) => {
