@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import type { TLSSocket } from 'node:tls';
 import type { ServerDuplexStream, ServerUnaryCall } from '@grpc/grpc-js';
 import { WeirError } from '@weir/errors';
 import type { AgentPeer } from './gateway-end.ts';
@@ -18,7 +19,15 @@ export function tryAgentId(subjectAltName: string | undefined): string | undefin
 export function agentPeerOf(
   call: Pick<ServerDuplexStream<unknown, unknown> | ServerUnaryCall<unknown, unknown>, 'getAuthContext' | 'getPeer'>,
 ): AgentPeer {
-  const raw = call.getAuthContext()?.sslPeerCertificate?.raw;
+  return peerOf(call.getAuthContext()?.sslPeerCertificate?.raw, call.getPeer());
+}
+
+/** The same for a connection of its own. @throws WeirError not_permitted */
+export function agentPeerOfSocket(socket: TLSSocket): AgentPeer {
+  return peerOf(socket.getPeerX509Certificate()?.raw, `${socket.remoteAddress}:${socket.remotePort}`);
+}
+
+function peerOf(raw: Buffer | undefined, remoteAddress: string): AgentPeer {
   if (raw === undefined) throw new WeirError('not_permitted', 'The connection has no verified client certificate.');
   const certificate = new X509Certificate(raw);
   const agentId = tryAgentId(certificate.subjectAltName);
@@ -28,10 +37,5 @@ export function agentPeerOf(
       fix: 'Enrol the agent again: weir agent enrol',
     });
   }
-  return {
-    agentId,
-    certificateSerial: certificate.serialNumber,
-    certificateDer: raw,
-    remoteAddress: call.getPeer(),
-  };
+  return { agentId, certificateSerial: certificate.serialNumber, certificateDer: raw, remoteAddress };
 }

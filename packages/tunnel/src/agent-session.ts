@@ -1,5 +1,5 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
-import { Metadata, type ServerDuplexStream } from '@grpc/grpc-js';
+import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { WeirError } from '@weir/errors';
 import { type ControlRequest, type ControlResponse, ControlResponseSchema } from '@weir/proto';
 import type { Clock } from './clock.ts';
@@ -7,12 +7,11 @@ import type { AgentHello, AgentPeer, ConnectedAgent, TestOutcome } from './gatew
 import { toServiceError } from './grpc-failure.ts';
 import { type Heartbeat, startHeartbeat } from './heartbeat.ts';
 import { createLaneEndpoint, type LaneEndpoint } from './lane-endpoint.ts';
+import type { LaneSocket } from './lane-socket.ts';
 import { PendingRequests } from './pending-requests.ts';
 
 /** The gateway's end of the control stream. */
 export type ControlCall = ServerDuplexStream<ControlRequest, ControlResponse>;
-/** The gateway's end of the lane, messages encoded. */
-export type LaneCall = ServerDuplexStream<Buffer, Buffer>;
 
 type ControlInit = MessageInitShape<typeof ControlResponseSchema>;
 
@@ -38,7 +37,9 @@ export class AgentSession {
   private readonly tests: PendingRequests<TestOutcome>;
   private readonly heartbeat: Heartbeat;
   private readonly cancelLaneTimer: () => void;
-  private lane: { readonly call: LaneCall; readonly endpoint: LaneEndpoint } | undefined;
+  private lane:
+    | { readonly socket: LaneSocket; readonly endpoint: LaneEndpoint; readonly heartbeat: Heartbeat }
+    | undefined;
   private joined: ConnectedAgent | undefined;
   private ended = false;
 
@@ -64,30 +65,36 @@ export class AgentSession {
     this.send({ event: { case: 'welcome', value: { gatewayVersion, heartbeatIntervalMs, initialCreditBytes } } });
   }
 
-  /** The agent's lane stream has arrived. */
-  attachLane(call: LaneCall): void {
+  /** The agent's lane has arrived. @returns what the owner of the connection calls when it has ended. @throws WeirError protocol_violation when there is one already */
+  attachLane(socket: LaneSocket): (error: Error | undefined) => void {
     if (this.ended || this.lane !== undefined) {
-      call.emit('error', toServiceError(new WeirError('protocol_violation', 'This agent has a lane already.')));
-      return;
+      throw new WeirError('protocol_violation', 'This agent has a lane already.');
     }
     this.cancelLaneTimer();
+    const heartbeat = startHeartbeat(
+      this.options.clock,
+      this.options.heartbeatIntervalMs,
+      () => socket.beat(),
+      () => this.end(lost('The lane of the agent was silent for three heartbeats.')),
+    );
     const endpoint = createLaneEndpoint({
-      call,
+      call: socket,
       initialCreditBytes: this.options.initialCreditBytes,
       onViolation: (problem) => {
         this.options.onProblem(problem);
         this.end(problem);
       },
       onProblem: (problem) => this.options.onProblem(problem),
-      onActivity: () => this.heartbeat.alive(),
+      onActivity: () => heartbeat.alive(),
     });
-    this.lane = { call, endpoint };
-    for (const event of ['end', 'cancelled', 'close'] as const) {
-      call.on(event, () => this.end(lost('The connection to the agent ended.')));
-    }
-    call.sendMetadata(new Metadata());
+    this.lane = { socket, endpoint, heartbeat };
+    socket.accept();
     this.joined = this.connectedAgent(endpoint);
     this.options.onJoined(this.joined);
+    return (error) => {
+      if (error instanceof WeirError) this.options.onProblem(error);
+      this.end(error instanceof WeirError ? error : lost('The connection to the agent ended.'));
+    };
   }
 
   /** Tells the agent that it is not accepted any more, and ends. */
@@ -96,7 +103,7 @@ export class AgentSession {
     this.end(new WeirError('not_permitted', `The agent was revoked: ${reason}`));
   }
 
-  /** Ends both streams. The agent is told `error`; channels are reset with it when it is an availability error, else with agent_unavailable. */
+  /** Ends control stream and lane. The agent is told `error`; channels are reset with it when it is an availability error, else with agent_unavailable. */
   end(error: WeirError): void {
     if (this.ended) return;
     this.ended = true;
@@ -107,7 +114,8 @@ export class AgentSession {
     this.confirms.rejectAll(fault);
     this.tests.rejectAll(fault);
     this.options.control.emit('error', toServiceError(error));
-    this.lane?.call.emit('error', toServiceError(error));
+    this.lane?.heartbeat.stop();
+    this.lane?.socket.close();
     this.options.onEnded(error.why ?? error.message, this.joined);
   }
 

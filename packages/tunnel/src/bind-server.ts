@@ -6,11 +6,14 @@ import { formatAddress, type NetworkAddress } from './network-address.ts';
 
 /** Credentials of a server; with `clientCa` only clients with a certificate of that CA get through the TLS handshake. */
 export function serverCredentials({ certificate, key }: ServerTls, clientCa?: string): ServerCredentials {
-  // Chains are put together from files, and the last line of a PEM file often has no end.
-  const chain = certificate.replaceAll('-----END CERTIFICATE----------', '-----END CERTIFICATE-----\n-----');
-  const pair = { cert_chain: Buffer.from(chain), private_key: Buffer.from(key) };
+  const pair = { cert_chain: Buffer.from(completeChain(certificate)), private_key: Buffer.from(key) };
   const ca = clientCa === undefined ? null : Buffer.from(clientCa);
   return ServerCredentials.createSsl(ca, [pair], clientCa !== undefined);
+}
+
+/** Chains are put together from files, and the last line of a PEM file often has no end. */
+export function completeChain(certificate: string): string {
+  return certificate.replaceAll('-----END CERTIFICATE----------', '-----END CERTIFICATE-----\n-----');
 }
 
 /** Listens; port 0 takes a free one. @returns where it listens. @throws WeirError conflict when the address cannot be had, invalid_request when certificate or key cannot be used */
@@ -32,7 +35,8 @@ export function bindServer(
   });
 }
 
-function bindFailure(error: Error, listen: NetworkAddress): WeirError {
+/** What went wrong when a server should listen, in the catalogue's words. */
+export function bindFailure(error: Error, listen: NetworkAddress): WeirError {
   const aboutTls = 'code' in error && String(error.code).startsWith('ERR_OSSL');
   return aboutTls
     ? new WeirError('invalid_request', 'The TLS certificate or key of the server cannot be used.', {

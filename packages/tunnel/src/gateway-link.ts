@@ -1,5 +1,5 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
-import { type Client, type ClientDuplexStream, Metadata } from '@grpc/grpc-js';
+import type { Client, ClientDuplexStream } from '@grpc/grpc-js';
 import { WeirError } from '@weir/errors';
 import {
   AgentTunnel,
@@ -10,20 +10,22 @@ import {
   type Welcome,
 } from '@weir/proto';
 import type { AgentCredentials, TunnelClientOptions } from './agent-end.ts';
-import { instanceKey } from './call-metadata.ts';
 import type { Clock } from './clock.ts';
 import { fromServiceError } from './grpc-failure.ts';
 import { tunnelWindowBytes } from './grpc-options.ts';
-import { grpcServiceOf, rawMethodOf } from './grpc-service.ts';
+import { grpcServiceOf } from './grpc-service.ts';
 import { type Heartbeat, startHeartbeat } from './heartbeat.ts';
 import { createLaneEndpoint, type LaneEndpoint } from './lane-endpoint.ts';
-import { createTlsClient } from './tls-client.ts';
+import { LaneSocket, laneProtocol, readLaneAnswer } from './lane-socket.ts';
+import { createTlsClient, dialTls, type TlsClientSettings } from './tls-client.ts';
 
 type ControlInit = MessageInitShape<typeof ControlRequestSchema>;
 const service = grpcServiceOf(AgentTunnel);
-const laneMethod = rawMethodOf(AgentTunnel.method.lane);
 /** From the dial to the accepted lane. */
 const connectTimeoutMs = 15_000;
+
+/** From the end of the lane to that of the control stream. */
+const reasonTimeoutMs = 500;
 
 /** How a link ended. */
 export interface LinkEnd {
@@ -46,10 +48,12 @@ export class GatewayLink {
   private readonly clock: Clock;
   private readonly client: Client;
   private readonly control: ClientDuplexStream<ControlRequest, ControlResponse>;
-  private readonly cancelTimer: () => void;
-  private laneCall: ClientDuplexStream<Buffer, Buffer> | undefined;
+  private cancelTimer: () => void;
+  private readonly tls: TlsClientSettings;
+  private lane: LaneSocket | undefined;
   private endpoint: LaneEndpoint | undefined;
   private heartbeat: Heartbeat | undefined;
+  private laneHeartbeat: Heartbeat | undefined;
   private ended = false;
 
   /** Dials at once. @throws WeirError invalid_request when the credentials cannot be used */
@@ -57,13 +61,13 @@ export class GatewayLink {
     this.options = options;
     this.events = events;
     this.clock = clock;
-    this.client = createTlsClient({
+    this.tls = {
       address: options.address,
       ca: options.ca,
       identity: credentials,
-      windowBytes: options.windowBytes ?? tunnelWindowBytes,
       ...(options.serverName === undefined ? {} : { serverName: options.serverName }),
-    });
+    };
+    this.client = createTlsClient({ ...this.tls, windowBytes: options.windowBytes ?? tunnelWindowBytes });
     const { path, requestSerialize, responseDeserialize } = service.control;
     this.control = this.client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
     this.cancelTimer = clock.after(connectTimeoutMs, () => this.fail(`No answer within ${connectTimeoutMs} ms.`));
@@ -104,7 +108,8 @@ export class GatewayLink {
     this.heartbeat?.stop();
     const message = `The connection to the gateway is lost. ${error.message}`;
     this.endpoint?.close({ code: 'gateway_unavailable', message });
-    this.laneCall?.cancel();
+    this.laneHeartbeat?.stop();
+    this.lane?.close();
     this.control.cancel();
     this.client.close();
     this.events.onEnded(revoked === undefined ? { error } : { error, revoked });
@@ -140,32 +145,55 @@ export class GatewayLink {
       this.fail('The welcome of the gateway does not make sense.');
       return;
     }
-    const metadata = new Metadata();
-    metadata.set(instanceKey, this.options.hello.instanceId);
-    const { path, requestSerialize, responseDeserialize } = laneMethod;
-    const call = this.client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata);
-    this.laneCall = call;
-    call.on('error', (error) => this.end(fromServiceError(error, this.options.address)));
-    call.on('end', () => this.fail('The gateway ended the lane.'));
-    call.on('metadata', () => {
-      if (this.ended) return;
-      this.cancelTimer();
-      this.events.onConnected(welcome.gatewayVersion);
+    const lane = new LaneSocket(dialTls(this.tls, laneProtocol), {
+      onFirst: (message) => this.laneAnswered(message, welcome.gatewayVersion),
+      onEnded: (error) => this.laneEnded(error),
     });
+    lane.sayHello(this.options.hello.instanceId);
+    this.lane = lane;
     this.endpoint = createLaneEndpoint({
-      call,
+      call: lane,
       initialCreditBytes: credit,
       onOpen: (openJson, channel) => this.options.onOpen(openJson, channel),
       onViolation: (problem) => this.end(problem),
       onProblem: (problem) => this.report(problem),
-      onActivity: () => this.heartbeat?.alive(),
+      onActivity: () => this.laneHeartbeat?.alive(),
     });
+    this.laneHeartbeat = startHeartbeat(
+      this.clock,
+      interval,
+      () => lane.beat(),
+      () => this.fail('The lane of the gateway was silent for three heartbeats.'),
+    );
     this.heartbeat = startHeartbeat(
       this.clock,
       interval,
       () => this.beat(),
       () => this.fail('The gateway was silent for three heartbeats.'),
     );
+  }
+
+  /** The reason of an end comes by the control stream, on the other connection: it gets a moment to arrive. */
+  private laneEnded(error: Error | undefined): void {
+    if (error instanceof WeirError) {
+      this.end(error);
+      return;
+    }
+    const why = error === undefined ? 'The gateway ended the lane.' : `The lane broke: ${error.message}`;
+    this.endpoint?.close({ code: 'gateway_unavailable', message: `The connection to the gateway is lost. ${why}` });
+    this.cancelTimer();
+    this.cancelTimer = this.clock.after(reasonTimeoutMs, () => this.fail(why));
+  }
+
+  private laneAnswered(message: Buffer, gatewayVersion: string): void {
+    if (this.ended) return;
+    const refusal = readLaneAnswer(message);
+    if (refusal !== undefined) {
+      this.end(refusal);
+      return;
+    }
+    this.cancelTimer();
+    this.events.onConnected(gatewayVersion);
   }
 
   private confirm(requestId: bigint, action: () => Promise<void> | void): void {

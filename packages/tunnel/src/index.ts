@@ -12,6 +12,7 @@ export { type GrpcMethod, type GrpcService, grpcServiceOf } from './grpc-service
 export * from './lane.ts';
 export { maxControlFrameBytes } from './lane-channel.ts';
 export { createLaneEndpoint, type LaneEndpoint, type LaneEndpointOptions } from './lane-endpoint.ts';
+export { prefixBytes } from './message-framing.ts';
 export { formatAddress, type NetworkAddress, parseAddress } from './network-address.ts';
 export { createTunnelClient } from './tunnel-client.ts';
 export { createTunnelServer } from './tunnel-server.ts';

@@ -1,7 +1,8 @@
+import { prefixBytes, prefixed, writePrefix } from './message-framing.ts';
 import { malformed, varintSize, WireReader, wireType, writeVarint } from './protobuf-wire.ts';
 import { Slab } from './slab.ts';
 
-/** Largest batch: with gRPC's 5-byte prefix it fits one HTTP/2 DATA frame of 16,384 bytes. */
+/** Largest batch: with its 5-byte prefix it fills one TLS record of 16,384 bytes, and arrives as one chunk. */
 export const maxBatchBytes = 16_379;
 
 /** Tags of Batch and Frame: field number << 3 | wire type (tunnel.proto). */
@@ -65,16 +66,18 @@ function writeFrame(
   return at;
 }
 
-/** A batch with one frame of any size, for control frames that are larger than a batch. */
+/** A batch with one frame of any size, for control frames that are larger than a batch; with its prefix. */
 export function encodeSingle(channel: number, kind: number, data: Uint8Array, sequence: number): Buffer {
-  const message = Buffer.allocUnsafe(frameSize(channel, kind, data.length, sequence));
-  writeFrame(message, 0, channel, kind, data, sequence);
+  const size = frameSize(channel, kind, data.length, sequence);
+  const message = Buffer.allocUnsafe(prefixBytes + size);
+  writePrefix(message, 0, size);
+  writeFrame(message, prefixBytes, channel, kind, data, sequence);
   return message;
 }
 
 /** Collects frames into one batch of at most maxBatchBytes. Buffers of finished batches are never written again. */
 export class BatchWriter {
-  private readonly slab = new Slab(8 * maxBatchBytes);
+  private readonly slab = new Slab(8 * (prefixBytes + maxBatchBytes));
   private buffer: Buffer = empty;
   private length = 0;
 
@@ -96,14 +99,17 @@ export class BatchWriter {
 
   /** Adds a frame that fits. */
   add(channel: number, kind: number, data: Uint8Array, sequence: number): void {
-    if (this.length === 0) this.buffer = this.slab.reserve(maxBatchBytes);
-    this.length = writeFrame(this.buffer, this.length, channel, kind, data, sequence);
+    if (this.length === 0) this.buffer = this.slab.reserve(prefixBytes + maxBatchBytes);
+    this.length = writeFrame(this.buffer, prefixBytes + this.length, channel, kind, data, sequence) - prefixBytes;
   }
 
-  /** The batch, encoded; the writer starts anew. */
+  /** The batch, encoded, behind its prefix; the writer starts anew. */
   finish(): Buffer {
-    const message = this.buffer.subarray(0, this.length);
-    this.slab.commit(this.length);
+    if (this.length === 0) return prefixed(empty);
+    const size = prefixBytes + this.length;
+    const message = this.buffer.subarray(0, size);
+    writePrefix(message, 0, this.length);
+    this.slab.commit(size);
     this.length = 0;
     return message;
   }

@@ -16,14 +16,15 @@ const maxBatchesInFlight = 4;
 
 /** A stream of encoded batches. */
 export interface BatchStream {
-  /** `done` is called when the message has left for the socket. */
+  /** `message` begins with its length prefix. `done` is called when it has left for the socket. */
   write(message: Buffer, done: () => void): unknown;
+  /** Messages arrive without their prefix. */
   on(event: 'data', listener: (message: Buffer) => void): unknown;
 }
 
 /** Settings of one end of a lane. */
 export interface LaneEndpointOptions {
-  /** An object-mode stream of encoded batches: a grpc-js call with a raw method, or a test's pair. */
+  /** The lane's connection, or a test's pair. */
   readonly call: BatchStream;
   /** Credit of a channel in each direction; both ends must use the same. Default 1 MiB. */
   readonly initialCreditBytes?: number;

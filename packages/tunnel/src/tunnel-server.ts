@@ -1,6 +1,7 @@
+import type { TLSSocket } from 'node:tls';
 import { create } from '@bufbuild/protobuf';
 import { Server, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
-import { WeirError } from '@weir/errors';
+import { isWeirError, WeirError } from '@weir/errors';
 import {
   AgentTunnel,
   type ControlRequest,
@@ -8,40 +9,51 @@ import {
   type RenewResponse,
   RenewResponseSchema,
 } from '@weir/proto';
-import { agentPeerOf } from './agent-identity.ts';
-import { AgentSession, type ControlCall, type LaneCall } from './agent-session.ts';
-import { bindServer, serverCredentials, shutDown } from './bind-server.ts';
-import { instanceKey } from './call-metadata.ts';
+import { agentPeerOf, agentPeerOfSocket } from './agent-identity.ts';
+import { AgentSession, type ControlCall } from './agent-session.ts';
+import { shutDown } from './bind-server.ts';
 import { systemClock } from './clock.ts';
 import type { AgentHello, AgentPeer, ConnectedAgent, TunnelServer, TunnelServerOptions } from './gateway-end.ts';
 import { toServiceError } from './grpc-failure.ts';
 import { serverOptions, tunnelWindowBytes } from './grpc-options.ts';
-import { grpcServiceOf, rawMethodOf } from './grpc-service.ts';
+import { grpcServiceOf } from './grpc-service.ts';
 import { defaultCreditBytes } from './lane-endpoint.ts';
+import { LaneSocket, readLaneHello } from './lane-socket.ts';
+import { openTunnelPort } from './tunnel-port.ts';
+
+/** How long a control stream or lane may take to say whose it is. */
+const helloTimeoutMs = 10_000;
 
 /** Starts the gateway's end of all tunnels. @throws WeirError conflict when it cannot listen */
 export async function createTunnelServer(options: TunnelServerOptions): Promise<TunnelServer> {
   const desk = new TunnelDesk(options);
   const server = new Server(serverOptions);
+  // The lane is not among them: it has a connection of its own.
+  const { control, renew } = grpcServiceOf(AgentTunnel);
   server.addService(
-    { ...grpcServiceOf(AgentTunnel), lane: rawMethodOf(AgentTunnel.method.lane) },
+    { control, renew },
     {
       control: (call: ControlCall) => void desk.control(call),
-      lane: (call: LaneCall) => desk.lane(call),
       renew: (call: ServerUnaryCall<RenewRequest, RenewResponse>, done: sendUnaryData<RenewResponse>) =>
         void desk.renew(call, done),
     },
   );
-  const credentials = serverCredentials(options.tls, options.tls.ca);
-  const address = await bindServer(server, options.listen, credentials, options.windowBytes ?? tunnelWindowBytes);
+  const port = await openTunnelPort({
+    listen: options.listen,
+    tls: options.tls,
+    windowBytes: options.windowBytes ?? tunnelWindowBytes,
+    grpc: server,
+    onLane: (socket) => desk.lane(socket),
+  });
   return {
-    address,
+    address: port.address,
     agents: () => [...desk.joined.values()],
     agent: (agentId) => desk.joined.get(agentId),
     revoke: (agentId, reason) => desk.sessions.get(agentId)?.revoke(reason),
     async close() {
       desk.close();
       await shutDown(server);
+      await port.close();
     },
   };
 }
@@ -69,20 +81,26 @@ class TunnelDesk {
     }
   }
 
-  lane(call: LaneCall): void {
-    try {
-      const peer = agentPeerOf(call);
-      const session = this.sessions.get(peer.agentId);
-      const instance = call.metadata.get(instanceKey)[0];
-      const matches =
-        session !== undefined &&
-        session.options.hello.instanceId === instance &&
-        session.options.peer.certificateSerial === peer.certificateSerial;
-      if (!matches) throw new WeirError('not_permitted', 'A lane needs the control stream of the same agent first.');
-      session.attachLane(call);
-    } catch (error) {
-      this.fail(call, error);
-    }
+  lane(socket: TLSSocket): void {
+    let ended: (error: Error | undefined) => void = () => undefined;
+    const cancelTimer = (this.options.clock ?? systemClock).after(helloTimeoutMs, () => lane.close());
+    const lane = new LaneSocket(socket, {
+      onFirst: (message) => {
+        cancelTimer();
+        try {
+          ended = this.sessionOf(socket, readLaneHello(message)).attachLane(lane);
+        } catch (error) {
+          this.report(error);
+          lane.refuse(
+            isWeirError(error) ? error : new WeirError('internal', 'The gateway failed inside; see its log.'),
+          );
+        }
+      },
+      onEnded: (error) => {
+        cancelTimer();
+        ended(error);
+      },
+    });
   }
 
   async renew(call: ServerUnaryCall<RenewRequest, RenewResponse>, done: sendUnaryData<RenewResponse>): Promise<void> {
@@ -98,6 +116,18 @@ class TunnelDesk {
       this.report(error);
       done(toServiceError(error));
     }
+  }
+
+  /** The session whose control stream came from the same agent, certificate and process. @throws WeirError not_permitted */
+  private sessionOf(socket: TLSSocket, instanceId: string): AgentSession {
+    const peer = agentPeerOfSocket(socket);
+    const session = this.sessions.get(peer.agentId);
+    const matches =
+      session !== undefined &&
+      session.options.hello.instanceId === instanceId &&
+      session.options.peer.certificateSerial === peer.certificateSerial;
+    if (!matches) throw new WeirError('not_permitted', 'A lane needs the control stream of the same agent first.');
+    return session;
   }
 
   close(): void {
@@ -160,7 +190,7 @@ class TunnelDesk {
 
   private readHello(call: ControlCall): Promise<AgentHello> {
     return new Promise((resolve, reject) => {
-      const cancel = (this.options.clock ?? systemClock).after(10_000, () =>
+      const cancel = (this.options.clock ?? systemClock).after(helloTimeoutMs, () =>
         reject(new WeirError('protocol_violation', 'The agent did not say hello within 10 s.')),
       );
       call.once('cancelled', () => {
@@ -180,7 +210,7 @@ class TunnelDesk {
     });
   }
 
-  private fail(call: ControlCall | LaneCall, error: unknown): void {
+  private fail(call: ControlCall, error: unknown): void {
     this.report(error);
     call.emit('error', toServiceError(error));
     call.resume();

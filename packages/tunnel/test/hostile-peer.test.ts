@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { createLaneEndpoint, frameKind, type LaneChannel } from '../src/index.ts';
 import { BatchWriter, encodeSingle } from '../src/lane-codec.ts';
+import { prefixed } from '../src/message-framing.ts';
 import { handlerOf, joinedStreams } from './lane-pair.ts';
 
 const nothing = Buffer.alloc(0);
@@ -56,7 +57,7 @@ describe('a peer that breaks the protocol', () => {
 
   it('sends bytes that are no message', async () => {
     const end = agentEnd();
-    end.there.write(Buffer.from([0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f]));
+    end.there.write(prefixed(Buffer.from([0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f])));
     await nextTurn();
     await nextTurn();
     expect(end.violations[0]).toMatch(/behind the end/);

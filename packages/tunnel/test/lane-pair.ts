@@ -1,8 +1,9 @@
 import { Duplex } from 'node:stream';
 import type { LaneChannel, LaneChannelHandler } from '../src/lane.ts';
 import { createLaneEndpoint, type LaneEndpoint, type LaneEndpointOptions } from '../src/lane-endpoint.ts';
+import { prefixBytes } from '../src/message-framing.ts';
 
-/** Two object-mode streams joined in memory, with the back pressure of real ones, or with a delay and no bound. */
+/** Two object-mode streams joined in memory (messages lose their length prefix on the way), with the back pressure of real ones, or with a delay and no bound. */
 export function joinedStreams(delayMs = 0): [Duplex, Duplex] {
   const make = (): Duplex & { peer?: Duplex; waiting?: () => void } =>
     Object.assign(
@@ -14,7 +15,8 @@ export function joinedStreams(delayMs = 0): [Duplex, Duplex] {
           delete self.waiting;
           done?.();
         },
-        write(this: Duplex & { peer?: Duplex & { waiting?: () => void } }, message, _encoding, done) {
+        write(this: Duplex & { peer?: Duplex & { waiting?: () => void } }, framed: Buffer, _encoding, done) {
+          const message = framed.subarray(prefixBytes);
           const peer = this.peer as Duplex & { waiting?: () => void };
           if (delayMs > 0) {
             setTimeout(() => peer.push(message), delayMs);

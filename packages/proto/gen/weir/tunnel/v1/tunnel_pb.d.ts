@@ -492,6 +492,49 @@ export declare type Frame = Message<"weir.tunnel.v1.Frame"> & {
 export declare const FrameSchema: GenMessage<Frame>;
 
 /**
+ * First message of the agent on a lane's connection: which control stream the lane belongs to.
+ *
+ * @generated from message weir.tunnel.v1.LaneHello
+ */
+export declare type LaneHello = Message<"weir.tunnel.v1.LaneHello"> & {
+  /**
+   * @generated from field: string instance_id = 1;
+   */
+  instanceId: string;
+};
+
+/**
+ * Describes the message weir.tunnel.v1.LaneHello.
+ * Use `create(LaneHelloSchema)` to create a new message.
+ */
+export declare const LaneHelloSchema: GenMessage<LaneHello>;
+
+/**
+ * The gateway's answer to it. Without a code the lane is accepted.
+ *
+ * @generated from message weir.tunnel.v1.LaneAnswer
+ */
+export declare type LaneAnswer = Message<"weir.tunnel.v1.LaneAnswer"> & {
+  /**
+   * A code of the error catalogue; the connection ends behind it.
+   *
+   * @generated from field: string refusal_code = 1;
+   */
+  refusalCode: string;
+
+  /**
+   * @generated from field: string refusal_message = 2;
+   */
+  refusalMessage: string;
+};
+
+/**
+ * Describes the message weir.tunnel.v1.LaneAnswer.
+ * Use `create(LaneAnswerSchema)` to create a new message.
+ */
+export declare const LaneAnswerSchema: GenMessage<LaneAnswer>;
+
+/**
  * @generated from message weir.tunnel.v1.LaneRequest
  */
 export declare type LaneRequest = Message<"weir.tunnel.v1.LaneRequest"> & {
@@ -701,7 +744,9 @@ export declare const AgentTunnel: GenService<{
     output: typeof ControlResponseSchema;
   },
   /**
-   * Shared lane of all channels of this agent; both directions carry batches of frames.
+   * Shared lane of all channels of this agent; both directions carry batches of frames. It is not called over HTTP/2: its messages, each behind
+   * gRPC's length prefix, travel on a TLS connection of their own to the same port, ALPN "weir-lane/1". The agent's first message there is a
+   * LaneHello, the gateway's a LaneAnswer. A message without frames is a sign of life.
    *
    * @generated from rpc weir.tunnel.v1.AgentTunnel.Lane
    */
