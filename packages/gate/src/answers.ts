@@ -6,6 +6,7 @@ import type { GateContext } from './gate.ts';
 import { createMaskCache } from './mask-cache.ts';
 import { maskResult, type ResultField, strictestOf } from './result-masks.ts';
 import { addSampleRow, createResultSample } from './result-sample.ts';
+import { affectedDenial, observedExcesses } from './row-bounds.ts';
 import { rowLimitDenial } from './row-limit.ts';
 import { encodeFinished } from './statement-record.ts';
 import type { Ticket } from './ticket.ts';
@@ -35,6 +36,8 @@ export interface GateAnswers {
   sample(ticket: Ticket, index: number, cells: readonly (Buffer | null)[], formats: readonly number[]): void;
   /** A result of this statement goes beyond its row limit (or, by the meter, its budget). @returns what the client gets in place of the rest; it is noted in the record. */
   exceeded(ticket: Ticket, by?: 'rows' | 'meter'): Denial;
+  /** The statement changed more rows than it may, or `rows` null: nobody knows how many. @returns what the client gets; it is noted in the record. */
+  changedTooMuch(ticket: Ticket, rows: number | null): Denial;
   finished(ticket: Ticket, outcome: GateOutcome): void;
   redact(
     ticket: Ticket | null,
@@ -97,6 +100,11 @@ export function createAnswers(context: GateContext): GateAnswers {
       context.note('row-limit', denial.message, ticket.number);
       return denial;
     },
+    changedTooMuch(ticket, rows) {
+      const denial = affectedDenial(ticket.affectedBound ?? { over: 0, rule: '' }, rows, identity.sessionId);
+      context.note('row-bound', denial.message, ticket.number);
+      return denial;
+    },
     finished(ticket, outcome) {
       if (ticket.number > 0) context.objects.settle(ticket, outcome.index, outcome.tag !== null);
       const isLast = outcome.error !== null || outcome.index >= ticket.understood.statements.length - 1;
@@ -117,6 +125,10 @@ export function createAnswers(context: GateContext): GateAnswers {
         truncated: sample !== undefined && (sample.truncated || sample.rows.length < outcome.rows),
       };
       context.record(encodeFinished(event), false);
+      const observed = ticket.observedBounds?.[outcome.index];
+      if (!observed) return;
+      for (const why of observedExcesses(observed, outcome.tag, outcome.rows))
+        context.note('row-bound-observed', why, ticket.number);
     },
     notification: (payload) => (payload === '' || !context.evaluator().hasMasks ? payload : '***'),
     redact(ticket, kind, fields) {

@@ -45,6 +45,8 @@ export type GateDecision =
       readonly maxRows: number | null;
       /** Meters of its results by statement; null = no budget counts them. */
       readonly meters: readonly (ResultMeter | null)[] | null;
+      /** Most rows that the statement may change. */
+      readonly maxAffected: number | null;
     }
   | { readonly action: 'deny'; readonly denial: Denial };
 
@@ -94,14 +96,15 @@ export function createJudgement(context: GateContext): {
     approval: ApprovalAnswer | null,
     leases: readonly BudgetLease[] = [],
   ): GateDecision => {
-    const { evaluator, rowLimit, charges } = ruling;
+    const { evaluator, rowLimit, charges, affectedBound, observedBounds } = ruling;
     const startedAtMs = context.now();
     const ticketOf = (number: number): Ticket => ({
-      ...{ number, understood, evaluator, rowLimit, leases, startedAtMs, samples: [], unsettled: new Set() },
+      ...{ number, understood, evaluator, rowLimit, affectedBound, observedBounds, leases, startedAtMs },
+      ...{ samples: [], unsettled: new Set() },
     });
     if (request.phase === 'parse') {
       const describe = evaluator.hasMasks && understood.statements.some(({ facts }) => facts.outputs !== null);
-      return { action: 'forward', ticket: ticketOf(0), describe, maxRows: null, meters: null };
+      return { action: 'forward', ticket: ticketOf(0), describe, maxRows: null, maxAffected: null, meters: null };
     }
     count += 1;
     record(request, count, ruling, approval);
@@ -116,7 +119,8 @@ export function createJudgement(context: GateContext): {
       evaluator.hasMasks &&
       understood.statements.some(deliversColumns) &&
       !understanding.wasConfirmed(understood);
-    return { action: 'forward', ticket, describe, maxRows: rowLimit?.maxRows ?? null, meters };
+    const bounds = { maxRows: rowLimit?.maxRows ?? null, maxAffected: affectedBound?.over ?? null };
+    return { action: 'forward', ticket, describe, ...bounds, meters };
   };
 
   /** Allowed by the rules: released as soon as the budgets that count its rows have something left. */

@@ -51,10 +51,13 @@ export function rowLimitOf(statements: readonly AnalysedStatement[], verdicts: r
   let limit: RowLimit | null = null;
   for (const [i, verdict] of verdicts.entries()) {
     const statement = statements[i];
-    if (verdict.action === 'deny' || verdict.maxRows === null) continue;
+    if (verdict.action === 'deny') continue;
     if (statement !== undefined && (isRowless(statement) || isDescription(statement))) continue;
-    if (limit !== null && limit.maxRows <= verdict.maxRows) continue;
-    limit = { maxRows: verdict.maxRows, rule: verdict.action === 'allow' ? verdict.rule : null };
+    const { maxRows, bounds } = verdict;
+    const byAccess = maxRows === null ? null : { maxRows, rule: verdict.action === 'allow' ? verdict.rule : null };
+    const byGuardrail = bounds?.returned ? { maxRows: bounds.returned.over, rule: bounds.returned.rule } : null;
+    for (const bound of [byAccess, byGuardrail])
+      if (bound !== null && (limit === null || bound.maxRows < limit.maxRows)) limit = bound;
   }
   return limit;
 }

@@ -1,4 +1,4 @@
-import type { PlanEvaluator } from '@weir/policy';
+import type { PlanEvaluator, RowBound, RowBounds } from '@weir/policy';
 import type { AnalysedStatement } from '@weir/sql';
 import type { BudgetLease } from './budget.ts';
 import type { ResultSample } from './result-sample.ts';
@@ -27,6 +27,10 @@ export interface Ticket {
   readonly rowLimit: RowLimit | null;
   /** Leases of the budgets that count its rows. */
   readonly leases: readonly BudgetLease[];
+  /** Most rows that it may change; null = no bound. */
+  readonly affectedBound: RowBound | null;
+  /** Bounds that are only noted, by statement index; null = none at all. */
+  readonly observedBounds: readonly (RowBounds['observed'] | null)[] | null;
   readonly startedAtMs: number;
   /** Samples by statement index. */
   readonly samples: (ResultSample | undefined)[];

@@ -1,11 +1,12 @@
-import type { BudgetRule, ColumnRef, PlanEvaluator, Statement, Verdict } from '@weir/policy';
+import type { BudgetRule, ColumnRef, PlanEvaluator, RowBound, Statement, Verdict } from '@weir/policy';
 import type { AnalysedStatement } from '@weir/sql';
 import { leadingKind } from './approval.ts';
 import { chargesOf } from './budget.ts';
 import type { GateContext } from './gate.ts';
+import { affectedBoundOf, observedBoundsOf } from './row-bounds.ts';
 import { type RowLimit, rowLimitOf } from './row-limit.ts';
 import { createRecordTail, type RecordTail } from './statement-record.ts';
-import type { UnderstoodText } from './ticket.ts';
+import type { Ticket, UnderstoodText } from './ticket.ts';
 
 /** The decision on a whole text: of several statements the strictest verdict counts, and nothing runs unless all may. */
 export interface Ruling {
@@ -16,6 +17,8 @@ export interface Ruling {
   readonly rowLimit: RowLimit | null;
   /** Budgets that count the rows of each statement; null = none. */
   readonly charges: readonly (readonly BudgetRule[])[] | null;
+  readonly affectedBound: RowBound | null;
+  readonly observedBounds: Ticket['observedBounds'];
   /** Constant part of the record, serialised once per action. */
   tail(action: Verdict['action']): RecordTail;
 }
@@ -70,14 +73,21 @@ function createRuling(
   });
   const verdict = strictestVerdict(judged);
   const { statements } = understood;
-  const limit = rowLimitOf(statements, judged);
-  const charges = chargesOf(statements, evaluator.budgets.chargedBy);
-  return { ...rulingOf(evaluator, verdict, statements, maskedColumns(statements, evaluator), limit), charges };
+  const ruling = rulingOf(evaluator, verdict, statements, maskedColumns(statements, evaluator), {
+    rowLimit: rowLimitOf(statements, judged),
+    affectedBound: affectedBoundOf(statements, judged),
+    observedBounds: observedBoundsOf(judged),
+  });
+  return { ...ruling, charges: chargesOf(statements, evaluator.budgets.chargedBy) };
 }
 
 /** The ruling on a text that could not be understood. */
 export function unreadableRuling(evaluator: PlanEvaluator, reason: string): Ruling {
-  return rulingOf(evaluator, { action: 'deny', rule: 'not-understood', reason, hint: '', trace: [] }, [], [], null);
+  return rulingOf(evaluator, { action: 'deny', rule: 'not-understood', reason, hint: '', trace: [] }, [], [], {
+    rowLimit: null,
+    affectedBound: null,
+    observedBounds: null,
+  });
 }
 
 function rulingOf(
@@ -85,7 +95,7 @@ function rulingOf(
   verdict: Verdict,
   statements: readonly AnalysedStatement[],
   masked: readonly ColumnRef[],
-  rowLimit: RowLimit | null,
+  bounds: Pick<Ruling, 'rowLimit' | 'affectedBound' | 'observedBounds'>,
 ): Ruling {
   const tails = new Map<Verdict['action'], RecordTail>();
   const { action, rule, reason, trace } = verdict;
@@ -95,7 +105,7 @@ function rulingOf(
     verdict,
     action,
     rule,
-    rowLimit,
+    ...bounds,
     charges: null,
     tail(final) {
       let tail = tails.get(final);

@@ -23,7 +23,7 @@ async function run(world: TestGate, text: string, tag: string | null = 'OK') {
 async function isMasked(world: TestGate, text: string, field = fieldOf('upper')): Promise<boolean> {
   const ticket = ticketOf(await world.query(text));
   const masks = world.gate.describe(ticket, 0, [field]);
-  finish(world, { action: 'forward', ticket, describe: false, maxRows: null, meters: null });
+  finish(world, { action: 'forward', ticket, describe: false, maxRows: null, maxAffected: null, meters: null });
   return masked(masks?.[0] ?? null, 'EVE@EXAMPLE.COM') !== 'EVE@EXAMPLE.COM';
 }
 

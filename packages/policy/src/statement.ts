@@ -91,6 +91,8 @@ export interface StatementFacts {
   readonly tables: readonly TableEffect[];
   /** Functions called, by resolved schema and name. */
   readonly functions: readonly { readonly schema: string; readonly name: string }[];
+  /** Number of INSERT, UPDATE, DELETE, MERGE and COPY FROM parts anywhere in the statement. */
+  readonly dataChanges: number;
   /** Filter of each UPDATE/DELETE/SELECT target found anywhere in the statement. */
   readonly filters: readonly {
     readonly kind: 'select' | 'update' | 'delete';

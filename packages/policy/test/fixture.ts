@@ -23,6 +23,8 @@ export interface FactsSketch {
   readonly kinds?: readonly StatementKind[];
   /** `schema.table: [effects]`; without a schema, public. */
   readonly tables?: Readonly<Record<string, readonly TableEffectKind[]>>;
+  /** As many as its kinds say unless it is named. */
+  readonly dataChanges?: number;
   /** `schema.function`. */
   readonly functions?: readonly string[];
   /** `delete customers none [LIMIT]`. */
@@ -59,14 +61,24 @@ function filterOf(text: string): StatementFacts['filters'][number] {
   };
 }
 
+const changing: ReadonlySet<StatementKind> = new Set<StatementKind>([
+  'insert',
+  'update',
+  'delete',
+  'merge',
+  'copy-from',
+]);
+
 /** Full facts from a sketch: a plain understood SELECT unless it says otherwise. */
 export function factsOf(sketch: FactsSketch): StatementFacts {
   const kind = sketch.kind ?? 'select';
+  const kinds = sketch.kinds ?? [kind];
   return {
     kind,
     command: sketch.command ?? kind.toUpperCase().replace('-', ' '),
-    kinds: sketch.kinds ?? [kind],
+    kinds,
     tables: Object.entries(sketch.tables ?? {}).map(([path, effects]): TableEffect => ({ ...tableOf(path), effects })),
+    dataChanges: sketch.dataChanges ?? kinds.filter((found) => changing.has(found)).length,
     functions: (sketch.functions ?? []).map((path) => {
       const [name = '', schema = 'pg_catalog'] = path.split('.').reverse();
       return { schema, name };

@@ -48,6 +48,7 @@ const facts: fc.Arbitrary<StatementFacts> = fc.record({
       maxLength: 4,
     },
   ),
+  dataChanges: fc.nat({ max: 2 }),
   functions: fc.array(fc.record({ schema: name, name }), { maxLength: 3 }),
   filters: fc.array(
     fc.record({

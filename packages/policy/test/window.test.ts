@@ -38,7 +38,7 @@ describe('a time window', () => {
   });
 
   it('of an access rule limits the access', () => {
-    const policy = openAccess + '  window: { days: [mon-fri], from: "07:00", to: "20:00", timeZone: UTC }\n';
+    const policy = `${openAccess}  window: { days: [mon-fri], from: "07:00", to: "20:00", timeZone: UTC }\n`;
     expect(at(policy, '2026-03-06T12:00:00Z').action).toBe('allow');
     const denied = at(policy, '2026-03-07T12:00:00Z');
     expect(denied).toMatchObject({ action: 'deny', rule: 'default' });

@@ -59,6 +59,7 @@ export function createEngineHost(gate: Gate, ports: ChannelPorts): EngineHost {
       const error = fieldsOfDenial(gate.exceeded(ticket as Ticket, by));
       return { error, settled: ports.cancel() };
     },
+    changedTooMuch: (ticket, _index, rows) => fieldsOfDenial(gate.changedTooMuch(ticket as Ticket, rows)),
     finished(ticket, { index, tag, rows, bytes, error }) {
       const shown = error === null ? null : { sqlstate: error['C'] ?? '', message: error['M'] ?? '' };
       gate.finished(ticket as Ticket, { index, tag, rows, bytes, error: shown });

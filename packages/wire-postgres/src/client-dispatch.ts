@@ -1,13 +1,15 @@
 import { WeirError } from '@weir/errors';
+import { openTransaction } from './affected-limit.ts';
 import { bind, close, describe, execute, parse } from './client-extended.ts';
 import type { ClientFramer } from './client-framer.ts';
 import { parseQuery } from './client-messages.ts';
 import { denyQuery, endSegment } from './denial.ts';
-import type { JudgeRequest } from './engine-host.ts';
+import type { Decision, JudgeRequest } from './engine-host.ts';
 import type { EngineState } from './engine-state.ts';
 import { errorFields, fieldsOfWeirError } from './error-fields.ts';
 import { isPipelined, judge, type Resume } from './judgement.ts';
 import { push, relay } from './requests.ts';
+import type { Entry } from './response-queue.ts';
 import { limitRows } from './row-limit.ts';
 
 const noNumbers: readonly number[] = [];
@@ -85,12 +87,44 @@ function query(state: EngineState, framer: ClientFramer, resume: Resume): void {
     prepared.deleteStatement('');
     prepared.deletePortal('');
     if (decision.action === 'deny') return denyQuery(state, decision.error);
-    relay(state, framer);
-    const entry = push(state, 'query');
-    entry.ticket = decision.ticket;
-    limitRows(state, entry, decision);
-    endSegment(state);
+    if (typeof decision.maxAffected === 'number') boundedQuery(state, framer, decision);
+    else sendQuery(state, framer, decision);
   });
+}
+
+type Forward = Extract<Decision, { action: 'forward' }>;
+
+function sendQuery(state: EngineState, framer: ClientFramer, decision: Forward): Entry {
+  relay(state, framer);
+  const entry = push(state, 'query');
+  entry.ticket = decision.ticket;
+  limitRows(state, entry, decision);
+  endSegment(state);
+  return entry;
+}
+
+const needsSync = errorFields(
+  '42501',
+  'a bound on changed rows cannot be held for a Query among messages of the extended protocol',
+  'Send Sync before it.',
+);
+
+/** A Query that may change so many rows alone: it runs by itself, and unless a transaction block is open in a transaction of our own. */
+function boundedQuery(state: EngineState, framer: ClientFramer, decision: Forward): void {
+  if (state.isUnsynced) {
+    denyQuery(state, needsSync);
+    state.host.finished(decision.ticket, { index: 0, tag: null, rows: 0, bytes: 0, error: needsSync });
+    return;
+  }
+  if (state.queue.head() !== undefined) {
+    state.blockedUntil = () => state.queue.head() === undefined;
+    state.continuation = () => boundedQuery(state, framer, decision);
+    return;
+  }
+  const isWrapped = state.status === 'I';
+  if (isWrapped) openTransaction(state);
+  const entry = sendQuery(state, framer, decision);
+  if (isWrapped) entry.wrap = 'body';
 }
 
 function sync(state: EngineState, framer: ClientFramer): void {

@@ -103,7 +103,11 @@ export class ClientSide {
     const state = this.#state;
     this.#hasMessage = false;
     const { type } = this.#framer;
-    if (isHeld(state, type)) {
+    const { continuation } = state;
+    if (continuation !== null) {
+      state.continuation = null;
+      continuation();
+    } else if (isHeld(state, type)) {
       askForAnswers(state);
       state.blockedUntil = () => !isHeld(state, type);
     } else if (state.queue.length >= maxOutstanding) {
@@ -137,6 +141,7 @@ export class ClientSide {
     state.step(() => {
       state.isJudging = false;
       apply();
+      if (state.blockedUntil !== null) this.#hasMessage = true;
       this.pump();
     });
   };

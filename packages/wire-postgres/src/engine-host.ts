@@ -79,6 +79,8 @@ export type Decision =
       readonly maxRows?: number | null;
       /** Meters of the results, by statement inside a simple Query; absent or null = not counted. */
       readonly meters?: readonly (RowMeter | null)[] | null;
+      /** Most rows that the statement may change: beyond it nothing of the change stays. Absent or null = no bound. */
+      readonly maxAffected?: number | null;
     }
   | {
       readonly action: 'deny';
@@ -146,6 +148,11 @@ export interface EngineHost {
   /** The first row beyond `maxRows` came, or one that the meter refuses: it and the rest of this result are withheld. Called once per result at most,
    * before its `finished`. */
   exceeded(ticket: unknown, index: number, by: 'rows' | 'meter'): Exceeded;
+  /**
+   * The statement changed more rows than `maxAffected`, or `rows` null: the server did not say how many. Its change is undone. Called once per statement at
+   * most, before its `finished`. @returns what the client gets in place of the statement's end
+   */
+  changedTooMuch(ticket: unknown, index: number, rows: number | null): ErrorFields;
   finished(ticket: unknown, outcome: Outcome): void;
   /** Rewrites an ErrorResponse or NoticeResponse of the server before it is delivered; `ticket` of the running statement or null. */
   redact(ticket: unknown, kind: 'error' | 'notice', fields: ErrorFields): ErrorFields;

@@ -38,6 +38,8 @@ export class EngineState {
   wake: () => void = () => undefined;
   /** The client's next message waits until this is true. */
   blockedUntil: (() => boolean) | null = null;
+  /** What goes on then in place of that message, which was judged already; null = the message itself. */
+  continuation: (() => void) | null = null;
   hasEnded = false;
   /** A server message was relayed in part: nothing may be put between. */
   isMidMessage = false;

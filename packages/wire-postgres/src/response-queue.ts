@@ -40,6 +40,12 @@ export class Entry {
   maxRows: number | null = null;
   /** Meters of its results, by index; null = none. */
   meters: readonly (RowMeter | null)[] | null = null;
+  /** Most rows that it may change; null = no bound. */
+  maxAffected: number | null = null;
+  /** Part of a transaction of our own around a Query (see affected-limit.ts). */
+  wrap: 'begin' | 'body' | 'end' | null = null;
+  /** What the client is told when that transaction has ended well. */
+  completion: { readonly message: Buffer; readonly tag: string } | null = null;
   /** query, sync: rows were withheld from a statement that had ended well on the server, so a transaction block must not go on. */
   mustFail = false;
   /** The server's answer is complete (or will not come). */
@@ -54,9 +60,9 @@ export class Entry {
     this.segment = segment;
   }
 
-  /** Can its rows be withheld? */
+  /** Can its rows be withheld, or its change undone? */
   get isLimited(): boolean {
-    return this.maxRows !== null || this.meters !== null;
+    return this.maxRows !== null || this.meters !== null || this.maxAffected !== null;
   }
 
   /** Meter of the result that begins now. */

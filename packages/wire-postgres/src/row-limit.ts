@@ -15,9 +15,10 @@ import type { Result } from './result.ts';
 /** Stands in the queue for an error that the client got already. */
 const toldAlready = errorFields('42501', 'rows were withheld');
 
-/** Notes the row limit and the meters of a statement that was just sent. */
+/** Notes the bounds on rows and the meters of a statement that was just sent. */
 export function limitRows(state: EngineState, entry: Entry, decision: Decision & { action: 'forward' }): void {
   entry.maxRows = decision.maxRows ?? null;
+  entry.maxAffected = decision.maxAffected ?? null;
   entry.meters = decision.meters ?? null;
   if (entry.isLimited) state.limited = entry;
 }
@@ -32,6 +33,8 @@ export function isHeld(state: EngineState, type: number): boolean {
   const { limited, isCancelling, segment } = state;
   if (limited === null || !isHolding(state) || limited.copyIn === 'open') return false;
   const letter = String.fromCharCode(type);
+  const isBounded = limited.maxAffected !== null || limited.wrap !== null;
+  if (isBounded && !state.isSkipping) return 'QPBDECSF'.includes(letter);
   const isExceeded = isCancelling || limited.refused !== null || limited.isMuted;
   if (letter === 'S') return isExceeded;
   if (state.isSkipping) return false;

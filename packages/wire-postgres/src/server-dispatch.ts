@@ -1,4 +1,5 @@
 import { WeirError } from '@weir/errors';
+import { closeTransaction, refuseChange, tellCompletion } from './affected-limit.ts';
 import { CopyBinaryCodec } from './copy-binary.ts';
 import { CopyCsvCodec } from './copy-csv.ts';
 import { type CopyFrames, createCopyFrames } from './copy-frames.ts';
@@ -200,17 +201,27 @@ export class ServerDispatch {
   #complete(buffer: Buffer, frameStart: number, end: number, tag: string): void {
     const state = this.#state;
     const entry = this.#head('the end of a statement');
+    if (entry.wrap === 'begin') return;
+    if (entry.wrap === 'end') {
+      tellCompletion(state, entry, tag);
+      return;
+    }
     if ((entry.kind !== 'query' && entry.kind !== 'execute') || entry.replacement !== null || this.#isCopying)
       throw outOfStep('the end of a statement');
     if (this.#result.mode === 'closed' && entry.copyIn === 'none') this.#beginExecute(entry);
     this.#result.close();
     state.prepared.noteTag(tag);
+    refuseChange(state, entry, tag);
     if (entry.refused !== null) {
       this.#completeRefused(entry, entry.refused, tag);
       return;
     }
-    this.#relay(entry, buffer, frameStart, end);
     entry.copyIn = 'none';
+    if (entry.wrap === 'body') {
+      entry.completion = { message: Buffer.from(buffer.subarray(frameStart, end)), tag };
+      return;
+    }
+    this.#relay(entry, buffer, frameStart, end);
     if (entry.own === null) state.finish(entry, tag, null);
     if (entry.kind === 'execute') state.queue.shift();
   }
@@ -223,7 +234,8 @@ export class ServerDispatch {
     entry.visible = false;
     entry.isMuted = true;
     const { isLimited } = entry;
-    this.#state.finish(entry, isLimited ? tag : null, refused);
+    // Of a change that is undone no tag is left.
+    this.#state.finish(entry, isLimited && entry.maxAffected === null ? tag : null, refused);
     if (entry.kind === 'query') {
       entry.mustFail = isLimited;
       return;
@@ -258,6 +270,7 @@ export class ServerDispatch {
       state.isSkipping = false;
     }
     queue.shift();
+    if (entry?.wrap && this.#isInside(entry, status)) return;
     if (entry?.mustFail && status === 'T') {
       failTransaction(state, entry);
       return;
@@ -272,6 +285,15 @@ export class ServerDispatch {
     host.ready(state.status);
   }
 
+  /** ReadyForQuery of a part of a transaction of our own. @returns whether it goes on */
+  #isInside(entry: Entry, status: string): boolean {
+    if (entry.wrap === 'end' && status === 'I') return false;
+    if (entry.wrap === 'begin') {
+      if (status !== 'T') throw outOfStep('the end of a BEGIN');
+    } else closeTransaction(this.#state, entry, status);
+    return true;
+  }
+
   #error(buffer: Buffer, start: number, end: number): void {
     const state = this.#state;
     const entry = state.queue.head();
@@ -283,6 +305,7 @@ export class ServerDispatch {
       state.end(fatal, () => state.sendToClient(encodeErrorResponse(fatal)));
       return;
     }
+    if (entry?.wrap === 'begin') throw outOfStep('an error in place of BEGIN');
     const delivered = this.#deliveredError(entry, raw);
     if (entry === undefined) {
       state.sendToClient(encodeErrorResponse(delivered));

@@ -1,3 +1,4 @@
+import { errorFields } from '../src/error-fields.ts';
 import type { Decision, EngineHost, ErrorFields, Outcome, Parameter, TransactionStatus } from '../src/index.ts';
 
 /** Everything that a host was told, as plain values. */
@@ -75,6 +76,7 @@ export function createAllowAllHost(overrides: Partial<EngineHost> = {}): { host:
     sampleRows: () => 0,
     sample: (ticket, _index, cells) =>
       void log.samples.push({ ticket, cells: cells.map((cell) => (cell === null ? null : cell.toString())) }),
+    changedTooMuch: (_ticket, _index, rows) => errorFields('42501', `${rows} rows are too many`),
     exceeded(ticket, index) {
       log.exceeded.push({ ticket, index });
       return { error: { S: 'ERROR', V: 'ERROR', C: '42501', M: 'too many rows' }, settled: Promise.resolve() };

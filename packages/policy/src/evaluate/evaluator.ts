@@ -71,7 +71,9 @@ export function createPlanEvaluator(plan: Plan, conditions: ReadonlyMap<string, 
     reads: {
       now: readsVariable('now') || [...plan.access, ...plan.guardrails].some(({ window }) => window !== null),
       interactive: readsVariable('session'),
-      statementCount: plan.guardrails.some((rule) => rule.match.multiStatement === true),
+      statementCount: plan.guardrails.some(
+        ({ match, rows }) => match.multiStatement === true || rows?.affected !== undefined,
+      ),
     },
   };
 }

@@ -2,6 +2,7 @@ import type { ConditionContext, ConditionResult } from '../condition.ts';
 import type { GuardrailRule } from '../plan.ts';
 import { builtInRules } from '../schema/document.ts';
 import type { ApprovalVerdict, DenyVerdict, RowBound, RowBounds, TraceStep } from '../verdict.ts';
+import { changesRows, uncountable } from './countable.ts';
 import { createMatch, type MatchInput, type Test } from './rule-match.ts';
 import { createWindowTest, type WindowTest } from './window.ts';
 import { reasonOf, sentence } from './wording.ts';
@@ -46,10 +47,25 @@ export function findHits(
       why: prefix + (hit?.why ?? 'its conditions are not met'),
     });
     if (hit === null) continue;
-    if (hit.rule.rows !== null) bounding.push(hit);
-    else if (!isObserved) hits.push(hit);
+    if (hit.rule.rows === null) {
+      if (!isObserved) hits.push(hit);
+      continue;
+    }
+    bounding.push(hit);
+    const unbounded = uncountedChange(hit.rule, input);
+    if (unbounded === null) continue;
+    trace.push({ rule: test.rule.rule, matched: true, why: prefix + unbounded });
+    if (!isObserved) hits.push({ rule: test.rule, why: unbounded, isCertain: true });
   }
   return { hits, bounds: bounding.length === 0 ? undefined : boundsOf(bounding) };
+}
+
+/** A bound on changed rows cannot be held where nobody counts them. */
+function uncountedChange({ rows }: GuardrailRule, { facts, statementCount }: MatchInput): string | null {
+  const bound = rows?.affected;
+  if (bound === undefined || !changesRows(facts)) return null;
+  const why = uncountable(facts, statementCount);
+  return why === null ? null : `${why}, and no more than ${bound.over} may change`;
 }
 
 function boundsOf(hits: readonly Hit[]): RowBounds {

@@ -27,6 +27,7 @@ export function copyStatement(context: Context, body: Record<string, unknown>): 
 function copyFrom(context: Context, node: CopyStmt, format: CopyFormat): Verb {
   const name = node.relation ?? {};
   const relation = resolveRelation(context, name);
+  context.findings.dataChanges.add(node);
   if (relation !== null) {
     noteEffect(context, relation, 'insert', false);
     if (relation.rules === true) context.findings.opaque.add('rules rewrite what is written to the table');

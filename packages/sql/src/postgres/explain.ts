@@ -25,6 +25,7 @@ function running(context: Context, found: Findings, verb: Verb): Verb {
   findings.absorb(found);
   findings.addUnknown(found);
   findings.kinds.add(verb.kind);
+  for (const node of found.dataChanges) findings.dataChanges.add(node);
   for (const kind of found.kinds) findings.kinds.add(kind);
   for (const [node, filters] of found.filters) findings.filters.set(node, filters);
   for (const [key, copy] of found.copies) findings.copies.set(key, copy);

@@ -13,6 +13,8 @@ export class Findings {
   readonly filters = new Map<object, FilterFact[]>();
   readonly influence = new Map<ColumnRef, Set<InfluenceWay>>();
   readonly kinds = new Set<StatementKind>();
+  /** Nodes that change rows. */
+  readonly dataChanges = new Set<object>();
   readonly copies = new Map<string, CopyFact>();
   readonly opaque = new Set<string>();
   readonly settings: { name: string; value: string | null }[] = [];

@@ -29,6 +29,7 @@ const nothing: QueryColumns = { columns: [], counted: true };
 /** Output columns (RETURNING) of INSERT, UPDATE, DELETE or MERGE; notes what it reads, writes and copies. Another node makes the statement opaque. */
 export function modifyColumns(context: Context, outer: Scope, open: OpenNode | null): QueryColumns {
   const scope = new Scope(outer);
+  if (open !== null) context.findings.dataChanges.add(open.body);
   switch (open?.tag) {
     case 'InsertStmt':
       return insert(context, scope, open.body as InsertStmt);

@@ -41,6 +41,7 @@ function absorbFacts(findings: Findings, facts: StatementFacts): void {
   for (const filter of facts.filters) findings.filters.set(filter, [filter]);
   for (const { ways, ...origin } of facts.influence) findings.addInfluenceOf(origin, ways);
   for (const kind of facts.kinds) findings.kinds.add(kind);
+  for (let i = 0; i < facts.dataChanges; i += 1) findings.dataChanges.add({});
   for (const copy of facts.copies) findings.copies.set(JSON.stringify(copy), copy);
   for (const reason of facts.opaque) findings.opaque.add(reason);
   findings.settings.push(...facts.settings);

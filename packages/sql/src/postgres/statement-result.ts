@@ -52,6 +52,7 @@ export function toFacts(verb: Verb, findings: Findings): StatementFacts {
       effects: [...effects],
     })),
     functions: [...findings.functions.values()],
+    dataChanges: findings.dataChanges.size,
     filters: [...findings.filters.values()].flat(),
     influence: [...findings.influence].map(([column, ways]) => ({ ...column, ways: [...ways] })),
     outputs: withoutChosenGroups(verb.outputs, findings),
