@@ -16,6 +16,12 @@ export interface BenchContext {
   progress(text: string): void;
 }
 
+/** Something that stands between client and database and is not Weir. */
+export interface Relay {
+  readonly port: number;
+  readonly pids: readonly number[];
+}
+
 /** Starts one of the bench's own programs (bench/programs). */
 export function startProgram(context: BenchContext, name: string, args: readonly string[]): Child {
   const path = join(dirname(fileURLToPath(import.meta.url)), 'programs', `${name}.ts`);
@@ -24,9 +30,14 @@ export function startProgram(context: BenchContext, name: string, args: readonly
   return child;
 }
 
-/** Starts a relay (tcp-hop, delaying-hop) to a port. @returns its own port. */
-export async function startHop(context: BenchContext, name: string, args: readonly string[]): Promise<number> {
-  return Number(await startProgram(context, name, args).firstLine);
+/** Starts a relay (tcp-hop, delaying-hop) to a port. */
+export async function startHop(
+  context: BenchContext,
+  name: string,
+  args: readonly string[],
+): Promise<{ readonly port: number; readonly pid: number }> {
+  const child = startProgram(context, name, args);
+  return { port: Number(await child.firstLine), pid: child.pid };
 }
 
 /** Starts a Weir of its own for a measurement, in front of the target unless another is given. */

@@ -1,5 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
+import { createWatchdog } from '@weir/embedded-postgres';
+
+/** Ends our children when we are gone in a way that lets us end nothing. */
+const watchdog = createWatchdog();
 
 /** A process that the bench started. */
 export interface Child {
@@ -22,17 +26,29 @@ export interface ChildOptions {
 
 /** Starts a Node program: a built one, or one of the bench's own in TypeScript. */
 export function startNode(args: readonly string[], options: ChildOptions): Child {
+  return startProcess(process.execPath, args, options);
+}
+
+/** Starts any program. */
+export function startProcess(command: string, args: readonly string[], options: ChildOptions): Child {
   const log = openSync(options.log, 'a');
-  const child: ChildProcess = spawn(process.execPath, args, {
+  const child: ChildProcess = spawn(command, args, {
     stdio: ['pipe', 'pipe', log],
     env: { ...process.env, NODE_OPTIONS: '', ...options.env },
     // A Ctrl-C in the terminal reaches the bench alone, which ends its children in order.
     detached: true,
   });
   closeSync(log);
+  const pid = child.pid;
+  if (pid !== undefined) {
+    watchdog.watch(pid, 'SIGTERM');
+    child.once('exit', () => watchdog.forget(pid));
+  }
   let text = '';
   const failed = (how: string) =>
-    new Error(`${args[0]} ended with ${how}:\n${text.slice(-2_000)}${readFileSync(options.log, 'utf8').slice(-4_000)}`);
+    new Error(
+      `${args[0] ?? command} ended with ${how}:\n${text.slice(-2_000)}${readFileSync(options.log, 'utf8').slice(-4_000)}`,
+    );
   const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
   const firstLine = new Promise<string>((resolve, reject) => {
     child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
@@ -53,7 +69,7 @@ export function startNode(args: readonly string[], options: ChildOptions): Child
   child.stdin?.on('error', () => undefined);
   child.stdin?.end(options.input ?? '');
   return {
-    pid: child.pid ?? -1,
+    pid: pid ?? -1,
     firstLine,
     output,
     async stop() {

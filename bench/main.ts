@@ -17,21 +17,23 @@ import type { Section } from './section.ts';
 import { startTarget } from './target.ts';
 import { requireBuild } from './weir.ts';
 
-const measures: Readonly<Record<string, (context: BenchContext) => Promise<Section>>> = {
+const measures: Readonly<Record<string, (context: BenchContext) => Promise<Section | readonly Section[]>>> = {
   queries: measureQueries,
   result: measureResult,
   delay: measureDelay,
   idle: measureIdle,
   stalled: measureStalled,
 };
-const usage = `pnpm bench [--quick] [--only NAME]… [--profile FOLDER]
-  --quick     one short round of everything; docs/benchmarks stays as it is
+const usage = `pnpm bench [--quick] [--only NAME[,NAME]…] [--profile FOLDER]
+  --quick     one short round by the main routes only, a minute for each measurement; docs/benchmarks stays as it is
   --only      ${Object.keys(measures).join(', ')}; docs/benchmarks stays as it is
   --profile   writes CPU profiles of gateway and agent there (open them in a browser's developer tools); then only the native
               listener is used, for prepared statements of 8 clients and for the masked result
 `;
 /** DataRows of 218 bytes: some 200 MB. */
 const people = 920_000;
+/** Rows of 50,000 bytes: some 200 MB. */
+const wideRows = 4_000;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -43,7 +45,8 @@ async function main(): Promise<void> {
     },
   });
   if (values.help) return void process.stdout.write(usage);
-  const names = values.only.length === 0 ? Object.keys(measures) : values.only;
+  const only = values.only.flatMap((names) => names.split(','));
+  const names = only.length === 0 ? Object.keys(measures) : only;
   const unknown = names.filter((name) => measures[name] === undefined);
   if (unknown.length > 0) throw new Error(`there is no measurement ${unknown.join(', ')}\n${usage}`);
   if (!hasCommand('pgbench')) throw new Error('pgbench is not installed (Debian: apt-get install postgresql)');
@@ -79,13 +82,15 @@ async function measure(
   parts: Pick<BenchContext, 'cleanUp' | 'scratch' | 'progress'>,
 ) {
   parts.progress('the database starts and is filled');
-  const target = await startTarget(parts.cleanUp, { pgbenchScale: 10, people });
+  const isRead = names.some((name) => name !== 'queries' && name !== 'idle');
+  const share = isRead ? (options.quick ? 0.25 : 1) : 0;
+  const size = { pgbenchScale: 10, people: people * share, wideRows: wideRows * share };
+  const target = await startTarget(parts.cleanUp, size);
   const profileDir = options.profile === undefined ? undefined : resolve(options.profile);
   const context: BenchContext = { ...parts, quick: options.quick, target, profileDir };
   const sections: Section[] = [];
   for (const name of names) {
-    const section = await measures[name]?.(context);
-    if (section !== undefined) sections.push(section);
+    sections.push(...[(await measures[name]?.(context)) ?? []].flat());
   }
   const circumstances = await readCircumstances(target.version, options.quick);
   const goals = compareWithGoals(sections);

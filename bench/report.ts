@@ -16,6 +16,8 @@ const goalColumns: readonly Column[] = [
   { key: 'wanted', title: 'wanted' },
   { key: 'measured', title: 'measured', digits: 2 },
   { key: 'met', title: 'met' },
+  { key: 'stretch', title: 'stretch goal' },
+  { key: 'stretchMet', title: 'met' },
 ];
 
 /** The whole report in Markdown; its tables are aligned, so that it reads well on a terminal, too. */
@@ -34,11 +36,10 @@ export function formatReport(
     'Client, gateway, agent, gateway store and database share the cores. mTLS between agent and gateway, the demo policy with masking rules, and durable recording are on. Trust ratios and CPU times more than absolute numbers.',
   ];
   if (goals.length > 0) {
-    const rows = goals.map(({ goal, wanted, measured, isMet }) => ({
-      goal,
-      wanted,
-      measured,
-      met: isMet ? 'yes' : 'no',
+    const met = (is: boolean | undefined) => (is === undefined ? null : is ? 'yes' : 'no');
+    const rows = goals.map(({ goal, wanted, measured, isMet, stretch, isStretchMet }) => ({
+      ...{ goal, wanted: wanted ?? null, measured, met: met(isMet) },
+      ...{ stretch: stretch ?? null, stretchMet: met(isStretchMet) },
     }));
     parts.push('## Goals', formatTable(goalColumns, rows));
   }

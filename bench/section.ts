@@ -19,6 +19,12 @@ export interface Section {
   readonly rows: readonly Row[];
 }
 
+/** The value that a share of all values is not above (0.99: p99), by the nearest rank. NaN of none. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = Float64Array.from(values).sort();
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
+}
+
 /** Middle value; of an even number, the mean of the two in the middle. NaN of none. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);

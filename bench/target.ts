@@ -18,6 +18,8 @@ export interface BenchTarget {
 export interface TargetSize {
   readonly pgbenchScale: number;
   readonly people: number;
+  /** Rows with a text of 50,000 bytes. */
+  readonly wideRows: number;
 }
 
 /** The columns of one kind have the same width, so that the clear and the masked result have the same number of bytes before masking. */
@@ -44,9 +46,17 @@ ALTER TABLE people ADD PRIMARY KEY (id);
 VACUUM ANALYZE people;
 `;
 
+/** Rows that are stored as they are: what the server would spend on unpacking them is not what is measured. */
+const wideSql = (count: number) => `
+CREATE TABLE wide (id int PRIMARY KEY, body text);
+ALTER TABLE wide ALTER COLUMN body SET STORAGE EXTERNAL;
+INSERT INTO wide SELECT i, left(repeat(md5(i::text), 1563), 50000) FROM generate_series(1, ${count}) AS i;
+VACUUM ANALYZE wide;
+`;
+
 /** Starts a server (Debian's 15 where it is installed, else npm's 18) and loads pgbench's tables and the people. */
 export async function startTarget(cleanUp: CleanUp, size: TargetSize): Promise<BenchTarget> {
-  const settings = { shared_buffers: '256MB', max_connections: 100, max_wal_size: '4GB' };
+  const settings = { shared_buffers: '256MB', max_connections: 200, max_wal_size: '4GB' };
   const starting = hasPostgres15() ? startPostgres15({ settings }) : startPostgres18({ settings });
   // Also when the bench is stopped before the server is ready.
   cleanUp.add('the database', async () => (await starting).stop());
@@ -65,7 +75,8 @@ export async function startTarget(cleanUp: CleanUp, size: TargetSize): Promise<B
   if (init.status !== 0) throw new Error(`pgbench -i failed: ${init.stderr}`);
   const client = new pg.Client({ connectionString: dsn() });
   await client.connect();
-  for (const sql of peopleSql(size.people).split(';\n')) if (sql.trim() !== '') await client.query(sql);
+  const sqls = `${peopleSql(size.people)}${wideSql(size.wideRows)}`.split(';\n');
+  for (const sql of sqls) if (sql.trim() !== '') await client.query(sql);
   await client.end();
   const version = String(rows[0]?.server_version);
   return { host: server.host, port: server.port, database, user, password, version, dsn };

@@ -22,6 +22,19 @@ export interface WeirTarget {
   readonly password: string;
 }
 
+/**
+ * Whom a session is of. For the first the demo's guardrails are in force and its masks and the bench's own; for the second the guardrails alone;
+ * for the third nothing but an access rule that allows everything. Statements are analysed and recorded for all of them.
+ */
+export type BenchPerson = 'masked' | 'guarded' | 'unruled';
+
+/** Their names and groups; `bench-unmasked` is written into the `exempt` of every mask. */
+const people: Readonly<Record<BenchPerson, { readonly name: string; readonly groups: readonly string[] }>> = {
+  masked: { name: 'dora', groups: ['developers'] },
+  guarded: { name: 'greta', groups: ['developers', 'bench-unmasked'] },
+  unruled: { name: 'ursula', groups: ['admins'] },
+};
+
 /** What to start. */
 export interface WeirOptions {
   readonly target: WeirTarget;
@@ -35,9 +48,9 @@ export interface WeirOptions {
 export interface Weir {
   readonly gatewayPid: number;
   readonly agentPid: number;
-  /** DSN of the native listener for a new session of a developer, whom the masks are about. */
-  nativeDsn(sslmode: 'disable' | 'require'): Promise<string>;
-  /** Starts `weir connect` for such a session and gives its local DSN. */
+  /** DSN of the native listener for a new session; without `person` of one whom the masks are about. */
+  nativeDsn(sslmode: 'disable' | 'require', person?: BenchPerson): Promise<string>;
+  /** Starts `weir connect` for a session of the masked person and gives its local DSN. */
   connectDsn(): Promise<string>;
   stop(): Promise<void>;
 }
@@ -66,6 +79,7 @@ export async function startWeir(cleanUp: CleanUp, options: WeirOptions): Promise
   };
   cleanUp.add('Weir', stop);
   const run = (args: readonly string[], more: { env?: Record<string, string>; input?: string } = {}) => {
+    if (stopping !== undefined) throw new Error('the bench was stopped while Weir started');
     const child = startNode(args, { log, ...more });
     children.push(child);
     return child;
@@ -89,20 +103,31 @@ export async function startWeir(cleanUp: CleanUp, options: WeirOptions): Promise
     return createApiClient({ baseUrl: runtime.api, token });
   };
   await untilOnline(await login('admin'), agent);
-  const developer = await login('dora');
 
   return {
     gatewayPid: gateway.pid,
     agentPid: agent.pid,
-    async nativeDsn(sslmode) {
-      const { native } = await developer.openSession({ connection: 'bench-pg', via: 'native' });
+    async nativeDsn(sslmode, person = 'masked') {
+      const { native } = await (await login(people[person].name)).openSession({
+        connection: 'bench-pg',
+        via: 'native',
+      });
       const url = new URL(native.dsn);
       url.searchParams.set('sslmode', sslmode);
       return url.href;
     },
     async connectDsn() {
       const env = { WEIR_HOME: join(folder.path, 'cli') };
-      const login = ['login', '--gateway', runtime.api, '--ca', runtime.caFile, '--user', 'dora', '--password-stdin'];
+      const login = [
+        'login',
+        '--gateway',
+        runtime.api,
+        '--ca',
+        runtime.caFile,
+        '--user',
+        people.masked.name,
+        '--password-stdin',
+      ];
       await run([built('cli'), ...login], { env, input: `${password}\n` }).output;
       const port = String(await freePort());
       const line = await run([built('cli'), 'connect', 'bench-pg', '--port', port, '--json'], { env }).firstLine;
@@ -137,7 +162,7 @@ function writeConfiguration(folder: string, target: WeirTarget) {
     runtimeFile: runtime,
     bootstrap: {
       users: [
-        { name: 'dora', password, groups: ['developers'] },
+        ...Object.values(people).map((person) => ({ ...person, password })),
         { name: 'admin', password, groups: ['admins'], roles: ['admin'] },
       ],
       connections: [
@@ -151,11 +176,22 @@ function writeConfiguration(folder: string, target: WeirTarget) {
           },
         },
       ],
-      policyFiles: [join(root, 'apps/demo/policy/shop.yaml'), join(root, 'bench/policy.yaml')],
+      policyFiles: ['apps/demo/policy/shop.yaml', 'bench/policy.yaml'].map((path, index) =>
+        file(`policy-${index}.yaml`, exemptUnmasked(readFileSync(join(root, path), 'utf8'))),
+      ),
       joinTokens: [{ agent: 'bench-agent', tokenFile: joinToken }],
     },
   };
   return { config: file('gateway.yaml', JSON.stringify(config)), runtime, joinToken };
+}
+
+/** Lets every mask spare the group `bench-unmasked`, too. @throws when a policy does not look as expected. */
+function exemptUnmasked(policy: string): string {
+  const spared = policy.replaceAll('exempt: { groups: [admins] }', 'exempt: { groups: [admins, bench-unmasked] }');
+  const count = (text: string, pattern: RegExp) => text.match(pattern)?.length ?? 0;
+  if (count(spared, /^kind: Masking$/gm) !== count(spared, /bench-unmasked/g))
+    throw new Error('every mask of the demo and of the bench shall have: exempt: { groups: [admins] }');
+  return spared;
 }
 
 interface Runtime {

@@ -6,8 +6,9 @@ const oneWayMs = 10;
 
 /** One session's rate when agent and gateway are 20 ms of round trip apart. */
 export async function measureDelay(context: BenchContext): Promise<Section> {
-  const [rounds, limit] = context.quick ? [1, 200_000] : [3, undefined];
-  const delay = (port: number) => startHop(context, 'delaying-hop', [String(port), String(oneWayMs)]);
+  const [rounds, limit] = context.quick ? [1, 200_000] : [5, undefined];
+  const delay = async (port: number) =>
+    (await startHop(context, 'delaying-hop', [String(port), String(oneWayMs)])).port;
   const weir = await startWeirFor(context, { between: delay });
   const native = await weir.nativeDsn('disable');
   const direct = `${context.target.dsn(await delay(context.target.port))}?sslmode=disable`;

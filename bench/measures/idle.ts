@@ -5,7 +5,7 @@ import type { Section } from '../section.ts';
 
 /** Memory of idle channels, one client connection and one upstream connection each. */
 export async function measureIdle(context: BenchContext): Promise<Section> {
-  const count = 1_000;
+  const count = context.quick ? 1_000 : 10_000;
   const stub = Number(await startProgram(context, 'stub-target', []).firstLine);
   const target = { host: '127.0.0.1', port: stub, database: 'stub', user: 'stub', password: 'stub' };
   const weir = await startWeirFor(context, { target });
@@ -35,8 +35,8 @@ export async function measureIdle(context: BenchContext): Promise<Section> {
     ],
     columns: [
       { key: 'process', title: 'process' },
-      { key: 'empty', title: 'empty MiB', digits: 1 },
-      { key: 'open', title: `with ${count} MiB`, digits: 1 },
+      { key: 'empty', title: 'empty, MiB', digits: 1 },
+      { key: 'open', title: `with ${count}, MiB`, digits: 1 },
       { key: 'each', title: 'KiB each', digits: 1 },
     ],
     rows: [...rows, { process: 'both', empty: sum('empty'), open: sum('open'), each: sum('each') }],

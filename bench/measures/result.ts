@@ -1,79 +1,45 @@
 import { type BenchContext, startWeirFor } from '../bench-context.ts';
-import { cpuMicroseconds } from '../child.ts';
-import { type Reading, readResult, resultSql } from '../read-result.ts';
-import { openRoutes, type Route } from '../routes.ts';
-import { median, type Row, type Section } from '../section.ts';
+import { readResult, resultSql } from '../read-result.ts';
+import { type ReadingCase, readingColumns, readingRows, runReadings } from '../readings.ts';
+import { openRoutes } from '../routes.ts';
+import type { Section } from '../section.ts';
 
-interface Sample extends Reading {
-  /** CPU milliseconds per 10^6 bytes. */
-  readonly gatewayMs: number;
-  readonly agentMs: number;
-}
-
-interface Case {
-  readonly route: Route;
-  readonly kind: 'clear' | 'masked';
-  readonly samples: Sample[];
-}
-
-/** One result of some 200 MB by every route; by Weir in clear, and with two of eight columns masked. */
-export async function measureResult(context: BenchContext): Promise<Section> {
+/** Results of some 200 MB by every route: short rows in clear, by Weir also with two of eight columns masked, and rows of 50 KB. */
+export async function measureResult(context: BenchContext): Promise<Section[]> {
   const weir = await startWeirFor(context);
   const routes = await openRoutes(context, weir);
-  const rounds = context.profileDir !== undefined ? 4 : context.quick ? 1 : 3;
+  const isProfiled = context.profileDir !== undefined;
+  const rounds = isProfiled ? 4 : context.quick ? 1 : 5;
   context.progress('result: warm-up');
-  for (const { dsn } of routes) await readResult(context, dsn, resultSql('masked', 300_000));
-  const cases = routes.flatMap((route): Case[] => {
-    const clear: Case = { route, kind: 'clear', samples: [] };
-    if (context.profileDir !== undefined) return [{ ...clear, kind: 'masked' }];
-    return route.isWeir ? [clear, { route, kind: 'masked', samples: [] }] : [clear];
+  for (const { dsn } of routes) await readResult(context, dsn, resultSql('masked', context.quick ? 100_000 : 300_000));
+  const clear = { kind: 'clear', sql: resultSql('clear') };
+  const masked = { kind: 'two of eight masked', sql: resultSql('masked') };
+  const short = routes.flatMap((route): ReadingCase[] => {
+    if (isProfiled) return [{ route, ...masked, samples: [] }];
+    return (route.isWeir ? [clear, masked] : [clear]).map((kind) => ({ route, ...kind, samples: [] }));
   });
-  for (let round = 1; round <= rounds; round++) {
-    for (const { route, kind, samples } of cases) {
-      context.progress(`result ${kind}, round ${round}/${rounds}: ${route.name}`);
-      const before = [cpuMicroseconds(weir.gatewayPid), cpuMicroseconds(weir.agentPid)] as const;
-      const reading = await readResult(context, route.dsn, resultSql(kind));
-      // Microseconds per byte are milliseconds per 1,000 bytes.
-      const perMegabyte = (now: number, then: number) => ((now - then) / reading.bytes) * 1000;
-      samples.push({
-        ...reading,
-        gatewayMs: perMegabyte(cpuMicroseconds(weir.gatewayPid), before[0]),
-        agentMs: perMegabyte(cpuMicroseconds(weir.agentPid), before[1]),
-      });
-    }
-  }
+  const wide = routes
+    .filter(() => !isProfiled)
+    .map((route): ReadingCase => ({ route, kind: 'wide, clear', sql: 'SELECT id, body FROM wide', samples: [] }));
+  await runReadings(context, weir, short, rounds);
+  await runReadings(context, weir, wide, rounds);
   await weir.stop();
-  return {
+  const shortSection: Section = {
     name: 'result',
     title: 'A large result',
     notes: [
       `One simple query, eight columns, about 220 bytes a row, read by a process that looks at no row; ${rounds} interleaved rounds after a warm-up, medians.`,
       'The ratio compares the time for the same rows; a masked row may have fewer bytes. The clear query takes columns of the same widths that no rule is about, for the same person.',
     ],
-    columns: [
-      { key: 'route', title: 'route' },
-      { key: 'kind', title: 'columns' },
-      { key: 'megabytes', title: 'MB', digits: 0 },
-      { key: 'rate', title: 'MB/s', digits: 0 },
-      { key: 'ratio', title: 'of direct', digits: 2 },
-      { key: 'gatewayMs', title: 'gateway CPU ms/MB', digits: 2 },
-      { key: 'agentMs', title: 'agent CPU ms/MB', digits: 2 },
-    ],
-    rows: rowsOf(cases),
+    columns: readingColumns,
+    rows: readingRows(short),
   };
-}
-
-function rowsOf(cases: readonly Case[]): Row[] {
-  const of = ({ samples }: Case, pick: (sample: Sample) => number) => median(samples.map(pick));
-  const [direct] = cases;
-  const directMs = direct === undefined ? Number.NaN : of(direct, (sample) => sample.ms);
-  return cases.map((one) => ({
-    route: one.route.name,
-    kind: one.kind === 'clear' ? 'clear' : 'two of eight masked',
-    megabytes: of(one, (sample) => sample.bytes) / 1e6,
-    rate: of(one, (sample) => sample.megabytesPerSecond),
-    ratio: directMs / of(one, (sample) => sample.ms),
-    gatewayMs: one.route.isWeir ? of(one, (sample) => sample.gatewayMs) : null,
-    agentMs: one.route.isWeir ? of(one, (sample) => sample.agentMs) : null,
-  }));
+  const wideSection: Section = {
+    name: 'wide',
+    title: 'Rows of 50 KB',
+    notes: [`The same with a number and a text of 50,000 bytes in each row; ${rounds} interleaved rounds, medians.`],
+    columns: readingColumns,
+    rows: readingRows(wide),
+  };
+  return isProfiled ? [shortSection] : [shortSection, wideSection];
 }

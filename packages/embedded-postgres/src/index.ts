@@ -27,3 +27,4 @@ export {
   superviseChild,
 } from './supervise-child.ts';
 export { type Account, parsePasswd, serverAccount } from './unprivileged-account.ts';
+export { createWatchdog, type Watchdog } from './watchdog.ts';
