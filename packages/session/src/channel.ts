@@ -1,6 +1,5 @@
 import { createGate, type Gate } from '@weir/gate';
 import type { PlanEvaluator } from '@weir/policy';
-import type { ChannelOpen } from '@weir/proto';
 import type { ChannelClosed, ChannelOpened } from '@weir/recording';
 import { frameKind, type LaneChannel, type LaneChannelHandler } from '@weir/tunnel';
 import {
@@ -18,6 +17,7 @@ import { type ChannelBudgetDesk, createBudgetDesk } from './budget-desk.ts';
 import type { CatalogStore } from './catalog-store.ts';
 import { createChannelTarget } from './channel-target.ts';
 import { createEngineHost } from './engine-host.ts';
+import type { ChannelFacts } from './open-reader.ts';
 import { createOutflow, type Outflow } from './outflow.ts';
 import { loadCatalogOnLoan } from './postgres-catalog.ts';
 import type { SessionServices } from './runtime.ts';
@@ -35,7 +35,7 @@ export interface Channel {
 
 /** What a channel is made of. */
 export interface ChannelParts {
-  readonly open: ChannelOpen;
+  readonly open: ChannelFacts;
   readonly lane: LaneChannel;
   readonly dialled: DialledPostgres;
   readonly evaluator: PlanEvaluator;
@@ -44,15 +44,106 @@ export interface ChannelParts {
   onClosed(): void;
 }
 
+/** What judges and answers. Made when the first byte comes: an idle channel, of which there may be ten thousand, has none of it. */
+interface Works {
+  readonly desk: ChannelApprovalDesk;
+  readonly budgets: ChannelBudgetDesk;
+  readonly gate: Gate;
+  readonly engine: PostgresEngine;
+}
+
 /** Joins engine, gate and sockets of one client connection, and greets the client as its server would. */
 export function createChannel(parts: ChannelParts): Channel {
-  const { open, lane, dialled, services } = parts;
-  const { socket: upstream, ready } = dialled;
-  const state: { engine?: PostgresEngine; evaluator: PlanEvaluator; isOver: boolean } = {
-    evaluator: parts.evaluator,
-    isOver: false,
+  const { lane, dialled, services } = parts;
+  const { socket: upstream } = dialled;
+  const state: ChannelState = { works: undefined, evaluator: parts.evaluator, isOver: false };
+  const outflow = createOutflow(lane, upstream, () => state.works?.engine.paused ?? false);
+
+  /** `isLaneOpen`: the last record can still go up. */
+  const finish = (reason: string, isLaneOpen: boolean) => {
+    if (state.isOver) return;
+    state.isOver = true;
+    if (isLaneOpen) {
+      state.works?.gate.withdraw('client-gone');
+      const closed: ChannelClosed = { event: 'channel-closed', atMs: services.now(), reason };
+      outflow.record(Buffer.from(JSON.stringify(closed)), true);
+    }
+    state.works?.budgets.close(isLaneOpen);
+    outflow.close();
+    state.works?.desk.lost();
+    upstream.destroySoon();
+    parts.onClosed();
   };
-  const outflow = createOutflow(lane, upstream, () => state.engine?.paused ?? false);
+  /** The last answer is on its way: nothing follows it. */
+  const end = (error: ErrorFields | null) => {
+    if (state.isOver) return;
+    finish(error?.['M'] ?? 'the client closed the connection', true);
+    lane.halfClose();
+  };
+  const works = () => {
+    state.works ??= createWorks(parts, state, outflow, end);
+    return state.works;
+  };
+
+  /** What runs at the server must not outlive its client and its session; a client that said Terminate has ended the channel already. */
+  const stopServer = () => {
+    if (!state.isOver) tryCancelServer(parts);
+  };
+
+  greet(parts, outflow);
+  wireUpstream(parts, () => works().engine, state);
+
+  return {
+    handler: {
+      onData(data) {
+        if (!state.isOver) works().engine.fromClient(data);
+        outflow.consumed(data.length);
+      },
+      onFrame(kind, data) {
+        if (kind === frameKind.approvalState) state.works?.desk.stateArrived(JSON.parse(data.toString('utf8')));
+        else if (kind === frameKind.budgetGrant) state.works?.budgets.granted(JSON.parse(data.toString('utf8')));
+        else if (kind === frameKind.cancel) cancel(parts, works().gate);
+      },
+      onWritable: () => outflow.laneWritable(),
+      onHalfClose() {
+        stopServer();
+        end(null);
+      },
+      onReset(fault) {
+        stopServer();
+        finish(fault?.message ?? 'the client is gone', false);
+      },
+    },
+    replacePlan(evaluator) {
+      state.evaluator = evaluator;
+    },
+    kill(reason) {
+      stopServer();
+      works().engine.fail({
+        S: 'FATAL',
+        V: 'FATAL',
+        C: '57P01',
+        M: reason,
+        H: 'Open a new session: weir connect NAME',
+      });
+    },
+  };
+}
+
+/** What changes in a channel's life. */
+interface ChannelState {
+  works: Works | undefined;
+  evaluator: PlanEvaluator;
+  isOver: boolean;
+}
+
+function createWorks(
+  parts: ChannelParts,
+  state: ChannelState,
+  outflow: Outflow,
+  end: (error: ErrorFields | null) => void,
+): Works {
+  const { open, lane } = parts;
   const desk = createApprovalDesk(
     {
       ask: (ask) => lane.send(frameKind.approvalAsk, Buffer.from(JSON.stringify(ask))),
@@ -70,89 +161,29 @@ export function createChannel(parts: ChannelParts): Channel {
     },
   });
   const gate = createChannelGate(parts, state, outflow, { desk, budgets });
-
-  /** `isLaneOpen`: the last record can still go up. */
-  const finish = (reason: string, isLaneOpen: boolean) => {
-    if (state.isOver) return;
-    state.isOver = true;
-    if (isLaneOpen) {
-      gate.withdraw('client-gone');
-      const closed: ChannelClosed = { event: 'channel-closed', atMs: services.now(), reason };
-      outflow.record(Buffer.from(JSON.stringify(closed)), true);
-    }
-    budgets.close(isLaneOpen);
-    outflow.close();
-    desk.lost();
-    upstream.destroySoon();
-    parts.onClosed();
-  };
-  /** The last answer is on its way: nothing follows it. */
-  const end = (error: ErrorFields | null) => {
-    if (state.isOver) return;
-    finish(error?.['M'] ?? 'the client closed the connection', true);
-    lane.halfClose();
-  };
-
-  /** What runs at the server must not outlive its client and its session; a client that said Terminate has ended the channel already. */
-  const stopServer = () => {
-    if (!state.isOver) tryCancelServer(parts);
-  };
-
   const engine = createPostgresEngine(
     createEngineHost(gate, {
       ...outflow,
       end,
       cancel: () => cancelServer(parts),
       sampleRows: open.recording.maxRows,
-      status: () => state.engine?.status ?? 'I',
+      status: () => state.works?.engine.status ?? 'I',
     }),
-    { transactionStatus: ready.status },
+    { transactionStatus: parts.dialled.ready.status },
   );
-  state.engine = engine;
-  greet(parts, outflow);
-  wireUpstream(parts, engine, () => state.isOver);
-
-  return {
-    handler: {
-      onData(data) {
-        if (!state.isOver) engine.fromClient(data);
-        outflow.consumed(data.length);
-      },
-      onFrame(kind, data) {
-        if (kind === frameKind.approvalState) desk.stateArrived(JSON.parse(data.toString('utf8')));
-        else if (kind === frameKind.budgetGrant) budgets.granted(JSON.parse(data.toString('utf8')));
-        else if (kind === frameKind.cancel) cancel(parts, gate);
-      },
-      onWritable: () => outflow.laneWritable(),
-      onHalfClose() {
-        stopServer();
-        end(null);
-      },
-      onReset(fault) {
-        stopServer();
-        finish(fault?.message ?? 'the client is gone', false);
-      },
-    },
-    replacePlan(evaluator) {
-      state.evaluator = evaluator;
-    },
-    kill(reason) {
-      stopServer();
-      engine.fail({ S: 'FATAL', V: 'FATAL', C: '57P01', M: reason, H: 'Open a new session: weir connect NAME' });
-    },
-  };
+  return { desk, budgets, gate, engine };
 }
 
 function createChannelGate(
   parts: ChannelParts,
-  state: { engine?: PostgresEngine; evaluator: PlanEvaluator },
+  state: ChannelState,
   outflow: Outflow,
   { desk, budgets }: { readonly desk: ChannelApprovalDesk; readonly budgets: ChannelBudgetDesk },
 ): Gate {
   const { open, services } = parts;
   const engine = () => {
-    if (state.engine === undefined) throw new Error('the engine has not started');
-    return state.engine;
+    if (state.works === undefined) throw new Error('the engine has not started');
+    return state.works.engine;
   };
   const query = (sql: string) => engine().query(sql);
   const inTransaction = () => engine().status !== 'I' || engine().implicitTransaction !== null;
@@ -205,11 +236,11 @@ function greet({ open, dialled, services }: ChannelParts, outflow: Outflow): voi
   outflow.toClient(Buffer.concat([...parameters, key, encodeReadyForQuery('I')]));
 }
 
-function wireUpstream({ dialled, services }: ChannelParts, engine: PostgresEngine, isOver: () => boolean): void {
+function wireUpstream({ dialled, services }: ChannelParts, engine: () => PostgresEngine, state: ChannelState): void {
   const { socket, ready } = dialled;
   const lost = (why: string) => {
-    if (isOver()) return;
-    engine.fail({
+    if (state.isOver) return;
+    engine().fail({
       S: 'FATAL',
       V: 'FATAL',
       C: '08006',
@@ -219,12 +250,12 @@ function wireUpstream({ dialled, services }: ChannelParts, engine: PostgresEngin
   };
   socket.setNoDelay(true);
   socket.on('data', (chunk: Buffer) => {
-    if (!isOver()) engine.fromServer(chunk);
+    if (!state.isOver) engine().fromServer(chunk);
   });
   socket.on('error', (error) => lost(error.message));
   socket.on('end', () => lost('it ended the stream'));
   socket.on('close', () => lost('the connection is gone'));
-  if (ready.leftover.length > 0) engine.fromServer(ready.leftover);
+  if (ready.leftover.length > 0) engine().fromServer(ready.leftover);
   services.log('debug', 'channel is open');
   socket.resume();
 }

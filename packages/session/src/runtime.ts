@@ -1,12 +1,12 @@
 import { isWeirError, WeirError } from '@weir/errors';
-import type { PlanEvaluator } from '@weir/policy';
-import type { ChannelOpen, PostgresTarget } from '@weir/proto';
+import type { PostgresTarget } from '@weir/proto';
 import type { LaneChannel, LaneChannelHandler, OpenRefusal, TestOutcome } from '@weir/tunnel';
 import { type ErrorFields, fieldsOfWeirError } from '@weir/wire-postgres';
 import type { AnalysisHost } from './analysis/analysis-host.ts';
 import { type CatalogStore, createCatalogStore } from './catalog-store.ts';
-import { type Channel, createChannel, refuseChannel } from './channel.ts';
-import { createPlanStore, type PlanStore } from './plan-store.ts';
+import { createChannel } from './channel.ts';
+import { type ChannelFacts, createOpenReader } from './open-reader.ts';
+import { PendingChannel } from './pending-channel.ts';
 import { createPostgresCatalogSource } from './postgres-catalog.ts';
 import { type DialOptions, dialPostgres, TargetRefusal } from './targets/postgres.ts';
 
@@ -38,7 +38,12 @@ const catalogMaxAgeMs = 2_000;
 export function createSessionRuntime(services: SessionServices): SessionRuntime {
   const sessions = new Map<string, Set<PendingChannel>>();
   const catalogs = new Map<string, CatalogStore>();
-  const plans = createPlanStore();
+  const opens = createOpenReader();
+  const forget = (sessionId: string, channel: PendingChannel) => {
+    const group = sessions.get(sessionId);
+    group?.delete(channel);
+    if (group?.size === 0) sessions.delete(sessionId);
+  };
 
   const dialOptions = async (
     target: PostgresTarget,
@@ -66,14 +71,10 @@ export function createSessionRuntime(services: SessionServices): SessionRuntime 
 
   return {
     open(openJson, lane) {
-      const opened = readOpen(openJson, plans);
+      const opened = opens.read(openJson);
       if ('refuse' in opened) return opened;
       const { open, evaluator } = opened;
-      const pending = createPendingChannel(lane, evaluator, () => {
-        const group = sessions.get(open.sessionId);
-        group?.delete(pending);
-        if (group?.size === 0) sessions.delete(open.sessionId);
-      });
+      const pending = new PendingChannel(lane, evaluator, (closed) => forget(open.sessionId, closed));
       const group = sessions.get(open.sessionId) ?? new Set();
       sessions.set(open.sessionId, group.add(pending));
       dialOptions(open.target, upstreamParameters(open))
@@ -92,11 +93,11 @@ export function createSessionRuntime(services: SessionServices): SessionRuntime 
             }),
           );
         })
-        .catch((error: unknown) => pending.refuse(fieldsOf(error)));
-      return pending.handler;
+        .catch((error: unknown) => pending.decline(fieldsOf(error)));
+      return pending;
     },
     replacePlan(sessionId, plan) {
-      const evaluator = plans.load(JSON.parse(plan.toString('utf8')));
+      const evaluator = opens.readPlan(plan);
       for (const channel of sessions.get(sessionId) ?? []) channel.replacePlan(evaluator);
     },
     kill(sessionId, reason) {
@@ -135,89 +136,8 @@ export function createSessionRuntime(services: SessionServices): SessionRuntime 
   };
 }
 
-/** A channel from its OPEN frame on: client bytes wait in the lane's credit until the target is signed in. */
-interface PendingChannel {
-  readonly handler: LaneChannelHandler;
-  readonly evaluator: PlanEvaluator;
-  readonly isOver: boolean;
-  begin(create: (onClosed: () => void) => Channel): void;
-  refuse(fields: ErrorFields): void;
-  replacePlan(evaluator: PlanEvaluator): void;
-  kill(reason: string): void;
-}
-
-function createPendingChannel(lane: LaneChannel, first: PlanEvaluator, onClosed: () => void): PendingChannel {
-  let evaluator = first;
-  let channel: Channel | undefined;
-  let isOver = false;
-  const early: Buffer[] = [];
-  const over = () => {
-    if (isOver) return;
-    isOver = true;
-    onClosed();
-  };
-  const handler: LaneChannelHandler = {
-    onData: (data, dependsOn) =>
-      channel === undefined ? void early.push(data) : channel.handler.onData(data, dependsOn),
-    onFrame: (kind, data, sequence) => channel?.handler.onFrame(kind, data, sequence),
-    onWritable: () => channel?.handler.onWritable(),
-    onHalfClose() {
-      if (channel !== undefined) return channel.handler.onHalfClose();
-      over();
-      lane.halfClose();
-    },
-    onReset(fault) {
-      channel?.handler.onReset(fault);
-      over();
-    },
-  };
-  return {
-    handler,
-    get evaluator() {
-      return evaluator;
-    },
-    get isOver() {
-      return isOver;
-    },
-    begin(create) {
-      channel = create(over);
-      for (const data of early.splice(0)) channel.handler.onData(data, 0);
-    },
-    refuse(fields) {
-      if (isOver) return;
-      refuseChannel(lane, fields);
-      over();
-    },
-    replacePlan(next) {
-      evaluator = next;
-      channel?.replacePlan(next);
-    },
-    kill(reason) {
-      if (channel !== undefined) channel.kill(reason);
-      else this.refuse({ S: 'FATAL', V: 'FATAL', C: '57P01', M: reason });
-    },
-  };
-}
-
-function readOpen(openJson: Buffer, plans: PlanStore): { open: ChannelOpen; evaluator: PlanEvaluator } | OpenRefusal {
-  try {
-    const open = JSON.parse(openJson.toString('utf8')) as ChannelOpen;
-    if (open.target.protocol !== 'postgres')
-      throw new WeirError('feature_not_supported', `this agent does not speak ${open.target.protocol}`);
-    return { open, evaluator: plans.load(open.plan) };
-  } catch (error) {
-    const code = isWeirError(error) ? error.code : 'internal';
-    return {
-      refuse: {
-        code,
-        message: `the agent refuses the channel: ${error instanceof Error ? error.message : String(error)}`,
-      },
-    };
-  }
-}
-
 /** The person is visible in the target's own logs and pg_stat_activity. */
-function upstreamParameters(open: ChannelOpen): Record<string, string> {
+function upstreamParameters(open: ChannelFacts): Record<string, string> {
   const application = open.postgres.parameters['application_name'] ?? '';
   return {
     ...open.postgres.parameters,

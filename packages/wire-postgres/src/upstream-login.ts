@@ -60,6 +60,8 @@ export interface UpstreamLogin {
 }
 
 const maxMessageBytes = 1024 * 1024;
+/** An empty slice would keep the whole chunk that it was cut from. */
+const nothing: Buffer = Buffer.alloc(0);
 
 function refuse(message: string, why?: string): WeirError {
   return new WeirError('target_unavailable', message, why === undefined ? {} : { why });
@@ -88,7 +90,7 @@ export function createUpstreamLogin(options: UpstreamLoginOptions): UpstreamLogi
 class Login {
   readonly #options: UpstreamLoginOptions;
   readonly #parameterStatus = new Map<string, string>();
-  #buffer: Buffer = Buffer.alloc(0);
+  #buffer: Buffer = nothing;
   #scram: ScramClient | null = null;
   #isSignatureChecked = false;
   #isAuthenticated = false;
@@ -188,7 +190,7 @@ class Login {
       throw refuse('standard_conforming_strings is off for this role', 'statements are judged with standard strings');
     }
     return {
-      ...{ kind: 'ready', status, minor: this.#minor, leftover: this.#buffer },
+      ...{ kind: 'ready', status, minor: this.#minor, leftover: this.#buffer.length === 0 ? nothing : this.#buffer },
       ...{ parameterStatus: this.#parameterStatus, processId: this.#processId, secretKey: this.#secretKey },
     };
   }
