@@ -7,7 +7,8 @@ export interface Denial {
   readonly sqlstate: string;
   readonly message: string;
   readonly detail: string | null;
-  readonly hint: string;
+  /** Null where the server itself would give none. */
+  readonly hint: string | null;
   /** 1-based character position in the statement, or null. */
   readonly position: number | null;
 }
@@ -16,7 +17,7 @@ export interface Denial {
 export interface DenialOptions {
   readonly sqlstate?: string;
   readonly detail?: string | null;
-  readonly hint?: string;
+  readonly hint?: string | null;
   readonly position?: number | null;
 }
 
@@ -27,7 +28,7 @@ export function createDenial(code: ErrorCode, message: string, options: DenialOp
     sqlstate: options.sqlstate ?? catalogue[code].sqlstate,
     message,
     detail: options.detail ?? null,
-    hint: options.hint ?? catalogue[code].hint,
+    hint: options.hint === undefined ? catalogue[code].hint : options.hint,
     position: options.position ?? null,
   };
 }

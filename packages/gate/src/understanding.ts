@@ -170,7 +170,7 @@ function unreadable(result: AnalysisResult & { ok: false }): Denial {
     return createDenial('statement_not_understood', result.message, {
       sqlstate: '42601',
       position: result.position,
-      hint: 'Correct the statement; nothing ran.',
+      hint: null,
     });
   const hint =
     result.problem === 'limit'

@@ -51,23 +51,30 @@ export function createChannelTarget(options: ChannelTargetOptions): TargetState 
 
   const shared = async () => store.fresh() ?? (await store.confirm());
 
-  const readOwn = async () => {
+  const isSettled = () => options.status() === 'I' && options.implicitTransaction() === null;
+
+  const readOwn = async (searchPath: readonly string[]) => {
     store.invalidate();
+    // Everything is committed and the session has no temporary schema: nothing that this connection alone could see.
+    if (isSettled() && options.isQuiet() && !searchPath.some((schema) => schema.startsWith('pg_temp'))) {
+      catalogStale = false;
+      own = undefined;
+      return;
+    }
     ownBase = await shared();
     const catalog = await options.loadOwn(options.query);
     options.onLoaded(catalog);
     const hasTemporary = catalog.relations.some((relation) => relation.schema.startsWith('pg_temp'));
     catalogStale = false;
     // The status is read after our query: answers of everything pipelined before it have arrived by then.
-    const isCommitted = options.status() === 'I' && options.implicitTransaction() === null;
-    own = isCommitted && !hasTemporary ? undefined : store.indexOf(catalog);
+    own = isSettled() && !hasTemporary ? undefined : store.indexOf(catalog);
   };
 
-  const catalogNow = async (force: boolean): Promise<CatalogIndex> => {
-    if (catalogStale || (force && own !== undefined)) await readOwn();
+  const catalogNow = async (force: boolean, searchPath: readonly string[]): Promise<CatalogIndex> => {
+    if (catalogStale || (force && own !== undefined)) await readOwn(searchPath);
     else if (force) store.invalidate();
     if (own === undefined) return shared();
-    if ((await shared()) !== ownBase) await readOwn();
+    if ((await shared()) !== ownBase) await readOwn(searchPath);
     return own ?? shared();
   };
 
@@ -87,10 +94,10 @@ export function createChannelTarget(options: ChannelTargetOptions): TargetState 
       if (environmentStale || view === null) {
         const environment = parseEnvironment(await options.query(environmentQuery));
         environmentStale = false;
-        view = viewOf(await catalogNow(reason === 'unknown-relation'), environment, view);
+        view = viewOf(await catalogNow(reason === 'unknown-relation', environment.searchPath), environment, view);
         return view;
       }
-      const index = await catalogNow(reason === 'unknown-relation');
+      const index = await catalogNow(reason === 'unknown-relation', view.searchPath);
       // A schema that was made or dropped past this channel may stand in its path by now.
       const environment = hasSameSchemas(index, view.index)
         ? view

@@ -22,7 +22,7 @@ export function fieldsOfDenial(denial: Denial): ErrorFields {
     C: denial.sqlstate,
     M: denial.message,
     ...(denial.detail === null ? {} : { D: denial.detail }),
-    H: denial.hint,
+    ...(denial.hint === null ? {} : { H: denial.hint }),
     ...(denial.position === null ? {} : { P: String(denial.position) }),
   };
 }

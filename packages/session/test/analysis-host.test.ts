@@ -38,6 +38,22 @@ beforeAll(() => {
 });
 afterAll(() => host.close());
 
+test('catalogs that were not used for long are forgotten; those in use stay', async () => {
+  const own = createAnalysisHost({ timeoutMs: 5000 });
+  try {
+    own.loadCatalog(catalog);
+    const early = own.analyse(requestOf('SELECT email FROM users'), 'shop');
+    for (let at = 0; at < 100; at += 1) own.loadCatalog({ ...catalog, version: `later-${at}` });
+    expect(problemOf(await early)).toBe('none');
+    own.loadCatalog({ ...catalog, version: 'one-more' });
+    expect(problemOf(await own.analyse(requestOf('SELECT 2'), 'shop'))).toBe('limit');
+    own.loadCatalog(catalog);
+    expect(problemOf(await own.analyse(requestOf('SELECT 2'), 'shop'))).toBe('none');
+  } finally {
+    await own.close();
+  }
+});
+
 describe('results', () => {
   test('come from the threads and are kept for the same text in the same context', async () => {
     const request = requestOf('SELECT email FROM users');

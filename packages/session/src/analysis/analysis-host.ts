@@ -20,7 +20,7 @@ export interface AnalysisHostOptions {
 
 /** Analysis in threads of its own, with the results of texts that came before kept on this side. */
 export interface AnalysisHost {
-  /** Makes a catalog known to all threads. Loading the same version again costs nothing. */
+  /** Makes a catalog known to all threads, before each use: those that have not been used for long are forgotten. Loading a known version again costs nothing. */
   loadCatalog(catalog: Catalog): void;
   /** Forgets a catalog and the results made with it. */
   dropCatalog(version: string): void;
@@ -43,6 +43,9 @@ interface Job {
 /** A thread that has parsed a text of more than this many UTF-16 units is replaced: the parser's memory never shrinks. */
 const recycleAfter = 256 * 1024;
 
+/** Catalogs that are kept, over all targets and sessions with objects of their own. A thread that needs another one gets it anew. */
+const maxCatalogs = 32;
+
 /** Starts the threads. */
 export function createAnalysisHost(options: AnalysisHostOptions = {}): AnalysisHost {
   const count = Math.max(2, options.workers ?? 2);
@@ -53,6 +56,7 @@ export function createAnalysisHost(options: AnalysisHostOptions = {}): AnalysisH
   const idle: AnalysisWorker[] = [];
   const all = new Set<AnalysisWorker>();
   const ending = new Set<Promise<void>>();
+  const waiting = createTally();
   let closed = false;
   const workerOptions = {
     ...(options.trustedFunctions === undefined ? {} : { trustedFunctions: options.trustedFunctions }),
@@ -81,6 +85,11 @@ export function createAnalysisHost(options: AnalysisHostOptions = {}): AnalysisH
     job.resolve(result);
     pump();
   };
+  const dropCatalog = (version: string) => {
+    catalogs.delete(version);
+    cache.drop(version);
+    for (const worker of all) worker.drop(version);
+  };
   const pump = () => {
     while (idle.length > 0 && !closed) {
       const next = queue.take();
@@ -99,23 +108,29 @@ export function createAnalysisHost(options: AnalysisHostOptions = {}): AnalysisH
       return cache.bytes;
     },
     loadCatalog(catalog) {
-      if (catalogs.has(catalog.version)) return;
+      const isKnown = catalogs.delete(catalog.version);
       catalogs.set(catalog.version, catalog);
+      if (isKnown) return;
       for (const worker of all) worker.load(catalog);
+      for (const version of catalogs.keys()) {
+        if (catalogs.size <= maxCatalogs) break;
+        if (!waiting.has(version)) dropCatalog(version);
+      }
     },
-    dropCatalog(version) {
-      catalogs.delete(version);
-      cache.drop(version);
-      for (const worker of all) worker.drop(version);
-    },
+    dropCatalog,
     peek: (request, database) => cache.get(request, database),
     analyse(request, database, session = '') {
       const known = cache.get(request, database);
       if (known !== undefined) return Promise.resolve(known);
       if (closed) return Promise.resolve(refused('internal', 'the analysis has been stopped'));
-      return new Promise((resolve) => {
-        if (queue.add(session, { request, database, resolve })) pump();
-        else resolve(refused('limit', 'too many statements of this session wait for their analysis'));
+      return new Promise<AnalysisResult>((resolve) => {
+        waiting.add(request.catalogVersion);
+        const settle = (result: AnalysisResult) => {
+          waiting.remove(request.catalogVersion);
+          resolve(result);
+        };
+        if (queue.add(session, { request, database, resolve: settle })) pump();
+        else settle(refused('limit', 'too many statements of this session wait for their analysis'));
       });
     },
     async close() {
@@ -124,6 +139,21 @@ export function createAnalysisHost(options: AnalysisHostOptions = {}): AnalysisH
       await Promise.all([...[...all].map((worker) => worker.stop()), ...ending]);
       all.clear();
     },
+  };
+}
+
+/** Counts uses by name. */
+function createTally() {
+  const counts = new Map<string, number>();
+  const add = (name: string, by: number) => {
+    const count = (counts.get(name) ?? 0) + by;
+    if (count === 0) counts.delete(name);
+    else counts.set(name, count);
+  };
+  return {
+    add: (name: string) => add(name, 1),
+    remove: (name: string) => add(name, -1),
+    has: (name: string) => counts.has(name),
   };
 }
 
