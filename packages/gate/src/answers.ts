@@ -65,7 +65,11 @@ export function createAnswers(context: GateContext): GateAnswers {
       const { view } = ticket.understood;
       const known = statement && cache.get(statement, evaluator, view, fields);
       const result =
-        known ?? maskResult(statement?.facts.outputs ?? null, fields, { evaluator, view, key: identity.maskingKey });
+        known ??
+        maskResult(statement?.facts.outputs ?? null, fields, {
+          ...{ evaluator, view, key: identity.maskingKey },
+          watch: (...of) => context.delivered().watch(...of),
+        });
       if (statement && known === undefined) cache.set(statement, evaluator, view, fields, result);
       const { masks, surprises } = result;
       for (const surprise of surprises) context.note('lineage-disagreement', surprise, ticket.number);

@@ -4,6 +4,7 @@ import type { AnalysisRequest, AnalysisResult, Catalog } from '@weir/sql';
 import { createAnswers, type GateAnswers } from './answers.ts';
 import type { ApprovalDesk } from './approval.ts';
 import type { BudgetDesk } from './budget.ts';
+import type { DeliveredMasks } from './delivered-masks.ts';
 import { createJudgement, type GateDecision, type GateRequest } from './judgement.ts';
 import type { SampleLimits } from './result-sample.ts';
 import { createObjectTracker, type ObjectTracker } from './session-objects.ts';
@@ -31,6 +32,8 @@ export interface GateServices {
   analyse(request: AnalysisRequest, database: string, catalog: Catalog): AnalysisResult | Promise<AnalysisResult>;
   readonly target: TargetState;
   readonly approvals: ApprovalDesk;
+  /** What the session, in all of its channels, has been shown in place of protected values. */
+  delivered(): DeliveredMasks;
   readonly budgets: BudgetDesk;
   /**
    * Sends one event up. `isEvidence`: everything that the client gets afterwards depends on it. Statements, notes and denials are evidence; the

@@ -2,6 +2,7 @@ export * from './answers.ts';
 export * from './approval.ts';
 export * from './approval-binding.ts';
 export * from './budget.ts';
+export { createDeliveredMasks, type DeliveredMasks } from './delivered-masks.ts';
 export * from './denial.ts';
 export { createGate, type Gate, type GateIdentity, type GateServices } from './gate.ts';
 export type { GateDecision, GateRequest } from './judgement.ts';

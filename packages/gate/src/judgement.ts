@@ -20,6 +20,7 @@ import type { BoundIn } from './target-view.ts';
 import type { Ticket, UnderstoodText } from './ticket.ts';
 import { createUnderstanding } from './understanding.ts';
 import { createVerdicts, type Ruling, unreadableRuling } from './verdicts.ts';
+import { createWriteBackGuard, writeBackVerdict } from './write-back.ts';
 
 /** What the joiner asks for one statement. */
 export interface GateRequest {
@@ -31,6 +32,9 @@ export interface GateRequest {
   readonly bound?: BoundIn | null;
   /** Parameters as the record shows them. */
   readonly parameters: readonly (string | null)[];
+  /** Formats of the parameters (0 text, 1 binary), one each, and their type OIDs where known. Absent = text of unknown type. */
+  readonly parameterFormats?: readonly number[];
+  readonly parameterTypes?: readonly number[];
   /** In a transaction block, a failed one, or behind statements of the same pipeline. */
   readonly insideTransaction: boolean;
   readonly failedTransaction: boolean;
@@ -57,6 +61,7 @@ export function createJudgement(context: GateContext): {
   const { identity } = context;
   const understanding = createUnderstanding(context);
   const verdicts = createVerdicts(context);
+  const writeBack = createWriteBackGuard(context.delivered);
   let count = 0;
 
   const record = (
@@ -212,6 +217,13 @@ export function createJudgement(context: GateContext): {
     if (request.failedTransaction && understood.statements.length > 1) return deny(request, afterFailure(), ruling);
     if (verdict.action === 'deny')
       return deny(request, nameDenial(understood) ?? denialOf(verdict, identity.sessionId), ruling);
+    const masked = writeBack.find(understood, ruling.evaluator, request);
+    if (masked?.stance === 'deny') {
+      const refusal = writeBackVerdict(masked);
+      return deny(request, denialOf(refusal, identity.sessionId), verdicts.denied(ruling, understood, refusal));
+    }
+    if (masked !== null && request.phase !== 'parse')
+      context.note('write-back-observed', `observe only: ${writeBackVerdict(masked).reason}`, count + 1);
     if (verdict.action === 'require-approval' && request.phase !== 'parse')
       return park(request, understood, ruling, verdict);
     return admit(request, understood, ruling, null);

@@ -1,5 +1,6 @@
 import { type CellMask, createDetectMask, createPostgresCellMask } from '@weir/masking';
 import { type ColumnRef, type MaskSpec, type OutputColumn, type PlanEvaluator, transforms } from '@weir/policy';
+import type { DeliveredMasks } from './delivered-masks.ts';
 import type { TargetView } from './target-view.ts';
 
 /** A result field as the server describes it. */
@@ -24,6 +25,8 @@ interface MaskContext {
   readonly evaluator: PlanEvaluator;
   readonly view: TargetView;
   readonly key: Buffer;
+  /** Told of each protected column that is delivered as itself; gives the mask to use. Absent = nobody has to know. */
+  readonly watch?: DeliveredMasks['watch'];
 }
 
 const opaqueSpec: MaskSpec = { transform: 'redact', contentType: null, rule: 'not-understood' };
@@ -65,11 +68,31 @@ function maskField(output: OutputColumn, field: ResultField, context: MaskContex
       named === 'unknown' ? 'that the known catalog does not have' : "by the server's word, not by the analysis";
     surprises.push(`column "${field.name}" comes from ${place} ${whose}`);
   }
-  if (spec !== null) return cellMask(spec, output.direct && predicted && origins.length === 1, field, context.key);
+  if (spec !== null) {
+    const isDirect = output.direct && predicted && origins.length === 1;
+    const mask = cellMask(spec, isDirect, field, context.key);
+    return output.direct && predicted ? watched(mask, origins, spec, field, context) : mask;
+  }
   const types = [...new Set(origins.flatMap((origin) => context.evaluator.detectOf(origin)))];
   return types.length === 0
     ? null
     : createDetectMask({ types, format: field.format === 1 ? 1 : 0, typeOid: field.typeOid, key: context.key });
+}
+
+/** What is delivered in place of a column may come back as a value for it: of all its origins (a partition's column is that of its parent, too). */
+function watched(
+  mask: CellMask,
+  origins: readonly ColumnRef[],
+  spec: MaskSpec,
+  { typeOid, format }: ResultField,
+  { evaluator, watch }: MaskContext,
+): CellMask {
+  if (watch === undefined) return mask;
+  let known = mask;
+  for (const origin of origins)
+    if (evaluator.writeBackOf(origin).stance !== 'allow')
+      known = watch(origin, known, { spec, typeOid, format: format === 1 ? 1 : 0 });
+  return known;
 }
 
 /** The strictest mask over all origins of a column; null = clear. */

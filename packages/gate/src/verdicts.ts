@@ -26,6 +26,8 @@ export interface Ruling {
 /** Decides texts with the plan in force. */
 export interface Verdicts {
   of(understood: UnderstoodText, parameters: readonly (string | null)[]): Ruling;
+  /** The ruling on the same text after a denial that came later. */
+  denied(ruling: Ruling, understood: UnderstoodText, verdict: Verdict): Ruling;
 }
 
 /** Creates the deciding step. A ruling is kept with its text's analysis as long as the plan reads nothing but the statement itself. */
@@ -33,6 +35,10 @@ export function createVerdicts(context: GateContext): Verdicts {
   let kept = new WeakMap<readonly AnalysedStatement[], Ruling>();
   let keptFor: PlanEvaluator | undefined;
   return {
+    denied({ evaluator, rowLimit, affectedBound, observedBounds }, { statements }, verdict) {
+      const bounds = { rowLimit, affectedBound, observedBounds };
+      return rulingOf(evaluator, verdict, statements, maskedColumns(statements, evaluator), bounds);
+    },
     of(understood, parameters) {
       const evaluator = context.evaluator();
       if (evaluator !== keptFor) {

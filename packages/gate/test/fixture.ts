@@ -6,6 +6,7 @@ import {
   type ApprovalQuestion,
   type BudgetDesk,
   createCatalogIndex,
+  createDeliveredMasks,
   createGate,
   type Gate,
   type GateDecision,
@@ -204,6 +205,7 @@ export function createTestGate(options: TestGateOptions = {}): TestGate {
   const desk = createMemoryDesk();
   const events: GateEvent[] = [];
   const notices: string[] = [];
+  const delivered = createDeliveredMasks();
   const gate = createGate({
     identity: {
       sessionId: 'ses_1',
@@ -222,6 +224,7 @@ export function createTestGate(options: TestGateOptions = {}): TestGate {
     },
     target,
     approvals: desk,
+    delivered: () => delivered,
     budgets: options.budgets ?? noBudgets,
     record: (json) => void events.push(JSON.parse(json.toString('utf8')) as GateEvent),
     notice: (message, hint) => void notices.push(`${message} — ${hint}`),

@@ -8,4 +8,6 @@ export {
   redactErrorFields,
   redactedUserText,
 } from './errors/redact-error-fields.ts';
+export { type MaskedColumn, type MaskLikeness, maskLikeness, needsMemory } from './postgres/mask-likeness.ts';
 export { createPostgresCellMask, type PostgresCellMaskOptions } from './postgres/postgres-cell-mask.ts';
+export { plainText, valueText } from './postgres/value-text.ts';

@@ -81,6 +81,16 @@ export interface OutputColumn {
   readonly aggregate?: { readonly groupSize: number };
 }
 
+/** A value as the text of the statement has it: a constant, a parameter by its number (from 1), or the run of digits at this index (from 0) of the text. */
+export type PlacedConstant = { readonly text: string } | { readonly parameter: number } | { readonly digits: number };
+
+/** A constant or parameter that meets a column: it would be stored there, or is compared with what is there. */
+export interface PlacedValue {
+  readonly column: ColumnRef;
+  readonly place: 'store' | 'compare';
+  readonly value: PlacedConstant;
+}
+
 /** Facts about one SQL statement: what the target's own grammar says that it does. Written by packages/sql, read by policy. */
 export interface StatementFacts {
   readonly kind: StatementKind;
@@ -107,6 +117,8 @@ export interface StatementFacts {
   readonly outputs: readonly OutputColumn[] | null;
   /** Base columns whose values would be stored in a place without protection (CTAS, INSERT..SELECT, UPDATE a=b). */
   readonly copies: readonly { readonly from: ColumnRef; readonly to: ColumnRef | null }[];
+  /** Constants and parameters that are stored in columns or compared with them, as far as they reach them unchanged (casts and `||` of constants are followed). */
+  readonly placed: readonly PlacedValue[];
   /** Why the statement cannot be understood, one sentence each; empty = understood. */
   readonly opaque: readonly string[];
   /** Settings that the statement changes (`search_path`, `role`, …). */

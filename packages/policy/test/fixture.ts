@@ -99,6 +99,7 @@ export function factsOf(sketch: FactsSketch): StatementFacts {
       const [from = '', to = ''] = text.split(' -> ');
       return { from: columnOf(from), to: to === '?' ? null : columnOf(to) };
     }),
+    placed: [],
     opaque: sketch.opaque ?? [],
     settings: (sketch.settings ?? []).map((text) => {
       const [name = '', value] = text.split('=');

@@ -49,6 +49,7 @@ const facts: fc.Arbitrary<StatementFacts> = fc.record({
     },
   ),
   dataChanges: fc.nat({ max: 2 }),
+  placed: fc.constant([]),
   functions: fc.array(fc.record({ schema: name, name }), { maxLength: 3 }),
   filters: fc.array(
     fc.record({

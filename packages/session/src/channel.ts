@@ -1,4 +1,4 @@
-import { createGate, type Gate } from '@weir/gate';
+import { createGate, type DeliveredMasks, type Gate } from '@weir/gate';
 import type { PlanEvaluator } from '@weir/policy';
 import type { ChannelClosed, ChannelOpened } from '@weir/recording';
 import { frameKind, type LaneChannel, type LaneChannelHandler } from '@weir/tunnel';
@@ -40,6 +40,8 @@ export interface ChannelParts {
   readonly dialled: DialledPostgres;
   readonly evaluator: PlanEvaluator;
   readonly catalog: CatalogStore;
+  /** What the session was shown in place of protected values. */
+  delivered(): DeliveredMasks;
   readonly services: SessionServices;
   onClosed(): void;
 }
@@ -214,6 +216,7 @@ function createChannelGate(
       implicitTransaction: () => engine().implicitTransaction,
     }),
     approvals: desk,
+    delivered: parts.delivered,
     budgets,
     record: outflow.record,
     notice: (message, hint) => engine().notice({ S: 'NOTICE', V: 'NOTICE', C: '00000', M: message, H: hint }),

@@ -80,6 +80,8 @@ function requestOf(request: JudgeRequest, status: TransactionStatus): GateReques
     prepared: (request.prepared as Ticket | undefined) ?? null,
     bound: (request.bound as BoundIn | undefined) ?? null,
     parameters: request.parameters.map((value, i) => describeParameter(value, formatOf(request.parameterFormats, i))),
+    parameterFormats: request.parameters.map((_, i) => formatOf(request.parameterFormats, i)),
+    parameterTypes: request.parameterTypes,
     insideTransaction: status !== 'I' || request.pipelined,
     failedTransaction: status === 'E',
   };

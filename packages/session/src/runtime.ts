@@ -1,4 +1,5 @@
 import { isWeirError, WeirError } from '@weir/errors';
+import { createDeliveredMasks, type DeliveredMasks } from '@weir/gate';
 import type { PostgresTarget } from '@weir/proto';
 import type { LaneChannel, LaneChannelHandler, OpenRefusal, TestOutcome } from '@weir/tunnel';
 import { type ErrorFields, fieldsOfWeirError } from '@weir/wire-postgres';
@@ -37,12 +38,21 @@ const catalogMaxAgeMs = 2_000;
 /** Creates a runtime without channels. */
 export function createSessionRuntime(services: SessionServices): SessionRuntime {
   const sessions = new Map<string, Set<PendingChannel>>();
+  const delivered = new Map<string, DeliveredMasks>();
   const catalogs = new Map<string, CatalogStore>();
   const opens = createOpenReader();
   const forget = (sessionId: string, channel: PendingChannel) => {
     const group = sessions.get(sessionId);
     group?.delete(channel);
-    if (group?.size === 0) sessions.delete(sessionId);
+    if (group?.size === 0) {
+      sessions.delete(sessionId);
+      delivered.delete(sessionId);
+    }
+  };
+  const deliveredTo = (sessionId: string): DeliveredMasks => {
+    const known = delivered.get(sessionId) ?? createDeliveredMasks();
+    delivered.set(sessionId, known);
+    return known;
   };
 
   const dialOptions = async (
@@ -88,6 +98,7 @@ export function createSessionRuntime(services: SessionServices): SessionRuntime 
               dialled,
               evaluator: pending.evaluator,
               catalog: catalogOf(open.target),
+              delivered: () => deliveredTo(open.sessionId),
               services,
               onClosed,
             }),

@@ -1,4 +1,4 @@
-import type { OutputColumn, StatementFacts } from '@weir/policy';
+import type { ColumnRef, OutputColumn, StatementFacts } from '@weir/policy';
 
 /** Prepared statements and cursors that SQL of this channel made (PREPARE, DECLARE), by name. */
 export interface SessionObjects {
@@ -51,6 +51,8 @@ export interface AnalysedStatement {
     readonly escape: string;
     readonly nullText: string;
     readonly header: boolean;
+    /** COPY FROM: the columns that the data goes to, in order; null = not known. */
+    readonly columns?: readonly ColumnRef[] | null;
   } | null;
 }
 

@@ -101,6 +101,7 @@ describe('cursors', () => {
 });
 
 describe('COPY options', () => {
+  const columnOf = (column: string) => ({ schema: 'public', table: 't', column });
   const base = {
     direction: 'to',
     format: 'text',
@@ -124,7 +125,11 @@ describe('COPY options', () => {
       `COPY t TO STDOUT (FORMAT csv, ESCAPE '\\')`,
       { ...base, format: 'csv', delimiter: ',', nullText: '', escape: '\\' },
     ],
-    ['COPY t FROM STDIN (HEADER match)', { ...base, direction: 'from', header: true }],
+    [
+      'COPY t FROM STDIN (HEADER match)',
+      { ...base, direction: 'from', header: true, columns: [columnOf('id'), columnOf('name')] },
+    ],
+    ['COPY t (name) FROM STDIN', { ...base, direction: 'from', columns: [columnOf('name')] }],
   ])('%s', (text, copy) => {
     expect(analyse(text)[0]?.copy).toEqual(copy);
   });

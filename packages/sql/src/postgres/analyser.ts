@@ -1,13 +1,13 @@
 import type { AnalysedStatement, AnalysisRequest, AnalysisResult, SessionObjects } from '../analysis.ts';
 import type { Catalog } from '../catalog.ts';
 import { CatalogIndex } from './catalog-index.ts';
-import { createContext } from './context.ts';
+import { type Context, createContext } from './context.ts';
 import { Findings } from './findings.ts';
 import { watchIntegers } from './free-integers.ts';
 import { defaultMaxText, guardText } from './guards.ts';
 import { applyObjectChanges, dependsOnChanges, noteDependence } from './multi-statement.ts';
 import { BrokenParser, createParser, type ParsedStatement, type Parser } from './parser.ts';
-import { toFacts } from './statement-result.ts';
+import { toFacts, type Verb } from './statement-result.ts';
 import { analyseStatement } from './statements.ts';
 
 export interface PostgresAnalyserOptions {
@@ -81,7 +81,7 @@ function analyse(
   const watch = watchIntegers(request.text, outcome.statements);
   const length = Buffer.byteLength(request.text);
   const parts = { index, trustedFunctions: options.trustedFunctions, parseQuery: parser.parseQuery };
-  const statements: AnalysedStatement[] = [];
+  const found: { verb: Verb; context: Context; start: number; end: number }[] = [];
   const unknown = new Findings();
   let objects: SessionObjects = request.objects;
   let moved = false;
@@ -91,14 +91,17 @@ function analyse(
     const context = createContext(parts, { ...request, objects });
     const verb = analyseStatement(context, node);
     if (moved) noteDependence(context.findings);
-    const facts = toFacts(verb, context.findings);
     for (const shown of reachableColumns(context.findings, index)) context.findings.unknownColumns.delete(shown);
     unknown.addUnknown(context.findings);
-    statements.push({ facts, changes: context.findings.changes, start, end: end ?? length, copy: verb.copy ?? null });
+    found.push({ verb, context, start, end: end ?? length });
     objects = applyObjectChanges(objects, context.findings.changes);
     moved ||= dependsOnChanges(context.findings.changes);
   }
   const freeIntegers = watch.free();
+  const statements = found.map(({ verb, context: { findings }, start, end }): AnalysedStatement => {
+    const facts = toFacts(verb, findings, watch.digitsAt);
+    return { facts, changes: findings.changes, start, end, copy: verb.copy ?? null };
+  });
   return {
     ok: true,
     statements,

@@ -40,7 +40,9 @@ export function assign(context: Context, target: Target, into: Assignments, colu
   into.add(column, value);
   const schema = target.relation?.schema ?? target.name.schemaname ?? '';
   const table = target.relation?.name ?? target.name.relname ?? '';
-  context.findings.addCopies(value, context.index.origin(schema, table, column));
+  const origin = context.index.origin(schema, table, column);
+  context.findings.addStored(origin, value);
+  context.findings.addCopies(value, origin);
 }
 
 /** SET clauses of UPDATE, ON CONFLICT and MERGE, `(a, b) = (SELECT …)` included. */

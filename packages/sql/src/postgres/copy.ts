@@ -35,8 +35,14 @@ function copyFrom(context: Context, node: CopyStmt, format: CopyFormat): Verb {
     scope.sources.push(relationSource(context, name, relation));
     noteInfluence(context, scope, node.whereClause as Node | undefined, 'filter');
   }
-  return { kind: 'copy-from', command: 'COPY', outputs: null, copy: format };
+  const listed = stringList(node.attlist as Node[] | undefined);
+  const names = listed.length > 0 ? listed : (relation?.columns ?? []).filter(isCopied).map((column) => column.name);
+  const columns =
+    relation === null ? null : names.map((column) => context.index.origin(relation.schema, relation.name, column));
+  return { kind: 'copy-from', command: 'COPY', outputs: null, copy: { ...format, columns } };
 }
+
+const isCopied = ({ generated }: CatalogRelation['columns'][number]) => generated === null;
 
 function queryColumns(context: Context, query: Node): QueryColumns {
   const open = openNode(query);

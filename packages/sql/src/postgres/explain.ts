@@ -29,6 +29,7 @@ function running(context: Context, found: Findings, verb: Verb): Verb {
   for (const kind of found.kinds) findings.kinds.add(kind);
   for (const [node, filters] of found.filters) findings.filters.set(node, filters);
   for (const [key, copy] of found.copies) findings.copies.set(key, copy);
+  findings.placed.push(...found.placed);
   findings.settings.push(...found.settings);
   findings.changes.push(...found.changes);
   return { kind: 'explain', command: 'EXPLAIN', outputs: plainOutput('QUERY PLAN') };

@@ -14,9 +14,18 @@ import {
   stringValue,
   type TypeName,
 } from './ast.ts';
+import { concatenated, constantLiterals, type Literal, parameterLiteral } from './constants.ts';
 import type { Context } from './context.ts';
 import { callValue } from './function-calls.ts';
-import { clearValue, mixed, type NamedProvenance, opaqueValue, type Provenance, rowValue } from './provenance.ts';
+import {
+  clearValue,
+  computed,
+  mixed,
+  type NamedProvenance,
+  opaqueValue,
+  type Provenance,
+  rowValue,
+} from './provenance.ts';
 import { noteColumnRead } from './relations.ts';
 import { columnOf, rowOf, type Scope, type Source } from './scope.ts';
 import { selectColumns } from './select.ts';
@@ -51,8 +60,8 @@ export function noteInfluence(
 type Handler = (context: Context, scope: Scope, body: Record<string, unknown>) => Provenance;
 
 const handlers: Readonly<Record<string, Handler>> = {
-  A_Const: () => clearValue,
-  ParamRef: () => clearValue,
+  A_Const: (_context, _scope, body) => withLiterals(constantLiterals(body)),
+  ParamRef: (_context, _scope, body) => withLiterals(parameterLiteral(Number(body['number'] ?? 0))),
   SQLValueFunction: () => clearValue,
   SetToDefault: () => clearValue,
   MergeSupportFunc: () => clearValue,
@@ -65,7 +74,9 @@ const handlers: Readonly<Record<string, Handler>> = {
   RowExpr: (context, scope, body) => rowExprValue(context, scope, body as { args?: Node[] }),
   A_Expr: (context, scope, body) => {
     noteOperators(context, body as A_Expr);
-    return childrenValue(context, scope, body);
+    const left = expressionValue(context, scope, body['lexpr']);
+    const right = expressionValue(context, scope, body['rexpr']);
+    return operatorValue(context, body as A_Expr, left, right);
   },
   TypeCast: (context, scope, body) => {
     const cast = body as { arg?: Node; typeName?: TypeName };
@@ -88,6 +99,27 @@ const handlers: Readonly<Record<string, Handler>> = {
   },
   RangeVar: (context) => unexpected(context, 'a relation inside an expression'),
 };
+
+function withLiterals(literals: readonly Literal[]): Provenance {
+  return literals.length === 0 ? clearValue : { ...clearValue, literals };
+}
+
+/** Kinds of expressions that are true of equal values. */
+const equalities: ReadonlySet<string | undefined> = new Set([
+  ...['AEXPR_OP', 'AEXPR_OP_ANY', 'AEXPR_IN', 'AEXPR_NOT_DISTINCT', 'AEXPR_DISTINCT', 'AEXPR_LIKE'],
+]);
+
+function operatorValue(context: Context, node: A_Expr, left: Provenance, right: Provenance): Provenance {
+  const value = computed(mixed([left, right]));
+  const { name } = qualifiedName(node.name);
+  if (name === '||' && left.literals !== undefined && right.literals !== undefined)
+    return { ...value, literals: concatenated(left.literals, right.literals) };
+  if (equalities.has(node.kind) && (name === '=' || name === '~~' || node.kind === 'AEXPR_IN')) {
+    context.findings.addCompared(left, right);
+    context.findings.addCompared(right, left);
+  }
+  return value;
+}
 
 function unexpected(context: Context, what: string): Provenance {
   context.findings.opaque.add(`${what} cannot be followed`);

@@ -1,5 +1,14 @@
-import type { ColumnRef, InfluenceWay, StatementFacts, StatementKind, TableEffectKind, WhereState } from '@weir/policy';
+import type {
+  ColumnRef,
+  InfluenceWay,
+  PlacedValue,
+  StatementFacts,
+  StatementKind,
+  TableEffectKind,
+  WhereState,
+} from '@weir/policy';
 import type { SessionChange } from '../analysis.ts';
+import type { Literal } from './constants.ts';
 import type { Provenance } from './provenance.ts';
 
 type FilterFact = StatementFacts['filters'][number];
@@ -16,6 +25,8 @@ export class Findings {
   /** Nodes that change rows. */
   readonly dataChanges = new Set<object>();
   readonly copies = new Map<string, CopyFact>();
+  /** Literals that meet columns. */
+  readonly placed: { column: ColumnRef; place: PlacedValue['place']; literal: Literal }[] = [];
   readonly opaque = new Set<string>();
   readonly settings: { name: string; value: string | null }[] = [];
   readonly changes: SessionChange[] = [];
@@ -58,6 +69,18 @@ export class Findings {
       node,
       relations.map(({ schema, name }) => ({ kind, schema, table: name, where, limit })),
     );
+  }
+
+  /** The column that a write goes to, and what it writes. */
+  addStored(column: ColumnRef, { literals }: Provenance): void {
+    for (const literal of literals ?? []) this.placed.push({ column, place: 'store', literal });
+  }
+
+  /** A predicate compares one value with another. */
+  addCompared({ origins }: Provenance, { literals }: Provenance): void {
+    if (literals === undefined || origins.size === 0) return;
+    for (const column of origins)
+      for (const literal of literals) this.placed.push({ column, place: 'compare', literal });
   }
 
   /** Values stored in `to` (null: a place that is no column). Copies of a column onto itself are left out. */

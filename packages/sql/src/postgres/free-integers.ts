@@ -7,6 +7,8 @@ export interface IntegerWatch {
    * differs from this one in such digits alone (one to nine of them) has the same tree but for values that nobody looked at: the same analysis.
    */
   free(): number[];
+  /** Index, among the runs of digits, of the integer literal at this position (bytes) that nothing had read when `free` was called; undefined = another. */
+  digitsAt(location: number): number | undefined;
 }
 
 interface WatchedLiteral {
@@ -14,7 +16,7 @@ interface WatchedLiteral {
   isRead: boolean;
 }
 
-const watchNothing: IntegerWatch = { free: () => [] };
+const watchNothing: IntegerWatch = { free: () => [], digitsAt: () => undefined };
 const digitRun = /[0-9]+/g;
 /** What may stand beside a literal so that the server's lexer sees one token however many digits it has: nothing that could continue a number, a name or an operator with it. */
 const before = /[\s(,=<>+*%]/;
@@ -28,14 +30,19 @@ export function watchIntegers(text: string, statements: readonly ParsedStatement
   const literals: WatchedLiteral[] = [];
   watch(statements[0]?.node, literals);
   if (literals.length === 0) return watchNothing;
+  const indexes = new Map<number, number>();
   return {
+    digitsAt: (location) => indexes.get(location),
     free() {
       const unread = new Set(literals.filter((literal) => !literal.isRead).map((literal) => literal.location));
       const read = new Set(literals.filter((literal) => literal.isRead).map((literal) => literal.location));
       const free: number[] = [];
       let index = 0;
       for (const { 0: digits, index: start } of text.matchAll(digitRun)) {
-        if (unread.has(start) && !read.has(start) && isWholeToken(text, start, digits.length)) free.push(index);
+        if (unread.has(start) && !read.has(start) && isWholeToken(text, start, digits.length)) {
+          free.push(index);
+          indexes.set(start, index);
+        }
         index += 1;
       }
       return free;

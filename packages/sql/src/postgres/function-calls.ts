@@ -1,7 +1,7 @@
 import { type Constant, constantValue, type FuncCall, type Node, qualifiedName } from './ast.ts';
 import type { Context } from './context.ts';
 import { expressionValue, listValue, noteInfluence } from './expressions.ts';
-import { clearValue, mixed, opaqueValue, type Provenance } from './provenance.ts';
+import { clearValue, computed, mixed, opaqueValue, type Provenance } from './provenance.ts';
 import type { Scope } from './scope.ts';
 import { deliversElsewhere, meaningfulSettings, opaqueFunction, plainExtensions } from './system-knowledge.ts';
 
@@ -46,6 +46,18 @@ function isTrusted(
   return plainExtensions.includes(fn.extension ?? '') && fn.language !== 'plpgsql';
 }
 
+/** Functions whose result can be their argument. */
+const sameText: ReadonlySet<string> = new Set([
+  'lower',
+  'btrim',
+  'ltrim',
+  'rtrim',
+  'unnest',
+  'max',
+  'min',
+  'any_value',
+]);
+
 /** Where the result of a call comes from; notes the function, what it decides by, and what it does to the session. */
 export function callValue(context: Context, scope: Scope, call: FuncCall): Provenance {
   const resolved = resolveCall(context, call.funcname);
@@ -62,7 +74,8 @@ export function callValue(context: Context, scope: Scope, call: FuncCall): Prove
     noteInfluence(context, scope, endOffset, 'filter');
   }
   if (!call.agg_within_group) context.findings.addInfluence(ordered, 'order');
-  const value = mixed(call.agg_within_group ? [...args, ordered] : args);
+  const all = mixed(call.agg_within_group ? [...args, ordered] : args);
+  const value = sameText.has(resolved.name) ? all : computed(all);
   if (resolved.builtin) noteDelivery(context, resolved.name, call.args ?? [], args);
   if (resolved.builtin && resolved.name === 'count') {
     context.findings.addInfluence(value, 'count');

@@ -1,4 +1,5 @@
 import type { ColumnRef } from '@weir/policy';
+import type { Literal } from './constants.ts';
 
 /** Where a value comes from. Immutable; ColumnRef objects are interned by the catalog index, so sets compare by identity. */
 export interface Provenance {
@@ -12,6 +13,8 @@ export interface Provenance {
   readonly row: readonly NamedProvenance[] | null;
   /** The value is, or has inside, a composite value: a function may spread it into columns. */
   readonly composite: boolean;
+  /** Constants and parameters that the value may be, unchanged. Absent = none. */
+  readonly literals?: readonly Literal[];
 }
 export interface NamedProvenance {
   readonly name: string;
@@ -40,7 +43,10 @@ export function mixed(values: Iterable<Provenance>): Provenance {
   let origins: Set<ColumnRef> | null = null;
   let opaque = false;
   let composite = false;
+  let literals: readonly Literal[] | undefined;
   for (const value of values) {
+    if (value.literals !== undefined)
+      literals = literals === undefined ? value.literals : [...literals, ...value.literals];
     opaque ||= value.opaque;
     composite ||= value.composite;
     if (value.origins.size === 0) continue;
@@ -51,14 +57,22 @@ export function mixed(values: Iterable<Provenance>): Provenance {
     }
   }
   const all = origins ?? first?.origins ?? nothing;
-  if (all.size === 0 && !composite) return opaque ? opaqueValue : clearValue;
-  return { origins: all, direct: false, opaque, typeOid: null, row: null, composite };
+  if (all.size === 0 && !composite && literals === undefined) return opaque ? opaqueValue : clearValue;
+  const value = { origins: all, direct: false, opaque, typeOid: null, row: null, composite };
+  return literals === undefined ? value : { ...value, literals };
 }
 
 /** A row value with these fields (a whole-row reference, ROW(...)). */
 export function rowValue(fields: readonly NamedProvenance[], complete: boolean): Provenance {
   const whole = mixed(fields.map((field) => field.value));
   return { ...whole, opaque: whole.opaque || !complete, row: complete ? fields : null, composite: true };
+}
+
+/** What an operation makes of a value: no constant any more. */
+export function computed(value: Provenance): Provenance {
+  if (value.literals === undefined) return value;
+  const { literals: _literals, ...rest } = value;
+  return rest;
 }
 
 /** The same value with more origins; still direct when it was and nothing new came in. */

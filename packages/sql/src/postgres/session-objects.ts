@@ -1,9 +1,11 @@
-import type { StatementFacts } from '@weir/policy';
+import type { PlacedValue, StatementFacts } from '@weir/policy';
 import type { SelectStmt } from './ast.ts';
 import { type Node, openNode } from './ast.ts';
+import type { Literal } from './constants.ts';
 import { type Context } from './context.ts';
-import { listValue } from './expressions.ts';
+import { expressionValue } from './expressions.ts';
 import { Findings } from './findings.ts';
+import { mixed, type Provenance } from './provenance.ts';
 import { Scope } from './scope.ts';
 import { selectColumns } from './select.ts';
 import { toFacts, toOutputs, type Verb } from './statement-result.ts';
@@ -47,10 +49,25 @@ function absorbFacts(findings: Findings, facts: StatementFacts): void {
   findings.settings.push(...facts.settings);
 }
 
+/** What the prepared statement does with its parameters, the EXECUTE does with its arguments. */
+function placeArgument(findings: Findings, placed: PlacedValue, values: readonly Provenance[]): void {
+  const { column, place, value } = placed;
+  const literals: readonly Literal[] =
+    'parameter' in value
+      ? (values[value.parameter - 1]?.literals ?? [])
+      : 'text' in value
+        ? [{ kind: 'text', text: value.text }]
+        : [];
+  for (const literal of literals) findings.placed.push({ column, place, literal });
+}
+
 export function execute(context: Context, body: Record<string, unknown>): Verb {
-  const arguments_ = listValue(context, new Scope(null), body['params'] as Node[] | undefined);
+  const nodes = (body['params'] as Node[] | undefined) ?? [];
+  const values = nodes.map((node) => expressionValue(context, new Scope(null), node));
+  const arguments_ = mixed(values);
   context.findings.addInfluence(arguments_, 'filter');
   const facts = preparedFacts(context, String(body['name'] ?? ''));
+  for (const placed of facts?.placed ?? []) placeArgument(context.findings, placed, values);
   if (facts === null) {
     return {
       kind: 'execute',

@@ -1,5 +1,6 @@
-import type { ColumnRef, OutputColumn, StatementFacts, StatementKind } from '@weir/policy';
+import type { ColumnRef, OutputColumn, PlacedValue, StatementFacts, StatementKind } from '@weir/policy';
 import type { AnalysedStatement } from '../analysis.ts';
+import { placedConstant } from './constants.ts';
 import type { Findings } from './findings.ts';
 import type { QueryColumns } from './select.ts';
 
@@ -40,8 +41,23 @@ function withoutChosenGroups(outputs: Verb['outputs'], findings: Findings): Verb
   });
 }
 
+/** A statement that is walked again finds the same again, and so do the rows of one VALUES. */
+function placedValues(findings: Findings, digitsAt?: (location: number) => number | undefined): PlacedValue[] {
+  const seen = new Map<string, PlacedValue>();
+  for (const { column, place, literal } of findings.placed) {
+    const value = placedConstant(literal, digitsAt);
+    const key = JSON.stringify([place, column.schema, column.table, column.column, value]);
+    if (!seen.has(key)) seen.set(key, { column, place, value });
+  }
+  return [...seen.values()];
+}
+
 /** The facts of a statement from what was found. */
-export function toFacts(verb: Verb, findings: Findings): StatementFacts {
+export function toFacts(
+  verb: Verb,
+  findings: Findings,
+  digitsAt?: (location: number) => number | undefined,
+): StatementFacts {
   return {
     kind: verb.kind,
     command: verb.command,
@@ -57,6 +73,7 @@ export function toFacts(verb: Verb, findings: Findings): StatementFacts {
     influence: [...findings.influence].map(([column, ways]) => ({ ...column, ways: [...ways] })),
     outputs: withoutChosenGroups(verb.outputs, findings),
     copies: [...findings.copies.values()],
+    placed: placedValues(findings, digitsAt),
     opaque: [...findings.opaque],
     settings: findings.settings,
   };
