@@ -1,7 +1,7 @@
 import { cpSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isWeirError } from '@weir/errors';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Journal } from '../src/dataplane/ports.ts';
 import {
   type AnchorStore,
@@ -80,8 +80,35 @@ describe('journal', () => {
       told = true;
     });
     expect(told).toBe(true);
+    // The last commit had company, so this one begins when somebody waits for it.
+    expect(syncs.length).toBe(1);
+    journal.whenDurable(next, () => order.push(next));
+    await new Promise(setImmediate);
     syncs[1]?.();
     expect(journal.durable).toBe(next);
+    expect(order).toEqual([...positions, next]);
+  });
+
+  it('commits at once what is alone, and in company what nobody asks for within a moment', async () => {
+    const syncs: (() => void)[] = [];
+    const sync: SyncFile = (_, callback) => syncs.push(() => callback(null));
+    const journal = await open(folder(), createMemoryAnchorStore(), { sync });
+    const append = (sequence: number) => journal.append('s1', 1, sequence, noteJson('s1', 1, sequence));
+    append(1);
+    await new Promise(setImmediate);
+    expect(syncs.length).toBe(1);
+    append(2);
+    append(3);
+    syncs[0]?.();
+    await new Promise(setImmediate);
+    expect(syncs.length).toBe(2);
+    const last = append(4);
+    syncs[1]?.();
+    await new Promise(setImmediate);
+    expect(syncs.length).toBe(2);
+    await vi.waitFor(() => expect(syncs.length).toBe(3));
+    syncs[2]?.();
+    expect(journal.durable).toBe(last);
   });
 
   it('copies what is appended', async () => {

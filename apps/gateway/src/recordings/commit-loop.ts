@@ -11,7 +11,9 @@ export type SyncFile = (fd: number, callback: (error: Error | null) => void) => 
 export interface CommitLoop {
   /**
    * Room for the next entry; the caller fills it before anything else runs. An entry that is not urgent waits for the next urgent one, at most
-   * ten milliseconds: nobody's answer depends on it, and a commit of its own would keep the next urgent one waiting.
+   * ten milliseconds: nobody's answer depends on it, and a commit of its own would keep the next urgent one waiting. An urgent entry is committed at
+   * once when it is alone, so that the disk works while the target does. In company (the last commit had several urgent ones) it waits until somebody
+   * asks for it with `hurry`: one commit then serves them all.
    * @throws WeirError recording_unavailable (broken, stopped or too far behind), message_too_large.
    */
   reserve(size: number, isUrgent: boolean): Room;
@@ -131,6 +133,10 @@ export function createCommitLoop(options: CommitLoopOptions): CommitLoop {
   /** An urgent entry has been appended since the last commit began. */
   let isUrged = false;
   let timer: NodeJS.Timeout | null = null;
+  /** Urgent entries since a block was taken. */
+  let urgent = 0;
+  /** The block that was taken last had several urgent entries. */
+  let inCompany = false;
   const breaker = createBreaker((error) => {
     idle.settle();
     onBroken(error);
@@ -182,7 +188,11 @@ export function createCommitLoop(options: CommitLoopOptions): CommitLoop {
   const commit = (): void => {
     const block = breaker.error === null ? queue.take() : undefined;
     if (queue.length === 0) isUrged = false;
-    if (block !== undefined) lastTaken = block.first + block.entries - 1;
+    if (block !== undefined) {
+      lastTaken = block.first + block.entries - 1;
+      inCompany = urgent > 1;
+      urgent = 0;
+    }
     if (block === undefined) {
       busy = false;
       idle.settle();
@@ -196,7 +206,8 @@ export function createCommitLoop(options: CommitLoopOptions): CommitLoop {
     reserve(size, isUrgent) {
       if (breaker.error !== null) throw breaker.error;
       const room = queue.reserve(size);
-      if (isUrgent) hurry();
+      if (isUrgent) urgent += 1;
+      if (isUrgent && !inCompany) hurry();
       else if (!busy) wait();
       return room;
     },
