@@ -1,6 +1,7 @@
 import { createDetectMask, createPostgresCellMask, redactErrorFields } from '@weir/masking';
 import type { StatementFinished } from '@weir/recording';
 import { withheldDenial } from './budget.ts';
+import { type CopyInWatch, watchCopyIn } from './copy-in-watch.ts';
 import type { Denial } from './denial.ts';
 import type { GateContext } from './gate.ts';
 import { createMaskCache } from './mask-cache.ts';
@@ -33,6 +34,8 @@ export interface GateAnswers {
     columns: number,
     format: 0 | 1,
   ): { readonly masks: AnswerMasks | null } | 'refuse';
+  /** Looks at the values of COPY … FROM STDIN (`format` 0 text or CSV, 1 binary); null = none of its columns needs it. */
+  copyIn(ticket: Ticket, index: number, columns: number, format: 0 | 1): CopyInWatch | null;
   sample(ticket: Ticket, index: number, cells: readonly (Buffer | null)[], formats: readonly number[]): void;
   /** A result of this statement goes beyond its row limit (or, by the meter, its budget). @returns what the client gets in place of the rest; it is noted in the record. */
   exceeded(ticket: Ticket, by?: 'rows' | 'meter'): Denial;
@@ -91,6 +94,7 @@ export function createAnswers(context: GateContext): GateAnswers {
       });
       return { masks: masks.some((mask) => mask !== null) ? masks : null };
     },
+    copyIn: (ticket, index, columns, format) => watchCopyIn(context, ticket, index, columns, format),
     sample(ticket, index, cells, formats) {
       addSampleRow(sampleOf(ticket, index), cells, formats, identity.sampleLimits);
     },

@@ -1,4 +1,5 @@
 import { catalogue, type ErrorCode } from '@weir/errors';
+import type { DenyVerdict } from '@weir/policy';
 
 /** A refusal in words that every protocol can carry. */
 export interface Denial {
@@ -31,4 +32,12 @@ export function createDenial(code: ErrorCode, message: string, options: DenialOp
     hint: options.hint === undefined ? catalogue[code].hint : options.hint,
     position: options.position ?? null,
   };
+}
+
+/** The denial that a verdict means. */
+export function denialOfVerdict(verdict: DenyVerdict, sessionId: string): Denial {
+  return createDenial('statement_denied', verdict.reason, {
+    detail: `Denied by rule "${verdict.rule}" of the access policy, session ${sessionId}.`,
+    hint: verdict.hint,
+  });
 }

@@ -13,7 +13,7 @@ import {
   observedBudgets,
   type ResultMeter,
 } from './budget.ts';
-import { createDenial, type Denial } from './denial.ts';
+import { createDenial, type Denial, denialOfVerdict } from './denial.ts';
 import type { GateContext } from './gate.ts';
 import { encodeJudged } from './statement-record.ts';
 import type { BoundIn } from './target-view.ts';
@@ -205,7 +205,7 @@ export function createJudgement(context: GateContext): {
     // So may the policy: the approval stands for one person's agreement, never against a rule that denies by now.
     const present = verdicts.of(now, request.parameters);
     if (present.verdict.action === 'deny')
-      return deny(request, denialOf(present.verdict, identity.sessionId), present, answer);
+      return deny(request, denialOfVerdict(present.verdict, identity.sessionId), present, answer);
     const added = budget === null ? null : { rule: budget, requestId: answer.requestId };
     return admit(request, now, present, answer, added);
   };
@@ -216,11 +216,11 @@ export function createJudgement(context: GateContext): {
     // A failed transaction cannot be asked what its end will restore, so nothing may follow in the same text.
     if (request.failedTransaction && understood.statements.length > 1) return deny(request, afterFailure(), ruling);
     if (verdict.action === 'deny')
-      return deny(request, nameDenial(understood) ?? denialOf(verdict, identity.sessionId), ruling);
+      return deny(request, nameDenial(understood) ?? denialOfVerdict(verdict, identity.sessionId), ruling);
     const masked = writeBack.find(understood, ruling.evaluator, request);
     if (masked?.stance === 'deny') {
       const refusal = writeBackVerdict(masked);
-      return deny(request, denialOf(refusal, identity.sessionId), verdicts.denied(ruling, understood, refusal));
+      return deny(request, denialOfVerdict(refusal, identity.sessionId), verdicts.denied(ruling, understood, refusal));
     }
     if (masked !== null && request.phase !== 'parse')
       context.note('write-back-observed', `observe only: ${writeBackVerdict(masked).reason}`, count + 1);
@@ -250,13 +250,6 @@ export function createJudgement(context: GateContext): {
 
 const deliversColumns = ({ facts }: AnalysedStatement) =>
   facts.outputs?.some(({ origins }) => origins.length > 0) ?? false;
-
-function denialOf(verdict: Verdict & { action: 'deny' }, sessionId: string): Denial {
-  return createDenial('statement_denied', verdict.reason, {
-    detail: `Denied by rule "${verdict.rule}" of the access policy, session ${sessionId}.`,
-    hint: verdict.hint,
-  });
-}
 
 /** What the approver sees: with the statements and cursors that the text may use, because EXECUTE alone says nothing. */
 function withDefinitions(text: string, definitions: readonly (readonly [name: string, text: string])[]): string {

@@ -53,6 +53,16 @@ export function createEngineHost(gate: Gate, ports: ChannelPorts): EngineHost {
       if (copy?.format === 'csv') return { masks, csv: copy, header };
       return { masks, csv: null, header, ...(copy?.format === 'text' && { text: copy }) };
     },
+    copyIn(ticket, index, columns, format) {
+      const watch = gate.copyIn(ticket as Ticket, index, columns, format === 1 ? 1 : 0);
+      const copy = copyOf(ticket as Ticket, index);
+      if (watch === null || copy === null) return null;
+      const refusal = () => {
+        const denial = watch.refusal();
+        return denial === null ? null : fieldsOfDenial(denial);
+      };
+      return { masks: watch.masks, csv: copy.format === 'csv' ? copy : null, text: copy, refusal };
+    },
     sampleRows: () => ports.sampleRows,
     sample: (ticket, index, cells, formats) => gate.sample(ticket as Ticket, index, cells, formats),
     exceeded(ticket, _index, by) {

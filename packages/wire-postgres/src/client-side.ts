@@ -2,6 +2,7 @@ import { WeirError } from '@weir/errors';
 import { clientMessage } from './client-dispatch.ts';
 import { ClientFramer, type FrameLimits } from './client-framer.ts';
 import { denyExtended, denyQuery } from './denial.ts';
+import { encodeCopyFail } from './encode-frontend.ts';
 import type { EngineState } from './engine-state.ts';
 import { fieldsOfThrown, fieldsOfWeirError } from './error-fields.ts';
 import { LargeBindRelay } from './large-bind-relay.ts';
@@ -165,6 +166,16 @@ export class ClientSide {
     const state = this.#state;
     const framer = this.#framer;
     if (framer.isFirst) this.#dropCopy = state.isSkipping || state.queue.head() === undefined;
-    if (!this.#dropCopy) state.toServer.relay(framer.buffer, framer.frameStart, framer.end);
+    const head = state.queue.head();
+    // The server hears of a refusal behind the message in which it was found.
+    if (framer.isFirst && head?.copyIn === 'open' && head.refused !== null) this.#dropCopy = true;
+    if (this.#dropCopy) return;
+    state.toServer.relay(framer.buffer, framer.frameStart, framer.end);
+    const reader = head?.copyIn === 'open' ? head.copyReader : null;
+    if (head === undefined || reader === null) return;
+    head.refused ??= reader.push(framer.buffer, framer.start, framer.end);
+    if (head.refused === null || !framer.isLast) return;
+    head.copyReader = null;
+    state.sendToServer(encodeCopyFail('the gate refused a value'));
   }
 }

@@ -141,6 +141,8 @@ export interface EngineHost {
         readonly text?: TextOptions;
       }
     | 'refuse';
+  /** A COPY … FROM STDIN begins, `format` as in copyOut. Absent or null = its data is not looked at. */
+  copyIn?(ticket: unknown, index: number, columns: number, format: number): CopyInLook | null;
   /** Number of masked rows of the current result that the host wants to see for the record; 0 = none. Asked when a result set begins. */
   sampleRows(ticket: unknown, index: number): number;
   /** One masked DataRow (cells as delivered; slices, copy to keep) while fewer than sampleRows have been given. */
@@ -165,6 +167,15 @@ export interface EngineHost {
   ready(status: TransactionStatus): void;
   /** The client said Terminate, or the stream cannot be trusted any more: `error` was sent to the client already when there is one. */
   end(error: ErrorFields | null): void;
+}
+
+/** How the host looks at the data of COPY FROM STDIN: each cell is given to the mask of its column (null = not looked at), which must copy it. */
+export interface CopyInLook {
+  readonly masks: RowMasks;
+  readonly csv: CsvOptions | null;
+  readonly text?: TextOptions;
+  /** The error that ends the COPY, once something was seen that must not be stored. */
+  refusal(): ErrorFields | null;
 }
 
 /** Options of COPY in text format (COPY, section "Text Format"): the delimiter is a single byte. */

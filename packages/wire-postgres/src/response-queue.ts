@@ -1,3 +1,4 @@
+import type { CopyInReader } from './copy-in-look.ts';
 import type { ErrorFields, RowMeter } from './engine-host.ts';
 import type { OwnQuery } from './own-query.ts';
 import type { Portal, PreparedStatement } from './prepared.ts';
@@ -52,6 +53,8 @@ export class Entry {
   isAnswered = false;
   /** COPY FROM STDIN: the server reads data now; `open` until the client said CopyDone or CopyFail. */
   copyIn: 'none' | 'open' | 'closed' = 'none';
+  /** Looks at the data of a COPY FROM STDIN. */
+  copyReader: CopyInReader | null = null;
   /** The host refused a COPY TO STDOUT, or the row limit was passed: what follows is swallowed. */
   refused: ErrorFields | null = null;
 

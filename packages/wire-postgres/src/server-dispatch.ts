@@ -3,6 +3,7 @@ import { closeTransaction, refuseChange, tellCompletion } from './affected-limit
 import { CopyBinaryCodec } from './copy-binary.ts';
 import { CopyCsvCodec } from './copy-csv.ts';
 import { type CopyFrames, createCopyFrames } from './copy-frames.ts';
+import { CopyInReader } from './copy-in-look.ts';
 import { CopyTextCodec } from './copy-text.ts';
 import { encodeErrorResponse } from './encode-backend.ts';
 import { encodeCopyFail } from './encode-frontend.ts';
@@ -370,6 +371,10 @@ export class ServerDispatch {
     const { ignoredSyncs, ended } = state.queue.enterCopyIn();
     state.doubtfulSyncs += ignoredSyncs;
     entry.copyIn = ended ? 'closed' : 'open';
+    const reader = new MessageReader(buffer, frameStart + 5, end);
+    const format = reader.byte();
+    const look = state.host.copyIn?.(entry.ticket, entry.index, reader.count(), format) ?? null;
+    entry.copyReader = look === null ? null : new CopyInReader(look, format);
     this.#relay(entry, buffer, frameStart, end);
   }
 
