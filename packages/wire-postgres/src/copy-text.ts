@@ -133,21 +133,31 @@ export class CopyTextCodec implements CopyCodec {
     const wide = this.#wide;
     if (wide === null) return;
     let from = start;
-    for (let at = start; at < end && !this.#isHeader; at++) {
-      const byte = source[at]!;
-      if (wide.isEscaped) wide.isEscaped = false;
-      else if (byte === backslash) wide.isEscaped = true;
-      else if (byte === this.#delimiter) {
-        this.#addWide(source, from, at, slab);
-        this.#endWideCell(slab);
-        wide.column++;
-        if (wide.column >= this.#masks.length) throw misfit();
-        slab.ensure(1);
-        slab.buffer[slab.position++] = this.#delimiter;
-        from = at + 1;
-      }
+    // A header has no cells.
+    while (from < end && !this.#isHeader) {
+      const found = this.#delimiterFrom(source, from, end);
+      if (found === end) break;
+      this.#addWide(source, from, found, slab);
+      this.#endWideCell(slab);
+      wide.column++;
+      if (wide.column >= this.#masks.length) throw misfit();
+      slab.ensure(1);
+      slab.buffer[slab.position++] = this.#delimiter;
+      wide.isEscaped = false;
+      from = found + 1;
     }
+    if (from < end) wide.isEscaped = endsEscaped(source, from, end, wide.isEscaped);
     this.#addWide(source, from, end, slab);
+  }
+
+  /** The next delimiter that no backslash escapes; `end` when there is none. `from` is the start of a cell or of a piece. */
+  #delimiterFrom(source: Buffer, from: number, end: number): number {
+    let at = source.indexOf(this.#delimiter, from);
+    while (at >= 0 && at < end) {
+      if (!endsEscaped(source, from, at, this.#wide?.isEscaped ?? false)) return at;
+      at = source.indexOf(this.#delimiter, at + 1);
+    }
+    return end;
   }
 
   #addWide(source: Buffer, start: number, end: number, slab: Slab): void {
@@ -235,6 +245,14 @@ export class CopyTextCodec implements CopyCodec {
       slab.position = escapeText(this.#masked, written, slab.buffer, slab.position, this.#delimiter);
     }
   }
+}
+
+/** Is what follows `source[start, end)` escaped? An odd number of backslashes says so; `isStartEscaped` = one more stands before them. */
+function endsEscaped(source: Buffer, start: number, end: number, isStartEscaped: boolean): boolean {
+  let at = end;
+  while (at > start && source[at - 1] === backslash) at--;
+  const count = end - at + (at === start && isStartEscaped ? 1 : 0);
+  return count % 2 === 1;
 }
 
 function misfit(): WeirError {
