@@ -193,7 +193,7 @@ function describePortal(state: EngineState, portal: Portal): void {
   portal.described = true;
 }
 
-/** Describe of a known statement or portal. */
+/** Describe of a known statement or portal, or of a cursor that SQL declared. */
 export function describe(state: EngineState, framer: ClientFramer): void {
   const { target, name } = parseTarget(framer.buffer, framer.start, framer.end);
   if (target === 'S') {
@@ -212,12 +212,14 @@ export function describe(state: EngineState, framer: ClientFramer): void {
   }
   const portal = findPortal(state, name);
   if (portal === undefined) return;
-  if (portal === 'unknown') {
+  if (portal === 'unknown' && (name === '' || isReserved(name))) {
     denyExtended(state, unknownPortal(name));
     return;
   }
   relay(state, framer);
   const entry = push(state, 'describe-portal');
+  // A cursor that SQL declared (psycopg's server-side cursors): the server knows it. The description has no values, and its rows come by FETCH only.
+  if (portal === 'unknown') return;
   entry.portal = portal;
   entry.ticket = portal.statement.ticket;
   portal.described = true;

@@ -185,8 +185,8 @@ export class ServerDispatch {
   ): void {
     const entry = this.#head('a description');
     if (entry.kind === 'describe-statement' && entry.statement) entry.statement.fields = fields;
-    else if (entry.kind === 'describe-portal' && entry.portal) entry.portal.fields = fields;
-    else throw outOfStep('a description');
+    else if (entry.kind !== 'describe-portal') throw outOfStep('a description');
+    else if (entry.portal) entry.portal.fields = fields;
     this.#relay(entry, buffer, frameStart, end);
     this.#state.queue.shift();
   }

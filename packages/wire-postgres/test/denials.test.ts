@@ -183,6 +183,17 @@ describe('names', () => {
     await client.exchange([encodeQuery('ROLLBACK')]);
   });
 
+  it('a cursor of SQL can be described by the protocol, as psycopg does before it fetches', async () => {
+    await client.exchange([encodeQuery('BEGIN; DECLARE walk CURSOR FOR SELECT 42 AS n')]);
+    const described = await client.exchange([encodeDescribe('P', 'walk'), encodeSync()]);
+    expect(described).toEqual([expect.stringMatching(/^T/), 'Z T']);
+    expect(await client.exchange([encodeDescribe('P', 'other'), encodeSync()])).toEqual([
+      'E 34000 portal "other" does not exist',
+      'Z E',
+    ]);
+    await client.exchange([encodeQuery('ROLLBACK')]);
+  });
+
   it.each([
     ['Describe of an unknown statement', [encodeDescribe('S', 'none'), encodeSync()], 'E 26000'],
     ['Describe of an unknown portal', [encodeDescribe('P', 'none'), encodeSync()], 'E 34000'],
