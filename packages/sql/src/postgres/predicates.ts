@@ -2,6 +2,7 @@ import { bodyOf, type Constant, constantValue, type Node, openNode, type SelectS
 import type { Truth } from './filters.ts';
 import { columnOf, type Scope } from './scope.ts';
 import { comparesColumnWithItself, existsInItself, isAlwaysTrueCall, joinsWithItself } from './trivial-comparisons.ts';
+import { rangeTruth } from './type-ranges.ts';
 
 /** Truth of a single predicate where its form alone tells; null when it does not. */
 export function leafTruth(scope: Scope, node: Node): Truth | null {
@@ -120,6 +121,11 @@ function comparisonTruth(scope: Scope, body: Record<string, unknown>): Truth | n
   const left = body['lexpr'] as Node | undefined;
   const right = body['rexpr'] as Node | undefined;
   const operator = stringList(body['name'] as Node[] | undefined).at(-1) ?? '';
+  const byRange =
+    body['kind'] === 'AEXPR_OP'
+      ? rangeTruth(scope, operator, left, right, (one, other) => same(scope, one, other))
+      : null;
+  if (byRange !== null) return byRange;
   if (comparesColumnWithInteger(left, right) && body['kind'] === 'AEXPR_OP') return null;
   switch (body['kind']) {
     case 'AEXPR_OP':
@@ -193,6 +199,7 @@ function operatorTruth(scope: Scope, operator: string, left: Node | undefined, r
   if (isNull(left) || isNull(right)) return 'never';
   if (same(scope, left, right)) return sameOperands(operator);
   if (isNeverNegative(left) && isZeroOrLess(right, operator)) return 'always';
+  if (isNeverNegative(right) && isZeroOrLess(left, turned[operator] ?? '')) return 'always';
   if (operator === '~' || operator === '~*')
     return constantValue(right) !== null && matchesAll(constantValue(right)?.text ?? 'x') ? 'always' : null;
   if (operator === '~~' || operator === '~~*') return likeTruth(right);
@@ -234,6 +241,8 @@ const neverNegative = new Set([
   'abs',
   'cardinality',
 ]);
+
+const turned: Readonly<Record<string, string>> = { '<=': '>=', '<': '>', '<>': '<>' };
 
 function isNeverNegative(node: Node): boolean {
   const call = bodyOf<{ funcname?: Node[] }>(node, 'FuncCall');
