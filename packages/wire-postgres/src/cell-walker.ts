@@ -13,7 +13,8 @@ function malformed(text: string): WeirError {
 
 /**
  * Masks one row of length-prefixed cells (DataRow, binary COPY) that is too large to be put together: clear cells go to the slab as they come, a
- * masked cell is put together up to `maxCellBytes`. A larger one becomes NULL: it is passed over, never held.
+ * masked cell is put together up to `maxCellBytes`. A larger one is passed over, never held: it becomes NULL, or what an empty one becomes where even
+ * NULL is masked.
  */
 export class CellWalker {
   readonly #masks: RowMasks;
@@ -70,7 +71,8 @@ export class CellWalker {
 
   #beginCell(length: number, slab: Slab): void {
     if (length < -1) throw malformed('has a column of negative length');
-    const isMasked = this.#masks[this.#column] !== null && length >= 0;
+    const mask = this.#masks[this.#column] ?? null;
+    const isMasked = mask !== null && (length >= 0 || mask.masksNull === true);
     this.#mode = !isMasked ? 'clear' : length > this.#maxCellBytes ? 'dropped' : 'masked';
     this.#left = Math.max(0, length);
     if (this.#mode === 'clear') {
@@ -93,7 +95,7 @@ export class CellWalker {
 
   #endCell(slab: Slab): void {
     const mask = this.#masks[this.#column] ?? null;
-    if (mask !== null && this.#mode === 'masked') {
+    if (mask !== null && (this.#mode === 'masked' || (this.#mode === 'dropped' && mask.masksNull === true))) {
       const { buffer, length } = this.#cell;
       slab.ensure(4 + mask.maxLength(length));
       const written = mask.write(buffer, 0, length, slab.buffer, slab.position + 4);

@@ -140,11 +140,11 @@ export class CopyBinaryCodec implements CopyCodec {
     for (const mask of this.#masks) {
       const length = readInt32(buffer, at);
       const end = at + 4 + Math.max(0, length);
-      if (mask === null || length < 0) {
+      if (mask === null || (length < 0 && mask.masksNull !== true)) {
         slab.ensure(end - at);
         slab.copy(buffer, at, end);
       } else {
-        slab.ensure(4 + mask.maxLength(length));
+        slab.ensure(4 + mask.maxLength(Math.max(0, length)));
         const written = mask.write(buffer, at + 4, end, slab.buffer, slab.position + 4);
         writeInt32(slab.buffer, slab.position, written);
         slab.position += written < 0 ? 4 : 4 + written;

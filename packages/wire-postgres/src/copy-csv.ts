@@ -141,8 +141,8 @@ export class CopyCsvCodec implements CopyCodec {
     const mask = this.#wideMask();
     if (mask === null) return;
     const whole = this.#wide?.cell.take() ?? null;
-    if (whole !== null) {
-      this.#cell(mask, whole, 0, whole.length, slab);
+    if (whole !== null || mask.masksNull === true) {
+      this.#cell(mask, whole ?? this.#null, 0, whole?.length ?? 0, slab);
       return;
     }
     slab.ensure(this.#null.length);
@@ -222,19 +222,19 @@ export class CopyCsvCodec implements CopyCodec {
   #cell(mask: CellMask | null, source: Buffer, start: number, end: number, slab: Slab): void {
     const isNull =
       end - start === this.#null.length && source.compare(this.#null, 0, this.#null.length, start, end) === 0;
-    if (mask === null || isNull) {
+    if (mask === null || (isNull && mask.masksNull !== true)) {
       slab.ensure(end - start);
       slab.copy(source, start, end);
       return;
     }
     if (this.#plain.length < end - start) this.#plain = Buffer.allocUnsafe((end - start) * 2);
-    const length = this.#unquote(source, start, end);
+    const length = isNull ? 0 : this.#unquote(source, start, end);
     const bound = mask.maxLength(length);
     if (this.#masked.length < bound) this.#masked = Buffer.allocUnsafe(bound * 2);
     const written = mask.write(this.#plain, 0, length, this.#masked, 0);
     slab.ensure(Math.max(this.#null.length, written * 2 + 2));
     if (written < 0) slab.copy(this.#null, 0, this.#null.length);
-    else this.#writeCell(written, slab, source[start] === this.#quote);
+    else this.#writeCell(written, slab, source[start] === this.#quote && this.#isSame(length, written));
   }
 
   #unquote(source: Buffer, start: number, end: number): number {
@@ -251,6 +251,11 @@ export class CopyCsvCodec implements CopyCodec {
     return length;
   }
 
+  #isSame(length: number, written: number): boolean {
+    return length === written && this.#plain.compare(this.#masked, 0, written, 0, length) === 0;
+  }
+
+  /** A value that was changed is quoted when it needs it: whether the original did would tell of it. */
   #writeCell(length: number, slab: Slab, wasQuoted: boolean): void {
     const masked = this.#masked;
     const isQuoted = wasQuoted || this.#needsQuotes(length);

@@ -178,6 +178,7 @@ export class CopyTextCodec implements CopyCodec {
     if (wide === null || mask === null) return;
     const whole = wide.cell.take();
     if (whole !== null) this.#cell(mask, whole, 0, whole.length, slab);
+    else if (mask.masksNull) this.#cell(mask, this.#null, 0, 0, slab);
     else {
       slab.ensure(this.#null.length);
       slab.copy(this.#null, 0, this.#null.length);
@@ -228,13 +229,13 @@ export class CopyTextCodec implements CopyCodec {
 
   #cell(mask: CellMask | null, source: Buffer, start: number, end: number, slab: Slab): void {
     const isNull = this.#isNullCertain && this.#null.equals(source.subarray(start, end));
-    if (mask === null || isNull) {
+    if (mask === null || (isNull && mask.masksNull !== true)) {
       slab.ensure(end - start);
       slab.copy(source, start, end);
       return;
     }
     if (this.#plain.length < end - start) this.#plain = Buffer.allocUnsafe((end - start) * 2);
-    const length = unescapeText(source, start, end, this.#plain);
+    const length = isNull ? 0 : unescapeText(source, start, end, this.#plain);
     const bound = mask.maxLength(length);
     if (this.#masked.length < bound) this.#masked = Buffer.allocUnsafe(bound * 2);
     const written = mask.write(this.#plain, 0, length, this.#masked, 0);

@@ -1,5 +1,7 @@
 /** A cell mask as packages/masking makes it (the same shape; wire packages import no other package). */
 export interface CellMask {
+  /** SQL NULL is masked as well: `write` gets an empty cell for it. */
+  readonly masksNull?: boolean;
   maxLength(length: number): number;
   /** @returns bytes written at `target[offset]`, or -1 for SQL NULL. */
   write(source: Buffer, start: number, end: number, target: Buffer, offset: number): number;

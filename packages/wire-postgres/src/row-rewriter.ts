@@ -41,11 +41,11 @@ export function writeMaskedRow(
     const cellEnd = length < 0 ? at + 4 : at + 4 + length;
     if (length < -1 || cellEnd > end) throw malformed('has a column that is longer than the row');
     const mask = masks[column]!;
-    if (mask === null || length < 0) {
+    if (mask === null || (length < 0 && mask.masksNull !== true)) {
       slab.ensure(cellEnd - at);
       slab.copy(source, at, cellEnd);
     } else {
-      slab.ensure(4 + mask.maxLength(length) + (end - cellEnd));
+      slab.ensure(4 + mask.maxLength(Math.max(0, length)) + (end - cellEnd));
       const written = mask.write(source, at + 4, cellEnd, slab.buffer, slab.position + 4);
       writeInt32(slab.buffer, slab.position, written);
       slab.position += written < 0 ? 4 : 4 + written;

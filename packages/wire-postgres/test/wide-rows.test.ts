@@ -20,9 +20,9 @@ const lengthOf: CellMask = {
 };
 
 /** What a client gets of a result whose columns named m… are masked. */
-function deliver(pieces: readonly Buffer[], options: EngineOptions) {
+function deliver(pieces: readonly Buffer[], options: EngineOptions, mask = lengthOf) {
   const { host, log } = createAllowAllHost({
-    describe: (_ticket, _index, fields) => fields.map(({ name }) => (name.startsWith('m') ? lengthOf : null)),
+    describe: (_ticket, _index, fields) => fields.map(({ name }) => (name.startsWith('m') ? mask : null)),
   });
   const engine = createPostgresEngine(host, options);
   engine.fromClient(encodeQuery('SELECT'));
@@ -78,6 +78,25 @@ describe('a row that is masked while it comes', () => {
         if (held.every((length) => length <= maxHeldBytes)) expect(log.ended).toEqual([]);
       }),
       { numRuns: 300 },
+    );
+  });
+
+  it('tells nothing of a derived value, not even whether it is NULL or large', () => {
+    const covers: CellMask = {
+      maxLength: () => 3,
+      masksNull: true,
+      write: (_s, _a, _b, target, at) => target.write('***', at),
+    };
+    fc.assert(
+      fc.property(rows, cuts, fc.constantFrom(0, 1_000_000), (table, at, wholeRowBytes) => {
+        const stream = Buffer.concat([rowDescription(...names), ...table.map((row) => dataRow(...row)), end]);
+        const { bytes, log } = deliver(split(stream, at), { wholeRowBytes, maxHeldBytes: 250 }, covers);
+        const seen = createSplitter()(bytes).filter(([type]) => type === 'D');
+        const expected = table.map(([, clear, , tail]) => dataRow('***', clear, '***', tail).subarray(5));
+        expect(seen.map(([, body]) => body)).toEqual(expected);
+        expect(log.ended).toEqual([]);
+      }),
+      { numRuns: 200 },
     );
   });
 

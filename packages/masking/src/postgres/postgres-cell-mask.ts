@@ -37,7 +37,7 @@ const integerWidths: Partial<Record<TypeFamily, IntegerWidth>> = { int2: 2, int4
  * The mask of one PostgreSQL column. A masked value is a legal value of the column's type and length, or SQL NULL.
  *
  * A type without the asked transform falls to a stricter one: hash to NULL (a constant would claim that all inputs are equal), fake and
- * partial to redact, redact to NULL. NULL cells are not given to the mask: they stay NULL. The mask keeps scratch space of its own: it is
+ * partial to redact, redact to NULL. NULL cells of a column itself are not given to the mask: they stay NULL; those that an expression made are masked, too. The mask keeps scratch space of its own: it is
  * not re-entrant.
  * @throws RangeError when hash or fake is asked with a key shorter than 16 bytes.
  */
@@ -48,7 +48,7 @@ export function createPostgresCellMask(options: PostgresCellMaskOptions): CellMa
   const special = direct && spec.transform === 'fake' ? fakeMask(options) : null;
   if (special !== null) return special;
   if (direct && spec.transform === 'partial') return partialMask(options) ?? redactMask(options);
-  return redactMask(options);
+  return direct ? redactMask(options) : { ...redactMask(options), masksNull: true };
 }
 
 function redactMask({ typeOid, typeModifier, format }: PostgresCellMaskOptions): CellMask {

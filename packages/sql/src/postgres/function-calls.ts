@@ -3,7 +3,13 @@ import type { Context } from './context.ts';
 import { expressionValue, listValue, noteInfluence } from './expressions.ts';
 import { clearValue, computed, mixed, opaqueValue, type Provenance } from './provenance.ts';
 import type { Scope } from './scope.ts';
-import { deliversElsewhere, meaningfulSettings, opaqueFunction, plainExtensions } from './system-knowledge.ts';
+import {
+  deliversElsewhere,
+  givesRows,
+  meaningfulSettings,
+  opaqueFunction,
+  plainExtensions,
+} from './system-knowledge.ts';
 
 /** What a call means: the server's own function, one through which values flow the same way, or code of a user. */
 export interface ResolvedCall {
@@ -77,6 +83,7 @@ export function callValue(context: Context, scope: Scope, call: FuncCall): Prove
   const all = mixed(call.agg_within_group ? [...args, ordered] : args);
   const value = sameText.has(resolved.name) ? all : computed(all);
   if (resolved.builtin) noteDelivery(context, resolved.name, call.args ?? [], args);
+  if (givesRows(resolved.name)) context.findings.addInfluence(value, 'count');
   if (resolved.builtin && resolved.name === 'count') {
     context.findings.addInfluence(value, 'count');
     return value.opaque ? opaqueValue : clearValue;

@@ -44,6 +44,8 @@ function functionColumns(context: Context, scope: Scope, node: Node, coldefs: No
   const items = (openNode(node)?.body['items'] as Node[] | undefined) ?? [];
   const call = items[0];
   const value = expressionValue(context, scope, call);
+  // How many rows there are tells of the arguments: generate_series(1, salary).
+  context.findings.addInfluence(value, 'count');
   const taint: Provenance = { ...value, direct: false, typeOid: null, row: null, composite: value.composite };
   const own = openNode(items[1])?.body['items'] as Node[] | undefined;
   const definitions = own ?? coldefs;

@@ -40,5 +40,7 @@ function multiple(context: Context, name: string, args: readonly Node[]): Verb {
 }
 
 export function showVariable(body: Record<string, unknown>): Verb {
-  return { kind: 'show', command: 'SHOW', outputs: plainOutput(String(body['name'] ?? '')) };
+  const name = String(body['name'] ?? '');
+  const names = name === 'all' ? ['name', 'setting', 'description'] : [name];
+  return { kind: 'show', command: 'SHOW', outputs: names.flatMap(plainOutput) };
 }

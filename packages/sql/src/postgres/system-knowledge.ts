@@ -113,6 +113,14 @@ export function deliversElsewhere(name: string): boolean {
   return deliveringFunctions.has(name) || deliveringPrefixes.some((prefix) => name.startsWith(prefix));
 }
 
+const rowFunctions =
+  /^(generate_series|generate_subscripts|unnest|regexp_matches|regexp_split_to_table|string_to_table|jsonb?_(array_elements|each|object_keys|populate_recordset|to_recordset)(_text)?|jsonb_path_query(_tz)?|ts_parse|ts_debug|xmltable|json_table)$/;
+
+/** Server functions that give any number of rows: the number tells of their arguments. */
+export function givesRows(name: string): boolean {
+  return rowFunctions.test(name);
+}
+
 /** Extensions whose functions and operators work on their arguments alone: values flow through them as through the server's own. */
 export const plainExtensions: readonly string[] = [
   'citext',
