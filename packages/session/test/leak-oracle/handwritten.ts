@@ -23,6 +23,9 @@ const relations = one(
   'TABLE v_row',
   'TABLE mv',
   'SELECT (clear).* FROM v_row',
+  'TABLE mv_expr',
+  'SELECT id, s, g FROM parent ORDER BY id',
+  'TABLE child',
   '(SELECT clear, n FROM v_expr) UNION ALL TABLE plain',
   'SELECT * FROM vault a JOIN vault b USING (id, m_text)',
   'SELECT * FROM vault NATURAL JOIN v_all',
@@ -222,6 +225,19 @@ const writes = [
 
 /** What a session remembers. */
 const sessions: readonly Script[] = [
+  script('ALTER TABLE vault ALTER g_stored DROP EXPRESSION', 'SELECT g_stored FROM vault ORDER BY id'),
+  script('ALTER SCHEMA public RENAME TO moved', 'SELECT m_text FROM moved.vault'),
+  script(
+    'CREATE OR REPLACE VIEW v_expr AS SELECT id, clear, n FROM vault',
+    'SELECT clear, n FROM mv_expr',
+    'TABLE mv_expr',
+  ),
+  script('ALTER TABLE parted DETACH PARTITION slice_1', 'SELECT m_text FROM slice_1'),
+  script(
+    'CREATE FOREIGN DATA WRAPPER w',
+    'CREATE SERVER s FOREIGN DATA WRAPPER w',
+    'CREATE FOREIGN TABLE loot (m_text text) SERVER s',
+  ),
   script('PREPARE p AS SELECT m_text, upper(m_text) FROM vault WHERE id = 1', 'EXECUTE p'),
   script(
     'PREPARE p(int) AS SELECT v FROM vault v WHERE id = $1',

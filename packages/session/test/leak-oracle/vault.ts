@@ -95,6 +95,7 @@ CREATE DOMAIN short_text AS text CHECK (length(VALUE) < 100);
 CREATE TABLE vault (${all}, g_stored text GENERATED ALWAYS AS (lower(m_text)) STORED, PRIMARY KEY (id));
 INSERT INTO vault VALUES ${rows};
 ${major >= 18 ? 'ALTER TABLE vault ADD g_virtual text GENERATED ALWAYS AS (m_text || clear) VIRTUAL;' : ''}
+${major >= 16 ? "CREATE TABLE parent (id int, s text, g text GENERATED ALWAYS AS ('clear ' || id) STORED); CREATE TABLE child (m_text text, g text GENERATED ALWAYS AS (upper(s)) STORED) INHERITS (parent);" : 'CREATE TABLE parent (id int, s text, g text); CREATE TABLE child (m_text text) INHERITS (parent);'}
 CREATE TABLE heir (more int) INHERITS (vault);
 CREATE TABLE parted (LIKE vault, CHECK (m_text <> '')) PARTITION BY LIST (id);
 CREATE TABLE slice_1 PARTITION OF parted FOR VALUES IN (1);
@@ -106,6 +107,7 @@ CREATE VIEW v_expr AS SELECT id, upper(m_text) AS clear, m_int4 + 1 AS n FROM va
 CREATE VIEW v_union AS SELECT id, clear, n FROM vault UNION ALL SELECT id, m_text, m_int4 FROM vault;
 CREATE VIEW v_row AS SELECT id, vault AS clear FROM vault;
 CREATE MATERIALIZED VIEW mv AS SELECT * FROM vault;
+CREATE MATERIALIZED VIEW mv_expr AS SELECT * FROM v_expr;
 CREATE TABLE plain (id int PRIMARY KEY, label text, n int);
 INSERT INTO plain VALUES (1, 'one', 1), (2, 'two', 2);
 CREATE INDEX vault_text ON vault (m_text);
@@ -120,7 +122,9 @@ CREATE TRIGGER refuse BEFORE DELETE ON slice_2 FOR EACH ROW EXECUTE FUNCTION ref
 export const derivedRows = `
 INSERT INTO heir (id, clear, n, ${protectedColumns.join(', ')}) SELECT id + 10, clear, n, ${protectedColumns.join(', ')} FROM ONLY vault;
 INSERT INTO parted (id, clear, n, ${protectedColumns.join(', ')}) SELECT id, clear, n, ${protectedColumns.join(', ')} FROM ONLY vault;
+INSERT INTO child (id, s) SELECT id, m_text FROM ONLY vault;
 REFRESH MATERIALIZED VIEW mv;
+REFRESH MATERIALIZED VIEW mv_expr;
 ANALYZE;`;
 
 /** Turns the values of a copy of the first world into those of the second. */

@@ -1,5 +1,6 @@
 import type { PostgresTarget } from '@weir/proto';
 import type { TestServer } from '@weir/testkit';
+import { encodeTerminate } from '@weir/wire-postgres';
 import pg from 'pg';
 import { openRawClient, type RawClient } from '../fixture/raw-client.ts';
 import { startTestRuntime, type TestRuntime } from '../fixture/test-runtime.ts';
@@ -11,6 +12,8 @@ export interface World {
   readonly direct: pg.Client;
   /** A client whose connection lives; a new one when the last was closed. */
   client(): Promise<RawClient>;
+  /** The next client is a new one, with the policy of then. */
+  renew(): void;
 }
 
 export interface Worlds {
@@ -33,7 +36,7 @@ apiVersion: weir.dev/v1
 kind: Masking
 metadata: { name: vault }
 spec:
-  columns: [public.vault.m_*, public.parted.m_*]
+  columns: [public.vault.m_*, public.parted.m_*, public.child.s]
   contentType: ${contentType}
   transform: "${transform}"
 `;
@@ -72,6 +75,10 @@ export async function openWorlds(server: TestServer, major: number): Promise<Wor
     return {
       database,
       direct,
+      renew() {
+        client?.socket.end(encodeTerminate());
+        client = undefined;
+      },
       async client() {
         if (client !== undefined && !client.socket.destroyed && !client.socket.readableEnded) return client;
         runtime.target = targetOf(database);

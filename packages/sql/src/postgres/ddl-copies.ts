@@ -5,8 +5,13 @@ import { expressionValue } from './expressions.ts';
 import { expand, relationSource } from './relations.ts';
 import { createSource, Scope } from './scope.ts';
 
-/** DDL that moves values of columns to another name, where rules by name no longer find them: renames, moves to a schema, ALTER TYPE … USING. */
+/**
+ * DDL that leaves values of columns under another name or without their origin, where rules by name no longer find them: renames, moves to a schema,
+ * ALTER TYPE … USING, generated columns that become plain ones, materialized views whose definition changes below them.
+ */
 export function ddlCopies(context: Context, open: OpenNode): void {
+  if (open.tag === 'RenameStmt' && open.body['renameType'] === 'OBJECT_SCHEMA') renameSchema(context, open);
+  if (open.tag === 'ViewStmt') replaceView(context, open.body['view'] as RangeVar | undefined);
   const name = open.body['relation'] as RangeVar | undefined;
   const relation =
     name?.relname === undefined
@@ -21,6 +26,8 @@ export function ddlCopies(context: Context, open: OpenNode): void {
   if (open.tag === 'AlterTableStmt') {
     for (const node of (open.body['cmds'] as Node[] | undefined) ?? []) {
       alterColumn(context, name, relation, node);
+      dropExpression(context, relation, node);
+      readElsewhere(context, node);
       leaveParent(context, relation, node);
     }
   }
@@ -52,11 +59,44 @@ function alterColumn(context: Context, name: RangeVar, relation: CatalogRelation
   context.findings.addCopies(expressionValue(context, scope, using), to);
 }
 
+/** The column keeps what was generated and forgets of what. */
+function dropExpression(context: Context, relation: CatalogRelation, node: Node): void {
+  const command = bodyOf<{ subtype?: string; name?: string }>(node, 'AlterTableCmd');
+  if (command?.subtype !== 'AT_DropExpression') return;
+  const column = expand(context, relation, false).columns.find(({ name }) => name === command.name);
+  if (column)
+    context.findings.addCopies(column.value, context.index.origin(relation.schema, relation.name, column.name));
+}
+
+/** Options of a foreign table and its columns say which remote ones they show. */
+function readElsewhere(context: Context, node: Node): void {
+  const command = bodyOf<{ subtype?: string }>(node, 'AlterTableCmd');
+  if (command?.subtype?.endsWith('GenericOptions'))
+    context.findings.opaque.add('options of a foreign table lead to a place that is not known');
+}
+
+function renameSchema(context: Context, open: OpenNode): void {
+  const [from, to] = [String(open.body['subname'] ?? ''), String(open.body['newname'] ?? '')];
+  for (const relation of context.index.catalog.relations) {
+    if (relation.schema === from) copyAll(context, relation, to, relation.name);
+  }
+}
+
+/** A materialized view over this view keeps the rows of the old definition until it is refreshed. */
+function replaceView(context: Context, name: RangeVar | undefined): void {
+  const view = context.index.relation(name?.schemaname ?? null, name?.relname ?? '', context.searchPath);
+  if (view === null) return;
+  for (const stored of context.index.catalog.relations) {
+    if (stored.kind !== 'm' || !expand(context, stored, false).findings?.reads(view.schema, view.name)) continue;
+    copyAll(context, stored, stored.schema, stored.name);
+  }
+}
+
 /** A partition or child that leaves its parent is no longer found by the rules of the parent. */
 function leaveParent(context: Context, relation: CatalogRelation, node: Node): void {
   const command = bodyOf<{ subtype?: string; def?: Node }>(node, 'AlterTableCmd');
   if (command?.subtype === 'AT_DropInherit') copyAll(context, relation, relation.schema, relation.name);
-  if (command?.subtype !== 'AT_DetachPartition') return;
+  if (command?.subtype !== 'AT_DetachPartition' && command?.subtype !== 'AT_DetachPartitionFinalize') return;
   const name = bodyOf<{ name?: RangeVar }>(command.def, 'PartitionCmd')?.name;
   const child = context.index.relation(name?.schemaname ?? null, name?.relname ?? '', context.searchPath);
   if (child !== null) copyAll(context, child, child.schema, child.name);

@@ -35,12 +35,23 @@ export function ddlStatement(context: Context, open: OpenNode): Verb | null {
   return { kind: kind as StatementKind, command: commandOf(open, command), outputs: null };
 }
 
-/** Statements that leave code behind which later statements run unseen: nothing in their own text shows the trigger or the new body of a function. */
+/**
+ * Statements that leave code behind which later statements run unseen: nothing in their own text shows the trigger or the new body of a function. So do
+ * those that bring rows from elsewhere, maybe of a protected table, under another name.
+ */
 const storedCode: Readonly<Record<string, string>> = {
   LoadStmt: 'LOAD runs code of a library',
   CreateFunctionStmt: 'the body of a function is not looked into, and triggers and defaults may run it',
   CreateTrigStmt: 'a trigger runs with later statements and is not looked into',
   CreateEventTrigStmt: 'an event trigger runs with later statements and is not looked into',
+  CreateForeignTableStmt: 'what a foreign table shows comes from a place that is not known',
+  ImportForeignSchemaStmt: 'what foreign tables show comes from a place that is not known',
+  CreateForeignServerStmt: 'a foreign server leads to a place that is not known',
+  AlterForeignServerStmt: 'a foreign server leads to a place that is not known',
+  CreateUserMappingStmt: 'a user mapping leads to a place that is not known',
+  AlterUserMappingStmt: 'a user mapping leads to a place that is not known',
+  CreateSubscriptionStmt: 'a subscription brings rows of a place that is not known',
+  AlterSubscriptionStmt: 'a subscription brings rows of a place that is not known',
 };
 
 /** Functions of users in defaults, checks, policies, indexes and generated columns run at once for the rows that there are, and later for each new one. */

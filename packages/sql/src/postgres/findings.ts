@@ -44,6 +44,10 @@ export class Findings {
     else this.tables.set(key, { schema, table, effects: new Set([effect]) });
   }
 
+  reads(schema: string, table: string): boolean {
+    return this.tables.get(`${schema}\0${table}`)?.effects.has('read') ?? false;
+  }
+
   addFunction(schema: string, name: string): void {
     this.functions.set(`${schema}\0${name}`, { schema, name });
   }

@@ -105,31 +105,52 @@ function expandTable(context: Context, relation: CatalogRelation, only: boolean)
     const value = withOrigins(ownColumn(context, relation, column), origins, true);
     return { name: column.name, value: family === null ? { ...value, opaque: true } : value };
   });
-  if (!relation.columns.some(({ generated }) => generated !== null)) return { columns, findings: null };
+  const members = [relation, ...relatives].filter((member) =>
+    member.columns.some(({ generated }) => generated !== null),
+  );
+  if (members.length === 0) return { columns, findings: null };
+  // A child may generate a column of its parent by an expression of its own.
+  const generated = members.flatMap((member) => {
+    const inside = member === relation ? columns : member.columns.map((column) => namedColumn(context, member, column));
+    return member.columns.map((column) => ({
+      name: column.name,
+      value: generatedValue(context, member, inside, column),
+    }));
+  });
   return {
-    columns: columns.map((column, at) => generatedColumn(context, relation, columns, column, at)),
+    columns: columns.map(({ name, value }) => ({
+      name,
+      value: generated.reduce((all, made) => (made.name === name ? taintedBy(all, made.value) : all), value),
+    })),
     findings: null,
   };
 }
 
-function generatedColumn(
+function namedColumn(context: Context, relation: CatalogRelation, column: CatalogColumn): NamedProvenance {
+  return { name: column.name, value: ownColumn(context, relation, column) };
+}
+
+function taintedBy(value: Provenance, from: Provenance | null): Provenance {
+  if (from === null) return value;
+  const both = withOrigins(value, from.origins, false);
+  return { ...both, opaque: both.opaque || from.opaque };
+}
+
+/** What a column is generated from; null for a plain one. */
+function generatedValue(
   context: Context,
   relation: CatalogRelation,
   columns: readonly NamedProvenance[],
-  column: NamedProvenance,
-  at: number,
-): NamedProvenance {
-  const text = relation.columns[at]?.generated ?? null;
-  if (text === null) return column;
+  { generated: text }: CatalogColumn,
+): Provenance | null {
+  if (text === null) return null;
   const query = context.parseQuery(`SELECT ${text}`);
   const expression = bodyOf<{ val?: Node }>(query?.targetList?.[0], 'ResTarget')?.val;
-  if (expression === undefined) return { name: column.name, value: { ...column.value, opaque: true } };
+  if (expression === undefined) return opaqueValue;
   const scope = new Scope(null);
   scope.sources.push(createSource({ name: relation.name, schema: relation.schema, columns }));
   const inner: Context = { ...context, findings: new Findings(), searchPath: ['pg_catalog'] };
-  const from = expressionValue(inner, scope, expression);
-  const value = withOrigins(column.value, from.origins, false);
-  return { name: column.name, value: { ...value, opaque: value.opaque || from.opaque } };
+  return expressionValue(inner, scope, expression);
 }
 
 /** Views nested deeper than this are not followed. */
