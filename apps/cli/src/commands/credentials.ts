@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
 import { signedIn } from '../gateway/api.ts';
 import { withNameAdvice } from '../gateway/name-advice.ts';
-import { note, printRecord } from '../terminal/output.ts';
+import { note, printLine, printRecord } from '../terminal/output.ts';
 import { act, type CommonOptions, leaf } from './leaf.ts';
 
 /** `weir credentials` */
@@ -28,11 +28,13 @@ export function addCredentials(program: Command, cli: Cli): void {
         printRecord(cli, options, value, [
           ['dsn', dsn],
           ['jdbc', jdbc],
-          ['service', service],
           ['session', session],
           ['until', expiresAt],
         ]);
-        if (options.json !== true) note(cli, `End it with: weir sessions kill ${session}`);
+        if (options.json === true) return;
+        // As the file takes it: several lines, which a table or TSV would spoil.
+        printLine(cli, `\n${service}`);
+        note(cli, `End it with: weir sessions kill ${session}`);
       }),
     );
 }
