@@ -9,6 +9,8 @@ import type { TargetView } from './target-view.ts';
 export interface UnderstoodText {
   readonly text: string;
   readonly view: TargetView;
+  /** Of the plan that it was analysed under. */
+  readonly trustedFunctions: readonly string[] | undefined;
   readonly statements: readonly AnalysedStatement[];
   /** Relations that neither this view nor a fresh catalog knows. */
   readonly unknownRelations: readonly string[];

@@ -36,12 +36,14 @@ export function createUnderstanding(context: GateContext): Understanding {
 
   const analyse = (text: string, view: TargetView): AnalysisResult | Promise<AnalysisResult> => {
     const { catalog } = view.index;
+    const { trustedFunctions } = context.evaluator();
     const request = {
       text,
       searchPath: view.searchPath,
       role: view.role,
       objects: context.objects.knownIn(view),
       catalogVersion: catalog.version,
+      ...(trustedFunctions !== undefined && { trustedFunctions }),
     };
     return context.analyse(request, context.identity.database, catalog);
   };
@@ -60,7 +62,8 @@ export function createUnderstanding(context: GateContext): Understanding {
       };
     }
     const { statements, unknownRelations, unknownColumns, unknownFunctions } = result;
-    return { text, view, statements, unknownRelations, unknownColumns, unknownFunctions };
+    const { trustedFunctions } = context.evaluator();
+    return { text, view, trustedFunctions, statements, unknownRelations, unknownColumns, unknownFunctions };
   };
 
   /** What nobody knows may be new: the catalog is asked once more before the answer is "does not exist". */
@@ -110,7 +113,11 @@ export function createUnderstanding(context: GateContext): Understanding {
     if (view === null) return request.failedTransaction ? ofFailed(request.text) : inFresh(request.text);
     const known = request.prepared?.understood;
     const isKnown =
-      known?.view === view && known.text === request.text && context.objects.unsettled === 0 && isObjectFree(known);
+      known?.view === view &&
+      known.text === request.text &&
+      known.trustedFunctions === context.evaluator().trustedFunctions &&
+      context.objects.unsettled === 0 &&
+      isObjectFree(known);
     return isKnown ? known : inView(request.text, view);
   };
 

@@ -103,6 +103,7 @@ function accessRule({ name, spec }: AccessDocument): AccessRule {
     opaque: spec.opaque,
     maxRows: spec.maxRows ?? null,
     allowSettings: spec.allowSettings ?? [],
+    trustedFunctions: spec.trustedFunctions ?? [],
     window: spec.window ?? null,
     when: spec.when ?? null,
   };

@@ -26,6 +26,7 @@ const accessRuleSchema = section({
   opaque: oneOf(['deny', 'allow']),
   maxRows: z.int().min(1).nullable(),
   allowSettings: z.array(text(200)),
+  trustedFunctions: z.array(pathGlob('schema.function')),
   window: windowSchema.nullable(),
   when: conditionSchema.nullable(),
 });

@@ -31,6 +31,8 @@ export interface AnalysisRequest {
   readonly objects: SessionObjects;
   /** OIDs of catalog relations are looked up in the catalog of this version, which must have been loaded. */
   readonly catalogVersion: string;
+  /** Functions and procedures, as schema.name, that the policy lets run without a look into them: values flow from their arguments to the result. Absent = none. */
+  readonly trustedFunctions?: readonly string[];
   /** The session's standard_conforming_strings; absent = on. Off: texts with backslashes in '…' are refused. */
   readonly standardConformingStrings?: boolean;
 }

@@ -35,6 +35,10 @@ export interface CatalogFunction {
   readonly language: string;
   readonly body: string | null;
   readonly volatility: string;
+  /** pg_proc.prokind: f function, p procedure, a aggregate, w window function. Absent = f. */
+  readonly kind?: string;
+  /** pg_get_functiondef of functions in SQL and PL/pgSQL that no extension owns, printed with search_path = pg_catalog; null or absent = not looked into. */
+  readonly definition?: string | null;
   /** Name of the extension that owns it, else null or absent. */
   readonly extension?: string | null;
 }

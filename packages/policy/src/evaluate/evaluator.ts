@@ -40,6 +40,8 @@ export interface PlanEvaluator {
   readonly hasRules: boolean;
   /** What the budgets say about a statement. */
   readonly budgets: Budgets;
+  /** Functions (`schema.function`) that are trusted without a look into them; the same array each time, undefined = none. The analysis needs them. */
+  readonly trustedFunctions: readonly string[] | undefined;
   /** What verdicts read beside the statement: a cache must key by these, and must not keep verdicts at all when `now` is true. */
   readonly reads: { readonly now: boolean; readonly interactive: boolean; readonly statementCount: boolean };
 }
@@ -47,6 +49,7 @@ export interface PlanEvaluator {
 /** Makes an evaluator. `conditions` holds the compiled condition for every condition text of the plan. */
 export function createPlanEvaluator(plan: Plan, conditions: ReadonlyMap<string, Condition>): PlanEvaluator {
   const budgets = createBudgets(plan.budgets);
+  const trusted = [...new Set(plan.access.flatMap(({ trustedFunctions }) => trustedFunctions))].sort();
   const protectionOf = createColumnProtection(plan.masks);
   const isProtected = (column: ColumnRef): boolean => protectionOf(column).mask !== null;
   const access = plan.access.map((rule) => createAccessTest(rule, accessCondition(rule.when, conditions)));
@@ -68,6 +71,7 @@ export function createPlanEvaluator(plan: Plan, conditions: ReadonlyMap<string, 
     hasMasks: plan.masks.length > 0,
     hasRules: plan.guardrails.length > 0,
     budgets,
+    trustedFunctions: trusted.length === 0 ? undefined : trusted,
     reads: {
       now: readsVariable('now') || [...plan.access, ...plan.guardrails].some(({ window }) => window !== null),
       interactive: readsVariable('session'),

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { statementKinds } from '../statement.ts';
-import { count, list, oneOf, section, text } from './field.ts';
+import { count, list, oneOf, pathGlob, section, text } from './field.ts';
 import { connectionsSchema, whoSchema } from './selector.ts';
 import { windowSchema } from './window.ts';
 
@@ -9,6 +9,11 @@ export const maxConditionLength = 2000;
 
 /** A CEL condition; what it says is checked apart. */
 export const conditionSchema = text(maxConditionLength);
+
+/** `schema.function` as the catalog spells it: no globs, every overload. */
+const exactFunction = pathGlob('schema.function').refine((name) => !/[*?]/.test(name), {
+  error: 'Name each function in full; a function is trusted by its name alone.',
+});
 
 /** `spec` of an Access document: who may open which connections, and with which statements. Access rules add up. */
 export const accessSchema = section({
@@ -20,7 +25,13 @@ export const accessSchema = section({
   opaque: oneOf(['deny', 'allow']).default('deny'),
   maxRows: count(1).optional(),
   allowSettings: list(text(200)).optional(),
+  trustedFunctions: list(exactFunction).optional(),
   window: windowSchema.optional(),
   when: conditionSchema.optional(),
+}).superRefine((spec, context) => {
+  if (spec.trustedFunctions === undefined || (spec.when === undefined && spec.window === undefined)) return;
+  const message =
+    'Statements are analysed before a condition can be asked: trust functions in a rule without "when" and "window".';
+  context.addIssue({ code: 'custom', path: ['trustedFunctions'], message });
 });
 export type AccessSpec = z.output<typeof accessSchema>;

@@ -27,6 +27,7 @@ interface Bucket {
   readonly role: string;
   readonly catalogVersion: string;
   readonly standard: boolean;
+  readonly trusted: readonly string[] | undefined;
   readonly entries: Map<string, Entry>;
   readonly templates: TextTemplates;
 }
@@ -80,17 +81,26 @@ export function createAnalysisCache(maxBytes: number): AnalysisCache {
       known.database === database &&
       known.role === request.role &&
       known.catalogVersion === request.catalogVersion &&
-      known.standard === standard
+      known.standard === standard &&
+      known.trusted === request.trustedFunctions
     ) {
       if (buckets.get(known.key) === known) return known;
     }
-    const key = JSON.stringify([database, request.catalogVersion, request.role, request.searchPath, standard]);
+    const key = JSON.stringify([
+      database,
+      request.catalogVersion,
+      request.role,
+      request.searchPath,
+      standard,
+      request.trustedFunctions,
+    ]);
     const bucket = buckets.get(key) ?? {
       key,
       database,
       role: request.role,
       catalogVersion: request.catalogVersion,
       standard,
+      trusted: request.trustedFunctions,
       entries: new Map<string, Entry>(),
       templates: createTextTemplates(),
     };

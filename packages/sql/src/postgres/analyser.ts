@@ -80,7 +80,11 @@ function analyse(
   if (!outcome.ok) return refused('syntax', outcome.message, outcome.position);
   const watch = watchIntegers(request.text, outcome.statements);
   const length = Buffer.byteLength(request.text);
-  const parts = { index, trustedFunctions: options.trustedFunctions, parseQuery: parser.parseQuery };
+  const trusted = request.trustedFunctions ?? [];
+  const trustedFunctions =
+    trusted.length === 0 ? options.trustedFunctions : new Set([...options.trustedFunctions, ...trusted]);
+  const trustKey = trusted.length === 0 ? '' : JSON.stringify(trusted);
+  const parts = { index, trustedFunctions, trustKey, parseQuery: parser.parseQuery, parser };
   const found: { verb: Verb; context: Context; start: number; end: number }[] = [];
   const unknown = new Findings();
   let objects: SessionObjects = request.objects;

@@ -7,7 +7,7 @@ export type CatalogRow = readonly (string | null)[];
 
 type RelationValues = [number, string, string, string, string | null, ColumnValues[] | null, number[] | null, boolean];
 type ColumnValues = [string, number, number, number, boolean, string | null];
-type FunctionValues = [number, string, string, string, string | null, string, string | null];
+type FunctionValues = [number, string, string, string, string | null, string, string | null, string, string | null];
 
 /** What the server answered to the texts of `catalogQueries`, in their order, and what the caller believes to talk to (checked when given). */
 export interface CatalogAnswers {
@@ -69,6 +69,16 @@ function toColumn([name, number, typeOid, typeModifier, notNull, generated]: Col
   return { name, number, typeOid, typeModifier, notNull, generated };
 }
 
-function toFunction([oid, schema, name, language, body, volatility, extension]: FunctionValues): CatalogFunction {
-  return { oid, schema, name, language, body, volatility, extension };
+function toFunction([
+  oid,
+  schema,
+  name,
+  language,
+  body,
+  volatility,
+  extension,
+  kind,
+  definition,
+]: FunctionValues): CatalogFunction {
+  return { oid, schema, name, language, body, volatility, extension, kind, definition };
 }

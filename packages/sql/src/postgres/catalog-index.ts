@@ -1,6 +1,7 @@
 import type { ColumnRef } from '@weir/policy';
 import type { Catalog, CatalogColumn, CatalogFunction, CatalogRelation } from '../catalog.ts';
 import type { Findings } from './findings.ts';
+import type { FunctionDefinition } from './function-definitions.ts';
 import type { NamedProvenance } from './provenance.ts';
 
 /** Relations below one parent beyond this number are not listed as origins; the columns of such a parent are opaque unless ONLY is used. */
@@ -18,6 +19,8 @@ export class CatalogIndex {
   readonly catalog: Catalog;
   readonly major: number;
   readonly expansions = new Map<string, Expansion>();
+  /** Definitions of functions that were looked into, by OID; a text says why one cannot be followed. */
+  readonly definitions = new Map<number, FunctionDefinition | string>();
   private readonly byName = new Map<string, Map<string, CatalogRelation>>();
   private readonly byOid = new Map<number, CatalogRelation>();
   private readonly children = new Map<number, CatalogRelation[]>();

@@ -43,9 +43,13 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'v', 'm', 'p', 'f', 'S', 'c') AND n.nspname <> 'pg_toast'`;
 
 const functions = `
-SELECT 'function', json_build_array(p.oid::int8, n.nspname, p.proname, l.lanname, p.prosrc, p.provolatile,
+SELECT 'function', json_build_array(p.oid::int8, n.nspname, p.proname, l.lanname, NULL, p.provolatile,
   (SELECT e.extname FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
-   WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass LIMIT 1))::text
+   WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass LIMIT 1),
+  p.prokind,
+  CASE WHEN l.lanname IN ('sql', 'plpgsql') AND p.prokind IN ('f', 'p') AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
+    AND length(p.prosrc) <= 65536 AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+   THEN pg_get_functiondef(p.oid) END)::text
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang
 WHERE p.oid >= 16384 OR n.nspname NOT IN ('pg_catalog', 'information_schema')`;
 

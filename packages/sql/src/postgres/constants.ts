@@ -23,6 +23,11 @@ export function constantLiterals(body: Record<string, unknown>): readonly Litera
   return text.length > maxLength ? none : [{ kind: 'text', text }];
 }
 
+/** The same literal, read now: its position is that of another text. */
+export function withoutPlace(literal: Literal): Literal {
+  return literal.kind === 'integer' ? { kind: 'text', text: literal.read() } : literal;
+}
+
 /** The literal of a ParamRef. */
 export function parameterLiteral(number: number): readonly Literal[] {
   return [{ kind: 'parameter', number }];

@@ -63,9 +63,11 @@ function noteCalls(context: Context, value: unknown): void {
   }
   const call = bodyOf<FuncCall>(value as Node, 'FuncCall');
   if (call !== null) {
-    const { schema, name, opaque } = resolveCall(context, call.funcname);
+    const { schema, name, opaque, bodies } = resolveCall(context, call.funcname, call.args);
     context.findings.addFunction(schema, name);
     if (opaque !== null) context.findings.opaque.add(opaque);
+    // It can be replaced later, and runs with the statements of others.
+    else if (bodies.length > 0) context.findings.opaque.add(`function ${schema}.${name}() is not the server's own`);
   }
   for (const child of Object.values(value)) noteCalls(context, child);
 }

@@ -14,7 +14,7 @@ import {
   stringValue,
   type TypeName,
 } from './ast.ts';
-import { concatenated, constantLiterals, type Literal, parameterLiteral } from './constants.ts';
+import { concatenated, constantLiterals, type Literal, parameterLiteral, withoutPlace } from './constants.ts';
 import type { Context } from './context.ts';
 import { callValue } from './function-calls.ts';
 import {
@@ -60,8 +60,11 @@ export function noteInfluence(
 type Handler = (context: Context, scope: Scope, body: Record<string, unknown>) => Provenance;
 
 const handlers: Readonly<Record<string, Handler>> = {
-  A_Const: (_context, _scope, body) => withLiterals(constantLiterals(body)),
-  ParamRef: (_context, _scope, body) => withLiterals(parameterLiteral(Number(body['number'] ?? 0))),
+  A_Const: (context, _scope, body) => withLiterals(constantsIn(context, body)),
+  ParamRef: (context, _scope, body) => {
+    const number = Number(body['number'] ?? 0);
+    return context.variables?.numbered(number) ?? withLiterals(parameterLiteral(number));
+  },
   SQLValueFunction: () => clearValue,
   SetToDefault: () => clearValue,
   MergeSupportFunc: () => clearValue,
@@ -99,6 +102,13 @@ const handlers: Readonly<Record<string, Handler>> = {
   },
   RangeVar: (context) => unexpected(context, 'a relation inside an expression'),
 };
+
+/** Constants of a stored text have no place in the statement's own. */
+function constantsIn(context: Context, body: Record<string, unknown>): readonly Literal[] {
+  const literals = constantLiterals(body);
+  const isStored = context.isShared || context.variables !== null || context.calls.length > 0;
+  return isStored ? literals.map(withoutPlace) : literals;
+}
 
 function withLiterals(literals: readonly Literal[]): Provenance {
   return literals.length === 0 ? clearValue : { ...clearValue, literals };
@@ -167,8 +177,9 @@ function columnRefValue(context: Context, scope: Scope, node: ColumnRefNode): Pr
   const last = parts.at(-1) ?? '';
   if (parts.length === 1) return bareName(context, scope, last);
   const source = scope.findSource(parts.length > 2 ? (parts.at(-3) ?? null) : null, parts.at(-2) ?? '');
-  if (source === null) return unknownColumn(context, parts.join('.'), null);
-  return sourceColumn(context, source, last);
+  const variable = context.variables?.named(parts) ?? null;
+  if (source === null) return variable ?? unknownColumn(context, parts.join('.'), null);
+  return orVariable(context, variable, () => sourceColumn(context, source, last));
 }
 
 /** `a.*` as a value (in a function's arguments or ROW): the whole row. */
@@ -178,7 +189,10 @@ function starValue(context: Context, scope: Scope, parts: readonly string[]): Pr
     return noted(context, { ...mixed(visible.map(rowOf)), composite: true });
   }
   const source = scope.findSource(parts.length > 1 ? (parts.at(-2) ?? null) : null, parts.at(-1) ?? '');
-  return source === null ? notFound(context, `${parts.join('.')}.*`) : noted(context, rowOf(source));
+  const variable = context.variables?.named(parts) ?? null;
+  if (source === null)
+    return variable === null ? notFound(context, `${parts.join('.')}.*`) : { ...variable, composite: true };
+  return orVariable(context, variable, () => noted(context, rowOf(source)));
 }
 
 function noted(context: Context, value: Provenance): Provenance {
@@ -186,7 +200,22 @@ function noted(context: Context, value: Provenance): Provenance {
   return value;
 }
 
+/** A name that may mean a variable as well as what `find` finds. */
+function orVariable(context: Context, variable: Provenance | null, find: () => Provenance): Provenance {
+  if (variable === null || context.variables?.shadowColumns !== true) return find();
+  const found = find();
+  return { ...mixed([found, variable]), composite: found.composite || variable.composite };
+}
+
 function bareName(context: Context, scope: Scope, name: string): Provenance {
+  const variable = context.variables?.named([name]) ?? null;
+  if (variable === null) return bareColumn(context, scope, name);
+  const isColumn =
+    scope.findColumn(name) !== null || scope.findSource(null, name) !== null || scope.findRest() !== null;
+  return isColumn ? orVariable(context, variable, () => bareColumn(context, scope, name)) : variable;
+}
+
+function bareColumn(context: Context, scope: Scope, name: string): Provenance {
   const column = scope.findColumn(name);
   if (column !== null) return noted(context, column);
   const rest = scope.findRest();

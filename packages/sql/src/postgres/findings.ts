@@ -106,6 +106,21 @@ export class Findings {
     for (const name of inner.unknownFunctions) this.unknownFunctions.add(name);
   }
 
+  /** Adds what the body of a function does. Names that it does not find are its own affair: they make it opaque, and the statement is no slip of the pen. */
+  absorbBody(body: Findings, title: string): void {
+    body.unknownRelations.clear();
+    const reasons = [...body.opaque];
+    body.opaque.clear();
+    this.absorb(body);
+    for (const reason of reasons) this.opaque.add(reason.startsWith('in ') ? reason : `in ${title}: ${reason}`);
+    for (const kind of body.kinds) this.kinds.add(kind);
+    for (const [node, filters] of body.filters) this.filters.set(node, filters);
+    for (const [key, copy] of body.copies) this.copies.set(key, copy);
+    for (const node of body.dataChanges) this.dataChanges.add(node);
+    this.placed.push(...body.placed);
+    this.settings.push(...body.settings);
+  }
+
   /** Adds what the definition of a view does. */
   absorb(other: Findings): void {
     for (const { schema, table, effects } of other.tables.values()) {

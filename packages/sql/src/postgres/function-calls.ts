@@ -1,7 +1,9 @@
+import type { CatalogFunction } from '../catalog.ts';
 import { type Constant, constantValue, type FuncCall, type Node, qualifiedName } from './ast.ts';
 import type { Context } from './context.ts';
 import { expressionValue, listValue, noteInfluence } from './expressions.ts';
-import { clearValue, computed, mixed, opaqueValue, type Provenance } from './provenance.ts';
+import { functionValue, takesArguments } from './function-bodies.ts';
+import { clearValue, computed, mixed, opaqueValue, type Provenance, withOrigins } from './provenance.ts';
 import type { Scope } from './scope.ts';
 import {
   deliversElsewhere,
@@ -17,31 +19,44 @@ export interface ResolvedCall {
   readonly name: string;
   /** The server's own. */
   readonly builtin: boolean;
-  /** Why it cannot be followed; null when values flow from the arguments to the result alone. */
+  /** Why it cannot be followed; null when values flow from the arguments to the result alone, or as the bodies say. */
   readonly opaque: string | null;
+  /** Functions of users whose bodies say where the result comes from. */
+  readonly bodies: readonly CatalogFunction[];
 }
 
 /** Resolves a call by name as far as the name goes: when an overload of a user's may be meant, it is. */
-export function resolveCall(context: Context, names: readonly Node[] | undefined): ResolvedCall {
+export function resolveCall(
+  context: Context,
+  names: readonly Node[] | undefined,
+  args: readonly Node[] = [],
+  isProcedure = false,
+): ResolvedCall {
   const { schema: given, name } = qualifiedName(names);
   const schema = given === 'pg_catalog' && name === 'json_object' && context.index.major < 16 ? null : given;
   // An extension may put functions into pg_catalog.
   const added = schema === 'pg_catalog' && context.index.userFunctions(schema, name, []).length > 0;
   if (!added && (schema === 'pg_catalog' || schema === 'information_schema')) {
-    return { schema, name, builtin: true, opaque: opaqueFunction(name) };
+    return { schema, name, builtin: true, opaque: opaqueFunction(name), bodies: [] };
   }
   context.findings.resolvesNames = true;
-  const candidates = context.index.userFunctions(schema, name, context.searchPath);
-  const untrusted = candidates.find((fn) => !isTrusted(context, fn));
-  const found = untrusted ?? candidates[0];
+  const named = context.index
+    .userFunctions(schema, name, context.searchPath)
+    .filter((fn) => (fn.kind === 'p') === isProcedure || fn.kind === undefined);
+  const untrusted = named.filter((fn) => !isTrusted(context, fn));
+  const found = untrusted[0] ?? named[0];
   if (found === undefined) {
-    if (schema === null) return { schema: 'pg_catalog', name, builtin: true, opaque: opaqueFunction(name) };
+    if (schema === null) return { schema: 'pg_catalog', name, builtin: true, opaque: opaqueFunction(name), bodies: [] };
     context.findings.unknownFunctions.add(`${schema}.${name}`);
-    return { schema, name, builtin: false, opaque: `function ${schema}.${name}() is not in the known catalog` };
+    const opaque = `function ${schema}.${name}() is not in the known catalog`;
+    return { schema, name, builtin: false, opaque, bodies: [] };
   }
+  const fitting = untrusted.filter((fn) => takesArguments(context, fn, args.length));
+  const bodies = fitting.length > 0 ? fitting : untrusted;
+  const closed = bodies.find(({ definition }) => definition == null);
   const reason =
-    untrusted === undefined ? opaqueFunction(name) : `function ${found.schema}.${name}() is not the server's own`;
-  return { schema: found.schema, name, builtin: false, opaque: reason };
+    closed === undefined ? opaqueFunction(name) : `function ${closed.schema}.${name}() is not the server's own`;
+  return { schema: found.schema, name, builtin: false, opaque: reason, bodies: closed === undefined ? bodies : [] };
 }
 
 function isTrusted(
@@ -66,7 +81,7 @@ const sameText: ReadonlySet<string> = new Set([
 
 /** Where the result of a call comes from; notes the function, what it decides by, and what it does to the session. */
 export function callValue(context: Context, scope: Scope, call: FuncCall): Provenance {
-  const resolved = resolveCall(context, call.funcname);
+  const resolved = resolveCall(context, call.funcname, call.args);
   context.findings.addFunction(resolved.schema, resolved.name);
   if (resolved.opaque !== null) context.findings.opaque.add(resolved.opaque);
   const args = (call.args ?? []).map((arg) => expressionValue(context, scope, arg));
@@ -89,7 +104,26 @@ export function callValue(context: Context, scope: Scope, call: FuncCall): Prove
     return value.opaque ? opaqueValue : clearValue;
   }
   if (resolved.opaque !== null) return { ...value, opaque: true };
+  if (resolved.bodies.length > 0) return bodiesValue(context, resolved.bodies, call, args);
   return resolved.builtin ? recordOf(context, resolved.name, value) : value;
+}
+
+/** The result of a call that may mean any of these functions (or one of the server's own, whose result comes from the arguments). */
+function bodiesValue(
+  context: Context,
+  bodies: readonly CatalogFunction[],
+  call: FuncCall,
+  args: readonly Provenance[],
+): Provenance {
+  const isNamed = call.func_variadic === true || (call.args ?? []).some((arg) => 'NamedArgExpr' in arg);
+  const values = bodies.map((fn) => functionValue(context, fn, args, isNamed));
+  const [only] = values;
+  if (only === undefined || values.length > 1) return mixed([...values, ...args]);
+  // Without a schema one of the server's own may be meant, whose result comes from the arguments.
+  if (qualifiedName(call.funcname).schema !== null) return only;
+  const withArguments = (value: Provenance) => withOrigins(value, mixed(args).origins, false);
+  const row = only.row?.map(({ name, value }) => ({ name, value: withArguments(value) })) ?? null;
+  return { ...withArguments(only), row, opaque: only.opaque || args.some(({ opaque }) => opaque) };
 }
 
 /** The result as a row when the server's function returns records. */

@@ -2,7 +2,7 @@ import type { Node, RawStmt, SelectStmt } from '@pgsql/types';
 import libpgQuery from 'libpg-query';
 import { bodyOf } from './ast.ts';
 
-const { loadModule, parseSync, SqlError } = libpgQuery;
+const { loadModule, parsePlPgSQLSync, parseSync, SqlError } = libpgQuery;
 
 /** One statement of a text with its place in bytes. */
 export interface ParsedStatement {
@@ -27,6 +27,8 @@ export interface Parser {
   parse(text: string): ParseOutcome;
   /** Parses one SELECT that the server wrote; null when it is none. Throws BrokenParser. */
   parseQuery(text: string): SelectStmt | null;
+  /** Parses the body of a CREATE FUNCTION, CREATE PROCEDURE or DO in PL/pgSQL (PLpgSQL_function as JSON); null when it is not understood. Throws BrokenParser. */
+  parsePlpgsql(text: string): object | null;
 }
 
 /** Loads the parser (asynchronous once, synchronous afterwards). */
@@ -53,7 +55,18 @@ export async function createParser(): Promise<Parser> {
     if (!outcome.ok || outcome.statements.length !== 1) return null;
     return bodyOf<SelectStmt>(outcome.statements[0]?.node ?? undefined, 'SelectStmt');
   };
-  return { parse, parseQuery };
+  const parsePlpgsql = (text: string): object | null => {
+    if (broken !== null) throw new BrokenParser('the parser is broken', { cause: broken });
+    try {
+      return parsePlPgSQLSync(text);
+    } catch (error) {
+      // It reports what it does not understand as a plain Error with the server's message.
+      if (error instanceof Error && error.constructor === Error) return null;
+      broken = error;
+      throw new BrokenParser('the parser broke', { cause: error });
+    }
+  };
+  return { parse, parseQuery, parsePlpgsql };
 }
 
 function placed({ stmt, stmt_location: start = 0, stmt_len: length = 0 }: RawStmt): ParsedStatement {

@@ -56,7 +56,7 @@ function functionColumns(context: Context, scope: Scope, node: Node, coldefs: No
     }));
     return { columns, counted: true, scalar: false, taint };
   }
-  return shapeOf(context, scope, call, taint);
+  return shapeOf(context, scope, call, taint, value.row);
 }
 
 /** Functions of the server whose rows have the shape of their first argument. */
@@ -67,12 +67,22 @@ const populating = new Set([
   'jsonb_populate_recordset',
 ]);
 
-function shapeOf(context: Context, scope: Scope, call: Node | undefined, taint: Provenance): FunctionColumns {
+function shapeOf(
+  context: Context,
+  scope: Scope,
+  call: Node | undefined,
+  taint: Provenance,
+  row: Provenance['row'],
+): FunctionColumns {
   const open = openNode(call);
   const name = outputName(call);
   const scalar = { columns: [{ name, value: taint }], counted: true, scalar: true, taint };
   if (open?.tag !== 'FuncCall') return taint.composite ? uncounted(taint) : scalar;
   const resolved = resolveCall(context, open.body['funcname'] as Node[] | undefined);
+  if (!resolved.builtin && resolved.bodies.length > 0 && resolved.opaque === null) {
+    if (row !== null) return { columns: row, counted: true, scalar: false, taint };
+    return taint.composite ? uncounted(taint) : scalar;
+  }
   if (!resolved.builtin) return uncounted(taint);
   if (resolved.name === 'unnest')
     return unnested(context, scope, (open.body['args'] as Node[] | undefined) ?? [], taint);

@@ -76,7 +76,7 @@ export function noteColumnRead(context: Context, value: Provenance): void {
 
 /** Columns of a relation down to base columns; kept with the catalog. */
 export function expand(context: Context, relation: CatalogRelation, only: boolean): Expansion {
-  const key = `${relation.oid}${only ? '!' : ''}`;
+  const key = `${relation.oid}${only ? '!' : ''}${context.trustKey}`;
   const known = context.index.expansions.get(key);
   if (known) return known;
   const isView = (relation.kind === 'v' || relation.kind === 'm') && !isSystem(relation.schema);
@@ -149,8 +149,17 @@ function generatedValue(
   if (expression === undefined) return opaqueValue;
   const scope = new Scope(null);
   scope.sources.push(createSource({ name: relation.name, schema: relation.schema, columns }));
-  const inner: Context = { ...context, findings: new Findings(), searchPath: ['pg_catalog'] };
+  const inner: Context = {
+    ...context,
+    ...{ findings: new Findings(), searchPath: ['pg_catalog'] },
+    ...shared(context),
+  };
   return expressionValue(inner, scope, expression);
+}
+
+/** What is kept with the catalog serves all sessions: temporary tables of this one must not be seen. */
+function shared({ runPath }: Context): Pick<Context, 'variables' | 'isShared' | 'runPath'> {
+  return { variables: null, isShared: true, runPath: runPath.filter((schema) => !schema.startsWith('pg_temp_')) };
 }
 
 /** Views nested deeper than this are not followed. */
@@ -167,7 +176,11 @@ function expandView(context: Context, relation: CatalogRelation): Expansion {
     }));
     return { columns, findings };
   }
-  const inner: Context = { ...context, findings, searchPath: ['pg_catalog'], depth: context.depth + 1 };
+  const inner: Context = {
+    ...context,
+    ...{ findings, searchPath: ['pg_catalog'], depth: context.depth + 1 },
+    ...shared(context),
+  };
   const result = selectColumns(inner, new Scope(null), query);
   const matches = result.counted && result.columns.length === relation.columns.length;
   if (!matches) findings.opaque.add(`the columns of view ${relation.schema}.${relation.name} could not be followed`);

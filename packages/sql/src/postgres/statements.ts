@@ -7,6 +7,7 @@ import { ddlStatement } from './ddl.ts';
 import { explain } from './explain.ts';
 import { lock, notify, truncate } from './maintenance.ts';
 import { modifyColumns } from './modify.ts';
+import { call, doBlock } from './procedures.ts';
 import { Scope } from './scope.ts';
 import { selectColumns } from './select.ts';
 import { closeCursor, deallocate, declareCursor, discard, execute, fetchCursor, prepare } from './session-objects.ts';
@@ -53,16 +54,9 @@ const handlers: Readonly<Record<string, Handler>> = {
   NotifyStmt: () => notify(),
   ListenStmt: () => ({ kind: 'listen', command: 'LISTEN', outputs: null }),
   UnlistenStmt: () => ({ kind: 'listen', command: 'UNLISTEN', outputs: null }),
-  DoStmt: (context) => opaque(context, 'do', 'DO', 'a DO block runs code that is not looked into'),
-  CallStmt: (context) => opaque(context, 'call', 'CALL', 'a procedure runs code that is not looked into'),
+  DoStmt: (context, open) => doBlock(context, open.body),
+  CallStmt: (context, open) => call(context, open.body),
 };
-
-function opaque(context: Context, kind: Verb['kind'], command: string, reason: string): Verb {
-  context.findings.opaque.add(reason);
-  // Its code may have changed anything that later statements depend on.
-  context.findings.changes.push({ change: 'catalog' }, { change: 'environment' });
-  return { kind, command, outputs: [{ name: '?column?', origins: [], direct: false, opaque: true, typeOid: null }] };
-}
 
 /** SELECT, VALUES, TABLE and SELECT INTO. */
 function select(context: Context, body: SelectStmt): Verb {
