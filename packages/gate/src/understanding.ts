@@ -103,8 +103,8 @@ export function createUnderstanding(context: GateContext): Understanding {
     return { denial: unsteady() };
   };
   const confirmed = (meaning: Meaning): Meaning | Promise<Meaning> => {
-    const { hasMasks, hasRules } = context.evaluator();
-    if ('denial' in meaning || !(hasMasks || hasRules)) return meaning;
+    const { hasMasks, hasRules, plan } = context.evaluator();
+    if ('denial' in meaning || !(hasMasks || hasRules || plan.budgets.length > 0)) return meaning;
     return usageOf(meaning) === null ? meaning : confirm(meaning);
   };
 
@@ -124,8 +124,10 @@ export function createUnderstanding(context: GateContext): Understanding {
   /** What a portal runs was planned when it was bound: a later search path, temporary table or view must not speak for it. */
   const asBound = (request: GateRequest, meaning: Meaning): Meaning | Promise<Meaning> => {
     const { bound = null } = request;
-    if (bound === null || 'denial' in meaning || meaning.view === bound.view || !meaning.statements.every(isPlanned))
-      return confirmed(meaning);
+    if (bound === null || 'denial' in meaning || meaning.view === bound.view) return confirmed(meaning);
+    // Bodies of functions look names up where the session looks when they run, whatever the statement was planned with.
+    if (meaning.statements.some(runsBodies)) return { denial: outlived() };
+    if (!meaning.statements.every(isPlanned)) return confirmed(meaning);
     if (bound.view === null) return bound.changes === context.changes() ? confirmed(meaning) : { denial: outlived() };
     const then = inView(request.text, bound.view);
     return then instanceof Promise ? then.then(stillSo) : stillSo(then);
@@ -153,6 +155,9 @@ export function createUnderstanding(context: GateContext): Understanding {
 
 /** Planned at Bind, as opposed to commands that find their objects when they run. */
 const isPlanned = ({ facts }: AnalysedStatement) => /^(select|insert|update|delete|merge)$/.test(facts.kind);
+
+const runsBodies = ({ facts }: AnalysedStatement) =>
+  facts.functions.some(({ schema }) => schema !== 'pg_catalog' && schema !== 'information_schema');
 
 const outlived = () =>
   createDenial('statement_not_understood', 'what this portal uses has changed since it was bound', {
