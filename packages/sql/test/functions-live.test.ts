@@ -112,6 +112,16 @@ describe('bodies of functions', () => {
     expect(analyse("select id from users where sql_name(1) = 'x'").facts.influence.some(isEmail)).toBe(false);
   });
 
+  test('changes inside a body are changes of the statement, and arguments meet the columns that the body writes', () => {
+    expect(analyse("select block_writes('x')").facts.dataChanges).toBe(2);
+    expect(analyse('select sql_scalar()').facts.dataChanges).toBe(0);
+    const { placed } = analyse("select writes('***'), writes(12345::text)").facts;
+    expect(placed.map(({ column, place, value }) => [column.table, place, value])).toEqual([
+      ['log', 'store', { text: '***' }],
+      ['log', 'store', { text: '12345' }],
+    ]);
+  });
+
   test('a function that is trusted is not looked into; one that calls it is', () => {
     expect(analyse('select block_dynamic()', undefined, analyser).facts.opaque).toEqual([]);
     expect(analyse('select block_calls_dynamic()', undefined, analyser).facts.opaque).toEqual([]);
