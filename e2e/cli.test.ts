@@ -311,7 +311,7 @@ describe('the command line, as scripts use it', () => {
     const add = (name: string, targetPort: string, database = 'shop') => {
       const flags = { name, agent: 'demo-agent', label: 'env=demo', host: hostname, database, 'db-user': 'shop_app' };
       const args = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value]);
-      const password = ['--password-file', join(system.dir, 'app-password')];
+      const password = ['--password-file', join(system.dir, 'target-password')];
       return admin.run(['connections', 'add', ...args, '--target-port', targetPort, ...password]);
     };
     expect((await add('second', port)).status).toBe(0);

@@ -185,7 +185,7 @@ describe('changes reach live sessions', () => {
         port: Number(new URL(system.directUrl).port),
         database: 'shop',
         user: 'shop_app',
-        password: { from: 'file' as const, path: join(system.dir, 'app-password') },
+        password: { from: 'file' as const, path: join(system.dir, 'target-password') },
       },
     };
     await admin.putConnection(spec);
