@@ -50,8 +50,10 @@ export function functionValue(
     'sql' in definition.body
       ? sqlColumns({ ...inside, findings }, definition.body.sql, variablesOf(definition, values))
       : [blockValue({ ...inside, findings }, definition.body.block, values)];
+  const result = resultOf(context, definition, columns, args);
+  const isFollowed = findings.opaque.size === 0;
   context.findings.absorbBody(findings, title);
-  return resultOf(context, definition, columns, args);
+  return isFollowed ? result : { ...result, opaque: true };
 }
 
 /** A PL/pgSQL block that is run by itself (DO). */
