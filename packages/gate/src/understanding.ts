@@ -102,9 +102,13 @@ export function createUnderstanding(context: GateContext): Understanding {
     }
     return { denial: unsteady() };
   };
-  const confirmed = (meaning: Meaning): Meaning | Promise<Meaning> => {
+  /** Does the plan decide anything by the relations and columns that a text means? */
+  const isMeaningRead = () => {
     const { hasMasks, hasRules, plan } = context.evaluator();
-    if ('denial' in meaning || !(hasMasks || hasRules || plan.budgets.length > 0)) return meaning;
+    return hasMasks || hasRules || plan.budgets.length > 0;
+  };
+  const confirmed = (meaning: Meaning): Meaning | Promise<Meaning> => {
+    if ('denial' in meaning || !isMeaningRead()) return meaning;
     return usageOf(meaning) === null ? meaning : confirm(meaning);
   };
 
@@ -127,6 +131,7 @@ export function createUnderstanding(context: GateContext): Understanding {
     if (bound === null || 'denial' in meaning || meaning.view === bound.view) return confirmed(meaning);
     // Bodies of functions look names up where the session looks when they run, whatever the statement was planned with.
     if (meaning.statements.some(runsBodies)) return { denial: outlived() };
+    if (!isMeaningRead()) return meaning;
     if (!meaning.statements.every(isPlanned)) return confirmed(meaning);
     if (bound.view === null) return bound.changes === context.changes() ? confirmed(meaning) : { denial: outlived() };
     const then = inView(request.text, bound.view);
