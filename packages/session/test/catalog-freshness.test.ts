@@ -40,6 +40,8 @@ INSERT INTO plain VALUES (1, 'plain');
 CREATE VIEW v AS SELECT id, name FROM people;
 CREATE VIEW vv AS SELECT id, name FROM v;
 CREATE MATERIALIZED VIEW mv AS SELECT id, name FROM people;
+CREATE FUNCTION inner_name() RETURNS text LANGUAGE sql AS $$ SELECT name FROM plain $$;
+CREATE FUNCTION outer_name() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN inner_name(); END $$;
 CREATE TABLE parent (id int, name text);
 CREATE TABLE parts (id int, name text) PARTITION BY LIST (id);
 CREATE TABLE parts_1 PARTITION OF parts FOR VALUES IN (1) PARTITION BY LIST (id);
@@ -58,6 +60,8 @@ interface Drift {
 }
 
 const newView = 'CREATE OR REPLACE VIEW v AS SELECT id, secret AS name FROM people';
+const newBody = `CREATE OR REPLACE FUNCTION inner_name() RETURNS text LANGUAGE sql AS 'SELECT secret FROM people'`;
+const newBodyOverView = `CREATE OR REPLACE FUNCTION inner_name() RETURNS text LANGUAGE sql AS 'SELECT name FROM v'`;
 const viewForTable = 'DROP TABLE plain; CREATE VIEW plain AS SELECT id, secret AS name FROM people';
 const drifts: readonly Drift[] = [
   { name: 'a view', change: newView, sql: 'SELECT name FROM v' },
@@ -124,6 +128,9 @@ const drifts: readonly Drift[] = [
     change: `ALTER TABLE made DROP name CASCADE; ALTER TABLE made ADD name text GENERATED ALWAYS AS (secret) STORED`,
     sql: 'SELECT lower(name) FROM made',
   },
+  { name: 'a body of a function', change: newBody, sql: 'SELECT inner_name()' },
+  { name: 'a body of a function that another one calls', change: newBody, sql: 'SELECT outer_name()' },
+  { name: 'a view that a body reads', change: `${newBodyOverView}; ${newView}`, sql: 'SELECT inner_name()' },
   {
     name: 'a function of a user that matches better',
     change: `CREATE FUNCTION left(character varying, int) RETURNS text LANGUAGE sql AS 'SELECT secret FROM people'`,

@@ -1,16 +1,10 @@
-/** Shapes that no combination gives: each is one script, whose statements are sent one after the other in a transaction that is rolled back. */
-export interface Script {
-  readonly statements: readonly string[];
-  /** First major version that knows the syntax. */
-  readonly since?: number;
-}
+import { bodyScripts } from './bodies.ts';
+import { type Script, shapesOf } from './script.ts';
 
-const one = (since: number, ...statements: readonly string[]): Script[] =>
-  statements.map((statement) => ({ statements: [statement], since }));
 const script = (...statements: readonly string[]): Script => ({ statements });
 
 /** Whole relations and rows. */
-const relations = one(
+const relations = shapesOf(
   0,
   'TABLE vault',
   'TABLE ONLY vault',
@@ -55,7 +49,7 @@ const relations = one(
 );
 
 /** What is NULL, empty or quoted by what a value is. */
-const shapes = one(
+const shapes = shapesOf(
   0,
   "SELECT CASE WHEN m_text LIKE 'q_k%' THEN 1 END, CASE WHEN m_text LIKE 'q_j%' THEN 'x' END FROM vault ORDER BY id",
   "SELECT nullif(m_text LIKE 'q_k%', true), nullif(m_int4 % 2, 0), nullif(left(m_text, 3), 'q0k') FROM vault ORDER BY id",
@@ -71,7 +65,7 @@ const shapes = one(
 );
 
 /** Functions that look elsewhere. */
-const functions = one(
+const functions = shapesOf(
   0,
   "SELECT query_to_xml('SELECT m_text FROM vault', true, true, '')",
   "SELECT table_to_xml('vault', true, true, '')",
@@ -104,7 +98,7 @@ const functions = one(
 );
 
 /** Statistics, plans, sessions and settings. */
-const views = one(
+const views = shapesOf(
   0,
   "SELECT most_common_vals, histogram_bounds FROM pg_stats WHERE tablename = 'vault'",
   'SELECT stavalues1::text FROM pg_statistic',
@@ -130,7 +124,7 @@ const views = one(
 );
 
 /** Errors that would tell a value. */
-const errors = one(
+const errors = shapesOf(
   0,
   'SELECT m_text::int FROM vault',
   'SELECT m_text::date FROM vault',
@@ -175,7 +169,7 @@ const errors = one(
 
 /** Changes that return rows, or store values where they are not protected. */
 const writes = [
-  ...one(
+  ...shapesOf(
     0,
     "UPDATE vault SET clear = 'x' WHERE id = 1 RETURNING *",
     "UPDATE vault SET clear = 'x' WHERE id = 1 RETURNING vault, m_text || '', row_to_json(vault)",
@@ -200,7 +194,7 @@ const writes = [
     'ALTER TABLE vault SET SCHEMA pg_temp',
     'MERGE INTO plain p USING vault v ON p.id = v.id WHEN MATCHED THEN UPDATE SET label = v.m_text',
   ),
-  ...one(
+  ...shapesOf(
     18,
     "UPDATE vault SET clear = 'x' WHERE id = 1 RETURNING old.m_text, new.m_text, old, new",
     "UPDATE vault SET clear = 'x' WHERE id = 1 RETURNING WITH (OLD AS o, NEW AS n) o.m_text || n.m_text, n.*",
@@ -209,12 +203,12 @@ const writes = [
     'SELECT g_virtual, upper(g_virtual) FROM vault ORDER BY id',
     'COPY vault (g_virtual, g_stored) TO STDOUT',
   ),
-  ...one(
+  ...shapesOf(
     17,
     "SELECT * FROM JSON_TABLE((SELECT jsonb_agg(to_jsonb(v)) FROM vault v), '$[*]' COLUMNS (a text PATH '$.m_text', NESTED '$.m_texts[*]' COLUMNS (b text PATH '$')))",
     "SELECT JSON_VALUE(m_jsonb, '$.k'), JSON_QUERY(m_jsonb, '$'), JSON_EXISTS(m_jsonb, '$.k'), JSON_SERIALIZE(m_json), JSON_SCALAR(m_text), JSON(m_json::text) FROM vault WHERE id = 1",
   ),
-  ...one(
+  ...shapesOf(
     16,
     "SELECT JSON_ARRAYAGG(m_text), JSON_OBJECTAGG('k': m_text), JSON_ARRAYAGG(v) FROM vault v",
     "SELECT JSON_OBJECT('a': m_text), JSON_ARRAY(m_text, m_date), JSON_ARRAY(SELECT m_text FROM vault ORDER BY id) FROM vault WHERE id = 1",
@@ -334,10 +328,12 @@ const sessions: readonly Script[] = [
   script('SELECT set_config($$search_path$$, $$pg_temp$$, true); SELECT m_text FROM public.vault'),
 ];
 
+/** Shapes that no combination gives. */
 export const scripts: readonly Script[] = [
   ...relations,
   ...shapes,
   ...functions,
+  ...bodyScripts,
   ...views,
   ...errors,
   ...writes,

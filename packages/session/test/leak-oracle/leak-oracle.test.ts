@@ -4,8 +4,9 @@ import { encodeBind, encodeDescribe, encodeExecute, encodeParse, encodeQuery, en
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RawClient, RawMessage } from '../fixture/raw-client.ts';
-import { type Script, scripts } from './handwritten.ts';
+import { scripts } from './handwritten.ts';
 import { cellsOf, findNeedles, type Needle, needleOf } from './needles.ts';
+import type { Script } from './script.ts';
 import { expressions, generatedShapes } from './shapes.ts';
 import { type Way, ways } from './ways.ts';
 import { openWorlds, protectedValues, type World, type Worlds } from './worlds.ts';

@@ -1,3 +1,5 @@
+import { bodyFunctions } from './bodies.ts';
+
 /** A table with a protected column of every built-in type, in two worlds that differ in nothing but the protected values. */
 
 /** Which world (0 or 1) and which row (0 or 1) a value is for. Values sort by row alike in both worlds; their lengths differ. */
@@ -110,6 +112,7 @@ CREATE MATERIALIZED VIEW mv AS SELECT * FROM vault;
 CREATE MATERIALIZED VIEW mv_expr AS SELECT * FROM v_expr;
 CREATE TABLE plain (id int PRIMARY KEY, label text, n int);
 INSERT INTO plain VALUES (1, 'one', 1), (2, 'two', 2);
+${bodyFunctions}
 CREATE INDEX vault_text ON vault (m_text);
 CREATE STATISTICS vault_stats (mcv) ON m_text, m_int4 FROM vault;
 CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'was %', OLD.m_text; PERFORM pg_notify('news', OLD.m_text); RETURN NEW; END $$;
