@@ -23,6 +23,7 @@ import { loadCatalogOnLoan } from './postgres-catalog.ts';
 import type { SessionServices } from './runtime.ts';
 import { sendCancel } from './targets/cancel.ts';
 import type { DialledPostgres } from './targets/postgres.ts';
+import { readTransiently } from './targets/transient-reads.ts';
 
 /** A channel whose target is signed in. */
 export interface Channel {
@@ -171,7 +172,7 @@ function createWorks(
       sampleRows: open.recording.maxRows,
       status: () => state.works?.engine.status ?? 'I',
     }),
-    { transactionStatus: parts.dialled.ready.status },
+    { transactionStatus: parts.dialled.ready.status, isHostCopying: true },
   );
   return { desk, budgets, gate, engine };
 }
@@ -252,7 +253,7 @@ function wireUpstream({ dialled, services }: ChannelParts, engine: () => Postgre
     });
   };
   socket.setNoDelay(true);
-  socket.on('data', (chunk: Buffer) => {
+  readTransiently(socket, (chunk) => {
     if (!state.isOver) engine().fromServer(chunk);
   });
   socket.on('error', (error) => lost(error.message));

@@ -85,3 +85,15 @@ test('a target that is gone is told', async () => {
     code: 'target_unavailable',
   });
 });
+
+test('a server that says something to a cancel has taken it all the same', async () => {
+  const talkative = createServer((socket) => {
+    socket.on('error', () => socket.destroy());
+    socket.on('data', () => socket.end('what?'));
+  });
+  await new Promise<void>((resolve) => talkative.listen(0, '127.0.0.1', resolve));
+  const { port } = talkative.address() as AddressInfo;
+  const request = encodeCancelRequest(4711, Buffer.from([1, 2, 3, 4]));
+  await sendCancel(server.target({ host: '127.0.0.1', port, tls: { mode: 'disable' } }), request);
+  talkative.close();
+});

@@ -21,6 +21,11 @@ export class Fifo<T> {
     return this.items[this.head];
   }
 
+  /** The item that was pushed last. */
+  last(): T | undefined {
+    return this.head === this.items.length ? undefined : this.items[this.items.length - 1];
+  }
+
   shift(): T | undefined {
     if (this.head === this.items.length) return undefined;
     const item = this.items[this.head];

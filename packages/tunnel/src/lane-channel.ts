@@ -1,4 +1,5 @@
 import { WeirError } from '@weir/errors';
+import type { ChunkPool } from './chunk-pool.ts';
 import { Fifo } from './fifo.ts';
 import { type FrameKind, frameKind } from './frame.ts';
 import type { LaneChannel, LaneChannelHandler } from './lane.ts';
@@ -12,6 +13,8 @@ export const maxControlFrameBytes = 8 * 1024 * 1024;
 const highWaterBytes = 256 * 1024;
 const lowWaterBytes = 64 * 1024;
 const empty = new Uint8Array(0);
+/** Writes up to this many bytes are kept in buffers of their own size. */
+const smallBytes = 4_096;
 
 /** Frames that overtake queued data: what they say must arrive although data is held up for want of credit. */
 const urgentKinds: ReadonlySet<number> = new Set([
@@ -40,11 +43,19 @@ export interface Fault {
 
 interface QueuedFrame {
   readonly kind: FrameKind;
-  readonly data: Uint8Array;
+  /** The content is `bytes[0, end)`. */
+  readonly bytes: Uint8Array;
+  end: number;
   /** Data bytes of this entry that have been sent. */
   sent: number;
   readonly sequence: number;
+  /** `bytes`, when it belongs to the lane's pool. */
+  readonly chunk: Buffer | null;
 }
+
+const frameOf = (kind: FrameKind, bytes: Uint8Array, sequence: number): QueuedFrame => ({
+  ...{ kind, bytes, end: bytes.length, sent: 0, sequence, chunk: null },
+});
 
 /** What a channel needs of the lane that carries it. */
 export interface ChannelHost {
@@ -54,6 +65,7 @@ export interface ChannelHost {
   remove(channel: Channel): void;
   /** A handler of the channel's owner threw. */
   problem(error: unknown): void;
+  readonly chunks: ChunkPool;
 }
 
 /** Result of a turn: `idle` = nothing (admissible) left, `more` = has more to send, `alone` = the next frame needs a message of its own. */
@@ -100,7 +112,7 @@ export class Channel implements LaneChannel {
     if (this.life !== 'open') return false;
     this.refuseAfterHalfClose('data');
     if (data.length > 0) {
-      this.queue.push({ kind: frameKind.data, data, sent: 0, sequence: dependsOn });
+      this.keep(data, dependsOn);
       this.queuedBytes += data.length;
       this.host.schedule(this);
     }
@@ -119,7 +131,7 @@ export class Channel implements LaneChannel {
     }
     if (this.life !== 'open') return;
     if (!urgentKinds.has(kind)) this.refuseAfterHalfClose('a control frame');
-    (urgentKinds.has(kind) ? this.urgent : this.queue).push({ kind, data, sent: 0, sequence });
+    (urgentKinds.has(kind) ? this.urgent : this.queue).push(frameOf(kind, data, sequence));
     this.host.schedule(this);
   }
 
@@ -137,7 +149,7 @@ export class Channel implements LaneChannel {
   halfClose(): void {
     if (this.life !== 'open' || this.halfClosedHere) return;
     this.halfClosedHere = true;
-    this.queue.push({ kind: frameKind.halfClose, data: empty, sent: 0, sequence: 0 });
+    this.queue.push(frameOf(frameKind.halfClose, empty, 0));
     this.host.schedule(this);
   }
 
@@ -148,7 +160,7 @@ export class Channel implements LaneChannel {
     this.queuedBytes = 0;
     const data =
       fault === undefined ? empty : Buffer.from(JSON.stringify({ code: fault.code, message: fault.message }));
-    this.queue.push({ kind: frameKind.reset, data, sent: 0, sequence: 0 });
+    this.queue.push(frameOf(frameKind.reset, data, 0));
     this.life = 'draining';
     this.host.schedule(this);
   }
@@ -169,12 +181,12 @@ export class Channel implements LaneChannel {
           if (this.saidBlocked) return 'idle';
           this.sayBlocked();
         } else if (!this.fillData(batch, frame)) return 'more';
-      } else if (batch.fits(this.id, frame.kind, frame.data.length, frame.sequence)) {
-        batch.add(this.id, frame.kind, frame.data, frame.sequence);
+      } else if (batch.fits(this.id, frame.kind, frame.end, frame.sequence)) {
+        batch.add(this.id, frame.kind, frame.bytes, frame.sequence);
         source.shift();
         this.afterSent(frame.kind);
       } else {
-        return frameSize(this.id, frame.kind, frame.data.length, frame.sequence) > maxBatchBytes ? 'alone' : 'more';
+        return frameSize(this.id, frame.kind, frame.end, frame.sequence) > maxBatchBytes ? 'alone' : 'more';
       }
     }
   }
@@ -183,7 +195,7 @@ export class Channel implements LaneChannel {
   takeAlone(): Buffer {
     const frame = this.source().shift();
     if (frame === undefined) throw new WeirError('internal', 'No frame is waiting.');
-    const message = encodeSingle(this.id, frame.kind, frame.data, frame.sequence);
+    const message = encodeSingle(this.id, frame.kind, frame.bytes, frame.sequence);
     this.afterSent(frame.kind);
     return message;
   }
@@ -231,6 +243,26 @@ export class Channel implements LaneChannel {
     }
   }
 
+  /** Queues a copy of the bytes, behind those that wait in the same chunk for the same record. */
+  private keep(data: Uint8Array, sequence: number): void {
+    for (let at = 0; at < data.length; ) {
+      let last = this.queue.last();
+      if (last === undefined || last.chunk === null || last.sequence !== sequence || last.end === last.bytes.length) {
+        if (data.length - at <= smallBytes) {
+          this.queue.push(frameOf(frameKind.data, Buffer.from(data.subarray(at)), sequence));
+          return;
+        }
+        const chunk = this.host.chunks.take();
+        last = { kind: frameKind.data, bytes: chunk, end: 0, sent: 0, sequence, chunk };
+        this.queue.push(last);
+      }
+      const length = Math.min(data.length - at, last.bytes.length - last.end);
+      last.bytes.set(data.subarray(at, at + length), last.end);
+      last.end += length;
+      at += length;
+    }
+  }
+
   /** Where the next frame comes from; nothing overtakes the frame that opens the channel. */
   private source(): Fifo<QueuedFrame> {
     return this.urgent.length > 0 && this.queue.peek()?.kind !== frameKind.open ? this.urgent : this.queue;
@@ -261,25 +293,28 @@ export class Channel implements LaneChannel {
   /** Sends as much of a data entry as room and credit admit. @returns false when the batch is full. */
   private fillData(batch: BatchWriter, frame: QueuedFrame): boolean {
     const room = batch.dataRoom(this.id, frame.kind, frame.sequence);
-    const length = Math.min(room, this.credit, frame.data.length - frame.sent);
+    const length = Math.min(room, this.credit, frame.end - frame.sent);
     if (length === 0) return false;
-    batch.add(this.id, frame.kind, frame.data.subarray(frame.sent, frame.sent + length), frame.sequence);
+    batch.add(this.id, frame.kind, frame.bytes.subarray(frame.sent, frame.sent + length), frame.sequence);
     frame.sent += length;
     this.credit -= length;
     this.queuedBytes -= length;
-    if (frame.sent === frame.data.length) this.queue.shift();
+    if (frame.sent === frame.end) {
+      this.queue.shift();
+      if (frame.chunk !== null) this.host.chunks.give(frame.chunk);
+    }
     return true;
   }
 
   /** Credit 0 from the sender of data: "I have more and may not send it". Asked once until credit arrives. */
   private sayBlocked(): void {
     this.saidBlocked = true;
-    this.urgent.push({ kind: frameKind.credit, data: empty, sent: 0, sequence: 0 });
+    this.urgent.push(frameOf(frameKind.credit, empty, 0));
   }
 
   private grant(bytes: number): void {
     if (bytes === 0) return;
-    this.urgent.push({ kind: frameKind.credit, data: empty, sent: 0, sequence: bytes });
+    this.urgent.push(frameOf(frameKind.credit, empty, bytes));
     this.host.schedule(this);
   }
 

@@ -75,7 +75,7 @@ export function encodeSingle(channel: number, kind: number, data: Uint8Array, se
   return message;
 }
 
-/** Collects frames into one batch of at most maxBatchBytes. Buffers of finished batches are never written again. */
+/** Collects frames into one batch of at most maxBatchBytes. Finished batches are never written again unless they are held and released. */
 export class BatchWriter {
   private readonly slab = new Slab(8 * (prefixBytes + maxBatchBytes));
   private buffer: Buffer = empty;
@@ -112,6 +112,16 @@ export class BatchWriter {
     this.slab.commit(size);
     this.length = 0;
     return message;
+  }
+
+  /** A finished batch (or several that lie side by side) is with the transport. */
+  hold(message: Buffer): void {
+    this.slab.hold(message);
+  }
+
+  /** The transport is done with it: its memory may be written again. */
+  release(message: Buffer): void {
+    this.slab.release(message);
   }
 }
 

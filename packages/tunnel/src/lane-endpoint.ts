@@ -1,5 +1,6 @@
 import { WeirError } from '@weir/errors';
 import type { OpenRefusal } from './agent-end.ts';
+import { ChunkPool } from './chunk-pool.ts';
 import { Fifo } from './fifo.ts';
 import { frameKind } from './frame.ts';
 import type { LaneChannel, LaneChannelHandler } from './lane.ts';
@@ -18,6 +19,8 @@ const maxBatchesInFlight = 4;
 export interface BatchStream {
   /** `message` begins with its length prefix. `done` is called when it has left for the socket. */
   write(message: Buffer, done: () => void): unknown;
+  /** Nobody looks at a message any more when its `done` is called, so its memory is used again; and one write may hold several messages. */
+  readonly isCopying?: boolean;
   /** Messages arrive without their prefix. */
   on(event: 'data', listener: (message: Buffer) => void): unknown;
 }
@@ -55,6 +58,12 @@ const ignoring: LaneChannelHandler = {
   onReset: () => undefined,
 };
 
+/** Two messages as one buffer when the second lies right behind the first. */
+function joinNeighbours(first: Buffer, second: Buffer): Buffer | undefined {
+  if (first.buffer !== second.buffer || first.byteOffset + first.length !== second.byteOffset) return undefined;
+  return Buffer.from(first.buffer, first.byteOffset, first.length + second.length);
+}
+
 /** Joins channels to a stream of batches: round robin over the channels that may send, batches built once per turn of the event loop. */
 export function createLaneEndpoint(options: LaneEndpointOptions): LaneEndpoint {
   const lane = new Lane(options);
@@ -76,6 +85,7 @@ class Lane implements ChannelHost {
   private readonly ring = new Fifo<Channel>();
   /** OPEN frames that have not left yet: they leave in the order of their numbers and before anything else of their channels. */
   private readonly opens = new Fifo<{ readonly id: number; readonly openJson: Uint8Array }>();
+  readonly chunks = new ChunkPool();
   private readonly batch = new BatchWriter();
   private readonly touched = new Set<Channel>();
   private lastId = 0;
@@ -143,9 +153,20 @@ class Lane implements ChannelHost {
 
   private flush(): void {
     this.flushPlanned = false;
-    while (!this.closed && this.hasFrames && this.inFlight < maxBatchesInFlight) {
-      for (const message of this.buildBatch()) this.transmit(message);
+    let run: Buffer | undefined;
+    let count = 0;
+    while (!this.closed && this.hasFrames && this.inFlight + count < maxBatchesInFlight) {
+      for (const message of this.buildBatch()) {
+        const joined = run && this.options.call.isCopying === true ? joinNeighbours(run, message) : undefined;
+        if (run !== undefined && joined === undefined) {
+          this.transmit(run, count);
+          count = 0;
+        }
+        run = joined ?? message;
+        count++;
+      }
     }
+    if (run !== undefined) this.transmit(run, count);
     const touched = [...this.touched];
     this.touched.clear();
     for (const channel of touched) channel.notifyWritable();
@@ -185,10 +206,15 @@ class Lane implements ChannelHost {
     return [this.batch.finish()];
   }
 
-  private transmit(message: Buffer): void {
-    this.inFlight++;
-    this.options.call.write(message, () => {
-      this.inFlight--;
+  /** Hands over `count` messages that lie side by side: one write, one system call. */
+  private transmit(messages: Buffer, count: number): void {
+    const { call } = this.options;
+    const isCopying = call.isCopying === true;
+    this.inFlight += count;
+    if (isCopying) this.batch.hold(messages);
+    call.write(messages, () => {
+      this.inFlight -= count;
+      if (isCopying) this.batch.release(messages);
       if (this.hasFrames && !this.closed) this.planFlush();
     });
   }

@@ -24,6 +24,8 @@ export interface LaneSocketEvents {
 
 /** One end of a lane's connection: length-prefixed messages over TLS. The first one is the owner's, all others are batches. */
 export class LaneSocket implements BatchStream {
+  /** TLS has encrypted (or copied) a message when its write is done. */
+  readonly isCopying = true;
   private readonly socket: TLSSocket;
   private readonly reader = new MessageReader(maxMessageBytes);
   private readonly events: LaneSocketEvents;

@@ -3,7 +3,7 @@ import type { FrameKind } from './frame.ts';
 /** One channel as either end of a lane sees it. All sends are batched; none blocks. */
 export interface LaneChannel {
   readonly id: number;
-  /** Queues protocol bytes. `dependsOn` = number of the last record that these bytes answer (0 = none; agent side only). The buffer must not be changed afterwards.
+  /** Queues protocol bytes. `dependsOn` = number of the last record that these bytes answer (0 = none; agent side only). The bytes are copied: the buffer is the caller's again.
    * @returns false when the peer's credit is used up or 256 KiB are queued: stop reading the source until `onWritable`. */
   write(data: Uint8Array, dependsOn?: number): boolean;
   /** Queues a control frame (record, cancel, approval-ask, -state, -withdraw), at most 8 MiB. Costs no credit. Ordered with data, but for cancel,

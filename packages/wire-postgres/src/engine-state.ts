@@ -51,10 +51,13 @@ export class EngineState {
   lastTicket: unknown = null;
   #depth = 0;
 
-  constructor(host: EngineHost, status: TransactionStatus) {
+  readonly #isHostCopying: boolean;
+
+  constructor(host: EngineHost, status: TransactionStatus, isHostCopying: boolean) {
     this.host = host;
     this.status = status;
-    this.toClient = new Outbox((bytes) => host.toClient(bytes));
+    this.#isHostCopying = isHostCopying;
+    this.toClient = new Outbox((bytes) => host.toClient(bytes), !isHostCopying);
     this.toServer = new Outbox((bytes) => host.toServer(bytes));
   }
 
@@ -73,6 +76,7 @@ export class EngineState {
       if (this.#depth === 0) {
         this.toServer.flush();
         this.toClient.flush();
+        if (this.#isHostCopying) this.slab.rewind();
       }
     }
   }

@@ -25,6 +25,11 @@ export interface EngineOptions {
   readonly maxHeldBytes?: number;
   /** Of the server's last ReadyForQuery. */
   readonly transactionStatus?: TransactionStatus;
+  /**
+   * The host has used the bytes of a `toClient` call when it returns. Then chunks of the server may change after each `fromServer`, and the engine
+   * writes into the same memory again. Default false.
+   */
+  readonly isHostCopying?: boolean;
   /** What the server reported at sign-in; checked as later reports are. */
   readonly parameterStatus?: ReadonlyMap<string, string>;
 }
@@ -41,7 +46,7 @@ export function createPostgresEngine(host: EngineHost, options: EngineOptions = 
     const problem = refusedParameter(name, value);
     if (problem !== null) throw new WeirError('feature_not_supported', problem);
   }
-  const state = new EngineState(host, options.transactionStatus ?? 'I');
+  const state = new EngineState(host, options.transactionStatus ?? 'I', options.isHostCopying ?? false);
   const limits = {
     wholeBindBytes: options.wholeBindBytes ?? mebibyte,
     maxTextBytes: options.maxTextBytes ?? mebibyte,

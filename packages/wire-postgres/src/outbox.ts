@@ -7,14 +7,17 @@ const joinBytes = 65_536;
  */
 export class Outbox {
   readonly #send: (bytes: Buffer) => void;
+  readonly #isJoining: boolean;
   #pieces: Buffer[] = [];
   #total = 0;
   #run: Buffer | null = null;
   #runStart = 0;
   #runEnd = 0;
 
-  constructor(send: (bytes: Buffer) => void) {
+  /** @param isJoining false: pieces go out as they are, for a receiver that copies them anyway */
+  constructor(send: (bytes: Buffer) => void, isJoining = true) {
     this.#send = send;
+    this.#isJoining = isJoining;
   }
 
   /** Sends `buffer[start, end)` on; the buffer must not change afterwards. */
@@ -47,6 +50,7 @@ export class Outbox {
     this.#pieces = [];
     this.#total = 0;
     if (pieces.length === 1) this.#send(pieces[0]!);
+    else if (!this.#isJoining) for (const piece of pieces) this.#send(piece);
     else if (total <= joinBytes) this.#send(Buffer.concat(pieces, total));
     else for (const group of groupPieces(pieces)) this.#send(group.length === 1 ? group[0]! : Buffer.concat(group));
   }

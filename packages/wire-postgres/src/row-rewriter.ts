@@ -33,27 +33,27 @@ export function writeMaskedRow(
   slab.ensure(7 + (end - start));
   slab.buffer[slab.position] = dataRow;
   slab.position += 5;
-  slab.copy(source, start, start + 2);
   let at = start + 2;
+  /** Where the bytes begin that were not written yet: clear cells go out together. */
+  let clear = start;
   for (let column = 0; column < prefix; column++) {
     if (at + 4 > end) throw malformed('ends inside a column');
     const length = readInt32(source, at);
     const cellEnd = length < 0 ? at + 4 : at + 4 + length;
     if (length < -1 || cellEnd > end) throw malformed('has a column that is longer than the row');
     const mask = masks[column]!;
-    if (mask === null || (length < 0 && mask.masksNull !== true)) {
-      slab.ensure(cellEnd - at);
-      slab.copy(source, at, cellEnd);
-    } else {
-      slab.ensure(4 + mask.maxLength(Math.max(0, length)) + (end - cellEnd));
+    if (mask !== null && (length >= 0 || mask.masksNull === true)) {
+      slab.ensure(at - clear + 4 + mask.maxLength(Math.max(0, length)) + (end - cellEnd));
+      slab.copy(source, clear, at);
       const written = mask.write(source, at + 4, cellEnd, slab.buffer, slab.position + 4);
       writeInt32(slab.buffer, slab.position, written);
       slab.position += written < 0 ? 4 : 4 + written;
+      clear = cellEnd;
     }
     at = cellEnd;
   }
-  slab.ensure(end - at);
-  slab.copy(source, at, end);
+  slab.ensure(end - clear);
+  slab.copy(source, clear, end);
   writeInt32(slab.buffer, slab.start + 1, slab.position - slab.start - 1);
 }
 

@@ -11,6 +11,7 @@ import {
   newestMinor,
   type UpstreamReady,
 } from '@weir/wire-postgres';
+import { connectTransient } from './transient-reads.ts';
 
 /** A signed-in connection to a PostgreSQL target. */
 export interface DialledPostgres {
@@ -44,7 +45,7 @@ export class TargetRefusal extends Error {
 
 /** Opens a connection, encrypted as the target's tls mode says, on which nothing has been said yet. @throws WeirError target_unavailable. */
 export async function connectTarget(target: PostgresTarget, timeoutMs: number): Promise<Socket> {
-  const tcp = await openTcp(target, timeoutMs);
+  const tcp = await openTcp(target, timeoutMs, false);
   const timer = setTimeout(
     () => tcp.destroy(unavailable(target, `no answer to the TLS request within ${timeoutMs} ms`)),
     timeoutMs,
@@ -65,7 +66,7 @@ export async function connectTarget(target: PostgresTarget, timeoutMs: number): 
  */
 export async function dialPostgres(target: PostgresTarget, options: DialOptions): Promise<DialledPostgres> {
   const where = `${target.host}:${target.port}`;
-  let socket: Socket = await step(options, 'connect', where, () => openTcp(target, options.timeoutMs));
+  let socket: Socket = await step(options, 'connect', where, () => openTcp(target, options.timeoutMs, true));
   const timer = setTimeout(
     () => socket.destroy(new WeirError('target_unavailable', `${where} did not answer within ${options.timeoutMs} ms`)),
     options.timeoutMs,
@@ -109,12 +110,16 @@ const unavailable = (target: PostgresTarget, why: string, cause?: unknown) =>
     cause,
   });
 
-function openTcp(target: PostgresTarget, timeoutMs: number): Promise<Socket> {
+/** `isRead`: somebody listens from the first byte on, which a socket that keeps nothing needs. */
+function openTcp(target: PostgresTarget, timeoutMs: number, isRead: boolean): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const isPath = target.host.startsWith('/');
-    const socket = isPath
+    const address = { host: target.host, port: target.port, noDelay: true };
+    // Node's TLS reads from the socket below it in a way of its own.
+    const socket = target.host.startsWith('/')
       ? connectTcp({ path: `${target.host}/.s.PGSQL.${target.port}` })
-      : connectTcp({ host: target.host, port: target.port, noDelay: true });
+      : isRead && target.tls.mode === 'disable'
+        ? connectTransient(address)
+        : connectTcp(address);
     const timer = setTimeout(() => socket.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
     socket.once('connect', () => {
       clearTimeout(timer);
