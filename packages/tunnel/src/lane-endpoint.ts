@@ -15,6 +15,12 @@ const laneGrowthBytes = 64 * 1024 * 1024;
 /** Batches handed to the transport and not yet taken by the socket. Few, so that a small answer waits for few bulk messages. */
 const maxBatchesInFlight = 4;
 
+/**
+ * So many channels that wait are sent without waiting for the end of the turn. Otherwise channels fall into step: this process handles all of them while
+ * the other one has nothing to do, and then the other way round.
+ */
+const company = 3;
+
 /** A stream of encoded batches. */
 export interface BatchStream {
   /** `message` begins with its length prefix. `done` is called when it has left for the socket. */
@@ -91,6 +97,7 @@ class Lane implements ChannelHost {
   private lastId = 0;
   private inFlight = 0;
   private flushPlanned = false;
+  private sendPlanned = false;
   private closed = false;
 
   constructor(options: LaneEndpointOptions) {
@@ -124,6 +131,10 @@ class Lane implements ChannelHost {
     channel.scheduled = true;
     this.ring.push(channel);
     this.planFlush();
+    if (this.ring.length >= company && !this.sendPlanned) {
+      this.sendPlanned = true;
+      queueMicrotask(() => this.send());
+    }
   }
 
   remove(channel: Channel): void {
@@ -144,15 +155,15 @@ class Lane implements ChannelHost {
     return this.opens.length > 0 || this.ring.length > 0;
   }
 
-  /** Once per turn of the event loop: everything that was queued until then shares batches, and system calls. */
+  /** At the latest once per turn of the event loop: everything that was queued until then shares batches, and system calls. */
   private planFlush(): void {
     if (this.flushPlanned || this.inFlight >= maxBatchesInFlight) return;
     this.flushPlanned = true;
     setImmediate(() => this.flush());
   }
 
-  private flush(): void {
-    this.flushPlanned = false;
+  private send(): void {
+    this.sendPlanned = false;
     let run: Buffer | undefined;
     let count = 0;
     while (!this.closed && this.hasFrames && this.inFlight + count < maxBatchesInFlight) {
@@ -167,6 +178,11 @@ class Lane implements ChannelHost {
       }
     }
     if (run !== undefined) this.transmit(run, count);
+  }
+
+  private flush(): void {
+    this.flushPlanned = false;
+    this.send();
     const touched = [...this.touched];
     this.touched.clear();
     for (const channel of touched) channel.notifyWritable();
