@@ -16,7 +16,8 @@ describe('kill -9 at any moment', () => {
   const runUntilLost = async (dsn: string, first: number): Promise<number[]> => {
     const client = new pg.Client(driverOptions(system, dsn));
     const lost = new Promise<void>((resolve) => {
-      client.once('error', () => resolve());
+      // A driver may report one loss several times.
+      client.on('error', () => resolve());
       client.once('end', () => resolve());
     });
     await client.connect();
