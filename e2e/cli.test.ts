@@ -348,7 +348,7 @@ describe('the command line, as scripts use it', () => {
         }
       ).profiles,
     )[0] as { token: string };
-    const whoami = () => fetch(`${system.api}/v1/whoami`, { headers: { authorization: `Bearer ${token}` } });
+    const whoami = () => fetch(`${system.api}/api/v1/whoami`, { headers: { authorization: `Bearer ${token}` } });
     expect((await whoami()).status).toBe(200);
     expect((await other.run(['logout'])).status).toBe(0);
     expect((await whoami()).status).toBe(401);

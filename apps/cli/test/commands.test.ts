@@ -25,7 +25,7 @@ function login(folder: string, more: readonly string[] = []): Promise<Run> {
 
 describe('signing in', () => {
   it('sends the first line of standard input and stores the token for its owner alone', () => {
-    const sent = gateway.asked.find(({ what }) => what === 'POST /v1/login');
+    const sent = gateway.asked.find(({ what }) => what === 'POST /api/v1/login');
     expect(JSON.parse(sent?.body ?? '')).toEqual({ user: 'alice', password: 'secret' });
     const file = join(home, 'profiles.json');
     expect(statSync(file).mode & 0o777).toBe(0o600);
@@ -34,7 +34,7 @@ describe('signing in', () => {
 
   it('sends the token with later calls', async () => {
     await runWeir(['whoami'], { home });
-    expect(gateway.asked.at(-1)).toMatchObject({ what: 'GET /v1/whoami', token: 'Bearer weir-token-1' });
+    expect(gateway.asked.at(-1)).toMatchObject({ what: 'GET /api/v1/whoami', token: 'Bearer weir-token-1' });
   });
 
   it('warns when others can read the token', async () => {
@@ -103,7 +103,7 @@ describe('output', () => {
       reason: 'because',
     };
     const line = { session: 'ses_abc', channel: 1, sequence: 1, receivedAtMs: 1000, event };
-    gateway.answers['GET /v1/sessions/ses_abc/events'] = Buffer.from(`${JSON.stringify(line)}\n`);
+    gateway.answers['GET /api/v1/sessions/ses_abc/events'] = Buffer.from(`${JSON.stringify(line)}\n`);
     const text = await runWeir(['sessions', 'play', 'ses_abc'], { home });
     expect(text.stdout).toBe('    0.000s [1] #1 DENIED by no: because\n                 SELECT \\x1b[31m1\n');
     const json = await runWeir(['sessions', 'play', 'ses_abc', '--json'], { home });
@@ -140,10 +140,14 @@ describe('exit status', () => {
   ];
 
   it.each(cases)('%i: %s', async (status, _name, args, parts) => {
-    gateway.answers['POST /v1/sessions'] = refusal(404, 'not_found', 'There is no such connection.');
-    gateway.answers['GET /v1/status'] = refusal(401, 'sign_in_required', 'The token has ended.');
-    gateway.answers['POST /v1/requests/req_abc/decision'] = refusal(403, 'self_approval', 'Nobody decides his own.');
-    gateway.answers['GET /v1/policy'] = refusal(500, 'internal', 'It failed.');
+    gateway.answers['POST /api/v1/sessions'] = refusal(404, 'not_found', 'There is no such connection.');
+    gateway.answers['GET /api/v1/status'] = refusal(401, 'sign_in_required', 'The token has ended.');
+    gateway.answers['POST /api/v1/requests/req_abc/decision'] = refusal(
+      403,
+      'self_approval',
+      'Nobody decides his own.',
+    );
+    gateway.answers['GET /api/v1/policy'] = refusal(500, 'internal', 'It failed.');
     const run = await runWeir(args, { home, input: 'pw' });
     expect({ status: run.status, stdout: run.stdout }).toEqual({ status, stdout: '' });
     for (const part of parts) expect(run.stderr).toContain(part);
@@ -161,7 +165,7 @@ describe('exit status', () => {
   });
 
   it('tells a decided request apart: 0 approved, 5 denied', async () => {
-    const path = 'GET /v1/requests/req_abc';
+    const path = 'GET /api/v1/requests/req_abc';
     gateway.answers[path] = { ...pendingRequest, state: 'approved', decidedBy: 'bob' };
     expect((await runWeir(['requests', 'wait', 'req_abc'], { home })).status).toBe(0);
     gateway.answers[path] = { ...pendingRequest, state: 'denied', decidedBy: 'bob', decisionReason: 'not now' };

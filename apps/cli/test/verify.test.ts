@@ -29,7 +29,10 @@ let home: string;
 beforeAll(async () => {
   whole = await record('ses_one');
   second = await record('ses_two');
-  gateway = await startGatewayStub({ 'GET /v1/sessions': [], 'GET /v1/recordings': [whole.anchor, second.anchor] });
+  gateway = await startGatewayStub({
+    'GET /api/v1/sessions': [],
+    'GET /api/v1/recordings': [whole.anchor, second.anchor],
+  });
   home = newFolder();
   const args = ['login', '--gateway', gateway.url, '--user', 'alice', '--password-stdin'];
   await runWeir(args, { home, input: 'secret' });
@@ -58,8 +61,8 @@ async function verifyOnline(): Promise<{ status: number | null; checks: Check[];
 
 describe('weir audit verify', () => {
   it('says that whole recordings are whole', async () => {
-    gateway.answers['GET /v1/recordings/ses_one'] = whole.bytes;
-    gateway.answers['GET /v1/recordings/ses_two'] = second.bytes;
+    gateway.answers['GET /api/v1/recordings/ses_one'] = whole.bytes;
+    gateway.answers['GET /api/v1/recordings/ses_two'] = second.bytes;
     const { status, checks } = await verifyOnline();
     expect(status).toBe(0);
     expect(checks.map(({ ok, status: state }) => [ok, state])).toEqual([
@@ -75,8 +78,8 @@ describe('weir audit verify', () => {
     ['the recording of another session', () => second.bytes, 'broken'],
     ['a file that is gone', () => refusal(500, 'evidence_broken', 'It cannot be opened.'), 'missing'],
   ])('finds %s, exit status 1', async (_name, answer, state) => {
-    gateway.answers['GET /v1/recordings/ses_one'] = answer();
-    gateway.answers['GET /v1/recordings/ses_two'] = second.bytes;
+    gateway.answers['GET /api/v1/recordings/ses_one'] = answer();
+    gateway.answers['GET /api/v1/recordings/ses_two'] = second.bytes;
     const { status, checks, stderr } = await verifyOnline();
     expect(status).toBe(1);
     expect(checks.map(({ session, status: found }) => [session, found])).toEqual([
@@ -88,16 +91,16 @@ describe('weir audit verify', () => {
   });
 
   it('names chunk and offset', async () => {
-    gateway.answers['GET /v1/recordings/ses_one'] = flipped(whole.bytes, whole.bytes.length - 200);
+    gateway.answers['GET /api/v1/recordings/ses_one'] = flipped(whole.bytes, whole.bytes.length - 200);
     const { checks } = await verifyOnline();
     expect(checks[0]).toMatchObject({ chunk: 1, offset: expect.any(Number) });
   });
 
   it('finds a sealed session whose anchor was removed', async () => {
-    gateway.answers['GET /v1/recordings/ses_one'] = whole.bytes;
-    gateway.answers['GET /v1/sessions'] = [{ ...endedSession, id: 'ses_gone' }];
+    gateway.answers['GET /api/v1/recordings/ses_one'] = whole.bytes;
+    gateway.answers['GET /api/v1/sessions'] = [{ ...endedSession, id: 'ses_gone' }];
     const { status, checks } = await verifyOnline();
-    gateway.answers['GET /v1/sessions'] = [];
+    gateway.answers['GET /api/v1/sessions'] = [];
     expect(status).toBe(1);
     expect(checks.at(-1)).toMatchObject({ session: 'ses_gone', status: 'missing' });
   });

@@ -89,35 +89,41 @@ describe('requests that are no good', () => {
       headers: { authorization: `Bearer ${tokens.get('admin')}`, 'content-type': 'application/json', ...init.headers },
     });
   test.each([
-    ['an unknown route', '/v1/nothing', {}, 404, 'not_found'],
-    ['a method that a route does not have', '/v1/whoami', { method: 'PATCH' }, 404, 'not_found'],
-    ['a body that is not JSON', '/v1/login', { method: 'POST', body: '{"user":' }, 400, 'invalid_request'],
+    ['an unknown route', '/api/v1/nothing', {}, 404, 'not_found'],
+    ['a method that a route does not have', '/api/v1/whoami', { method: 'PATCH' }, 404, 'not_found'],
+    ['a body that is not JSON', '/api/v1/login', { method: 'POST', body: '{"user":' }, 400, 'invalid_request'],
     [
       'a body of another type',
-      '/v1/login',
+      '/api/v1/login',
       { method: 'POST', body: 'a', headers: { 'content-type': 'text/csv' } },
       400,
       'invalid_request',
     ],
     [
       'an unknown setting',
-      '/v1/login',
+      '/api/v1/login',
       { method: 'POST', body: '{"user":"a","password":"b","x":1}' },
       400,
       'invalid_request',
     ],
-    ['a body with __proto__', '/v1/login', { method: 'POST', body: '{"__proto__":{"a":1}}' }, 400, 'invalid_request'],
+    [
+      'a body with __proto__',
+      '/api/v1/login',
+      { method: 'POST', body: '{"__proto__":{"a":1}}' },
+      400,
+      'invalid_request',
+    ],
     [
       'a too large body',
-      '/v1/policy',
+      '/api/v1/policy',
       { method: 'PUT', body: JSON.stringify({ text: 'x'.repeat(3_000_000) }) },
       413,
       'message_too_large',
     ],
-    ['a bad query', '/v1/sessions?limit=0', {}, 400, 'invalid_request'],
-    ['an unknown query', '/v1/sessions?limits=5', {}, 400, 'invalid_request'],
-    ['a bad name', '/v1/users/A%20B', { method: 'PUT', body: '{}' }, 400, 'invalid_request'],
-    ['a path that climbs', '/v1/recordings/..%2F..%2Fca%2Fca.key', {}, 404, 'not_found'],
+    ['a bad query', '/api/v1/sessions?limit=0', {}, 400, 'invalid_request'],
+    ['an unknown query', '/api/v1/sessions?limits=5', {}, 400, 'invalid_request'],
+    ['a bad name', '/api/v1/users/A%20B', { method: 'PUT', body: '{}' }, 400, 'invalid_request'],
+    ['a path that climbs', '/api/v1/recordings/..%2F..%2Fca%2Fca.key', {}, 404, 'not_found'],
   ])('%s', async (_name, path, init, status, code) => {
     const response = await send(path, init);
     const { error } = (await response.json()) as { error: { code: string; fix: string } };
@@ -128,7 +134,7 @@ describe('requests that are no good', () => {
 
   test('the name in the address and in the body must agree', async () => {
     const target = { protocol: 'postgres', host: 'h', database: 'd', user: 'u', password: { from: 'none' } };
-    const response = await send('/v1/connections/a', {
+    const response = await send('/api/v1/connections/a', {
       method: 'PUT',
       body: JSON.stringify({ name: 'b', agent: 'local', target }),
     });

@@ -5,6 +5,9 @@ export const nameSchema = z
   .string()
   .regex(/^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/, 'use a-z, 0-9, dot, dash and underscore, at most 63 characters');
 
+/** Roles of people at the gateway itself; `member` is everybody and is not listed. */
+export const roleSchema = z.enum(['admin', 'policy-editor', 'approver', 'auditor']);
+
 export const healthSchema = z.object({ ok: z.boolean() });
 
 export const loginRequestSchema = z.strictObject({ user: nameSchema, password: z.string().min(1).max(1024) });
@@ -17,7 +20,7 @@ export const loginResponseSchema = z.object({
 export const whoamiSchema = z.object({
   user: nameSchema,
   groups: z.array(nameSchema),
-  roles: z.array(z.enum(['admin', 'auditor', 'approver'])),
+  roles: z.array(roleSchema),
   expiresAt: z.iso.datetime(),
 });
 
@@ -25,14 +28,14 @@ export const whoamiSchema = z.object({
 export const userSchema = z.object({
   name: nameSchema,
   groups: z.array(nameSchema),
-  roles: z.array(z.enum(['admin', 'auditor'])),
+  roles: z.array(roleSchema),
   disabled: z.boolean(),
 });
 /** Adds an account (password needed) or changes what is given. */
 export const putUserRequestSchema = z.strictObject({
   password: z.string().min(8).max(1024).optional(),
   groups: z.array(nameSchema).max(200).optional(),
-  roles: z.array(z.enum(['admin', 'auditor'])).optional(),
+  roles: z.array(roleSchema).optional(),
   disabled: z.boolean().optional(),
 });
 

@@ -49,8 +49,8 @@ describe('client of the API', () => {
     await client.listSessions({ state: 'active', limit: 5 });
     await client.killSession('a/b', { reason: 'x' });
     expect(seen).toEqual([
-      ['GET', '/v1/sessions?state=active&limit=5', 'Bearer secret', ''],
-      ['POST', '/v1/sessions/a%2Fb/kill', 'Bearer secret', '{"reason":"x"}'],
+      ['GET', '/api/v1/sessions?state=active&limit=5', 'Bearer secret', ''],
+      ['POST', '/api/v1/sessions/a%2Fb/kill', 'Bearer secret', '{"reason":"x"}'],
     ]);
   });
 

@@ -29,18 +29,18 @@ export async function isHealthy(api: string): Promise<boolean> {
 
 /** Signs in. Throws WeirError when the gateway refuses. */
 export async function signIn(api: string, user: string, password: string): Promise<GatewayApi> {
-  const { token } = (await send(api, 'POST', '/v1/login', undefined, { user, password })) as { token: string };
+  const { token } = (await send(api, 'POST', '/api/v1/login', undefined, { user, password })) as { token: string };
   const call = (method: string, path: string, body?: unknown): Promise<unknown> => send(api, method, path, token, body);
   return {
     putConnection: async (spec) => {
-      await call('PUT', `/v1/connections/${spec.name}`, spec);
+      await call('PUT', `/api/v1/connections/${spec.name}`, spec);
     },
     isAgentOnline: async (connection) => {
-      const list = (await call('GET', '/v1/connections')) as { name: string; agentOnline: boolean }[];
+      const list = (await call('GET', '/api/v1/connections')) as { name: string; agentOnline: boolean }[];
       return list.some((entry) => entry.name === connection && entry.agentOnline);
     },
     testConnection: async (name) => {
-      const result = (await call('POST', `/v1/connections/${name}/test`)) as {
+      const result = (await call('POST', `/api/v1/connections/${name}/test`)) as {
         ok: boolean;
         steps: { name: string; ok: boolean; detail: string }[];
       };
@@ -48,14 +48,14 @@ export async function signIn(api: string, user: string, password: string): Promi
       return result.ok ? [] : [...failed, ...(failed.length === 0 ? ['it failed without naming a step'] : [])];
     },
     createJoinToken: async (agent) => {
-      const answer = (await call('POST', '/v1/agents/join-tokens', { agent })) as { token: string };
+      const answer = (await call('POST', '/api/v1/agents/join-tokens', { agent })) as { token: string };
       return answer.token;
     },
     revokeAgent: async (name) => {
-      await call('DELETE', `/v1/agents/${name}`);
+      await call('DELETE', `/api/v1/agents/${name}`);
     },
     logout: async () => {
-      await call('POST', '/v1/logout');
+      await call('POST', '/api/v1/logout');
     },
   };
 }

@@ -8,20 +8,20 @@ const online = new Set();
 const agents = {};
 const answers = {
   'GET /healthz': () => ({ ok: true }),
-  'POST /v1/login': (body) => {
+  'POST /api/v1/login': (body) => {
     const user = config.bootstrap.users.find(({ name }) => name === body.user);
     return user?.password === body.password ? { token: 'a-token' } : undefined;
   },
-  'POST /v1/logout': () => null,
-  'PUT /v1/connections/demo-pg': (body) => {
+  'POST /api/v1/logout': () => null,
+  'PUT /api/v1/connections/demo-pg': (body) => {
     agents[body.name] = body.agent;
     return body;
   },
-  'GET /v1/connections': () =>
+  'GET /api/v1/connections': () =>
     Object.entries(agents).map(([name, agent]) => ({ name, agentOnline: online.has(agent) })),
-  'POST /v1/connections/demo-pg/test': () => ({ ok: true, steps: [] }),
-  'POST /v1/agents/join-tokens': (body) => ({ token: `join ${body.agent} http://127.0.0.1:${config.api.port}` }),
-  'DELETE /v1/agents/demo': () => null,
+  'POST /api/v1/connections/demo-pg/test': () => ({ ok: true, steps: [] }),
+  'POST /api/v1/agents/join-tokens': (body) => ({ token: `join ${body.agent} http://127.0.0.1:${config.api.port}` }),
+  'DELETE /api/v1/agents/demo': () => null,
   'POST /online/demo': () => void online.add('demo') ?? null,
 };
 

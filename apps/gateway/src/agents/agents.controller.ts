@@ -4,17 +4,17 @@ import type { z } from 'zod';
 import { ZodPipe } from '../http/zod-pipe.ts';
 import { CurrentCaller } from '../identity/auth-guard.ts';
 import type { Caller } from '../identity/caller.ts';
-import { OnlyFor } from '../identity/permissions.ts';
+import { Needs } from '../identity/permissions.ts';
 import type { Agents } from './agents.ts';
 
 export const AGENTS = Symbol('agents');
 
 /** Routes of agents, for administrators. */
-@Controller('v1/agents')
-@OnlyFor('admin')
+@Controller('api/v1/agents')
 export class AgentsController {
   constructor(@Inject(AGENTS) private readonly agents: Agents) {}
 
+  @Needs('agents:write')
   @Post('join-tokens')
   @HttpCode(200)
   createJoinToken(
@@ -24,11 +24,13 @@ export class AgentsController {
     return this.agents.createJoinToken(agent, ttlSeconds, caller.name);
   }
 
+  @Needs('agents:read')
   @Get()
   list(): Promise<AgentView[]> {
     return this.agents.list();
   }
 
+  @Needs('agents:write')
   @Delete(':name')
   @HttpCode(204)
   revoke(@Param('name', new ZodPipe(nameSchema)) name: string, @CurrentCaller() caller: Caller): Promise<void> {

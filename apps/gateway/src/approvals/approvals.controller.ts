@@ -4,15 +4,17 @@ import type { z } from 'zod';
 import { ZodPipe } from '../http/zod-pipe.ts';
 import { CurrentCaller } from '../identity/auth-guard.ts';
 import type { Caller } from '../identity/caller.ts';
+import { Needs } from '../identity/permissions.ts';
 import type { Approvals } from './approvals.ts';
 
 export const APPROVALS = Symbol('approvals');
 
 /** Routes of approval requests. */
-@Controller('v1/requests')
+@Controller('api/v1/requests')
 export class ApprovalsController {
   constructor(@Inject(APPROVALS) private readonly approvals: Approvals) {}
 
+  @Needs('requests:read')
   @Get()
   list(
     @Query(new ZodPipe(listRequestsQuerySchema)) query: z.output<typeof listRequestsQuerySchema>,
@@ -21,11 +23,13 @@ export class ApprovalsController {
     return this.approvals.list(caller, query);
   }
 
+  @Needs('requests:read')
   @Get(':id')
   show(@Param('id') id: string, @CurrentCaller() caller: Caller): Promise<ApprovalRequest> {
     return this.approvals.show(caller, id);
   }
 
+  @Needs('requests:decide')
   @Post(':id/decision')
   @HttpCode(200)
   decide(

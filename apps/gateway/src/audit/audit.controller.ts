@@ -2,17 +2,17 @@ import { Controller, Get, Inject, Query } from '@nestjs/common';
 import { type AuditEvent, listAuditQuerySchema } from '@weir/api';
 import type { z } from 'zod';
 import { ZodPipe } from '../http/zod-pipe.ts';
-import { OnlyFor } from '../identity/permissions.ts';
+import { Needs } from '../identity/permissions.ts';
 import type { AuditLog } from './audit-log.ts';
 
 export const AUDIT = Symbol('audit');
 
 /** Route of the audit log. */
-@Controller('v1/audit')
+@Controller('api/v1/audit')
 export class AuditController {
   constructor(@Inject(AUDIT) private readonly audit: AuditLog) {}
 
-  @OnlyFor('admin', 'auditor')
+  @Needs('audit:read')
   @Get()
   list(@Query(new ZodPipe(listAuditQuerySchema)) query: z.output<typeof listAuditQuerySchema>): Promise<AuditEvent[]> {
     return this.audit.list(query);

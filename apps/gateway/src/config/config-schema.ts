@@ -1,9 +1,8 @@
-import { connectionSpecSchema, nameSchema } from '@weir/api';
+import { connectionSpecSchema, nameSchema, roleSchema } from '@weir/api';
 import { z } from 'zod';
 
 const port = z.int().min(0).max(65535);
 const listenerSchema = z.strictObject({ host: z.string().min(1).default('127.0.0.1'), port });
-const roleSchema = z.enum(['admin', 'auditor']);
 
 const userSchema = z
   .strictObject({

@@ -4,23 +4,24 @@ import { WeirError } from '@weir/errors';
 import { ZodPipe } from '../http/zod-pipe.ts';
 import { CurrentCaller } from '../identity/auth-guard.ts';
 import type { Caller } from '../identity/caller.ts';
-import { OnlyFor } from '../identity/permissions.ts';
+import { Needs } from '../identity/permissions.ts';
 import type { Connections } from './connections.ts';
 
 export const CONNECTIONS = Symbol('connections');
 const name = new ZodPipe(nameSchema);
 
 /** Routes of connections. */
-@Controller('v1/connections')
+@Controller('api/v1/connections')
 export class ConnectionsController {
   constructor(@Inject(CONNECTIONS) private readonly connections: Connections) {}
 
+  @Needs('connections:use')
   @Get()
   list(@CurrentCaller() caller: Caller): Promise<Connection[]> {
     return this.connections.list(caller);
   }
 
-  @OnlyFor('admin')
+  @Needs('connections:write')
   @Put(':name')
   put(
     @Param('name', name) of: string,
@@ -31,14 +32,14 @@ export class ConnectionsController {
     throw new WeirError('invalid_request', `The address names ${of}, the body ${spec.name}.`);
   }
 
-  @OnlyFor('admin')
+  @Needs('connections:write')
   @Delete(':name')
   @HttpCode(204)
   delete(@Param('name', name) of: string, @CurrentCaller() caller: Caller): Promise<void> {
     return this.connections.delete(of, caller.name);
   }
 
-  @OnlyFor('admin')
+  @Needs('connections:test')
   @Post(':name/test')
   @HttpCode(200)
   test(@Param('name', name) of: string, @CurrentCaller() caller: Caller): Promise<ConnectionTest> {

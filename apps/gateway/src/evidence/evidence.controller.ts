@@ -2,22 +2,23 @@ import { Controller, Get, Inject, Param, StreamableFile } from '@nestjs/common';
 import type { RecordingAnchor } from '@weir/api';
 import { CurrentCaller } from '../identity/auth-guard.ts';
 import type { Caller } from '../identity/caller.ts';
-import { OnlyFor } from '../identity/permissions.ts';
+import { Needs } from '../identity/permissions.ts';
 import type { Evidence } from './evidence.ts';
 
 export const EVIDENCE = Symbol('evidence');
 
 /** Routes of recordings' files, for administrators and auditors. */
-@Controller('v1/recordings')
-@OnlyFor('admin', 'auditor')
+@Controller('api/v1/recordings')
 export class EvidenceController {
   constructor(@Inject(EVIDENCE) private readonly evidence: Evidence) {}
 
+  @Needs('recordings:read')
   @Get()
   listAnchors(): Promise<RecordingAnchor[]> {
     return this.evidence.listAnchors();
   }
 
+  @Needs('recordings:read')
   @Get(':session')
   async readRecording(@Param('session') session: string, @CurrentCaller() caller: Caller): Promise<StreamableFile> {
     return new StreamableFile(await this.evidence.readRecording(caller, session), { type: 'application/octet-stream' });

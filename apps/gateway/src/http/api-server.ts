@@ -8,6 +8,7 @@ import { WeirError } from '@weir/errors';
 import type { GatewayConfig } from '../config/config-schema.ts';
 import { AuthGuard } from '../identity/auth-guard.ts';
 import type { Identity } from '../identity/identity.ts';
+import { requireDeclarations } from '../identity/route-declarations.ts';
 import type { Log } from '../log/create-log.ts';
 import { ErrorFilter } from './error-filter.ts';
 
@@ -34,6 +35,7 @@ export async function startApiServer(options: {
   readonly log: Log;
 }): Promise<ApiServer> {
   const { api, modules, identity, log } = options;
+  requireDeclarations(modules);
   const app = await NestFactory.create<NestFastifyApplication>(
     { module: ApiModule, imports: [...modules] },
     await createAdapter(api, log),

@@ -4,7 +4,7 @@ import { WeirError } from '@weir/errors';
 import type { FastifyRequest } from 'fastify';
 import type { Caller } from './caller.ts';
 import type { Identity } from './identity.ts';
-import { type Permission, permissionKey } from './permissions.ts';
+import { type Declaration, declarationKey, isPermitted, rolesWith } from './permissions.ts';
 
 const callers = new WeakMap<object, Caller>();
 
@@ -16,18 +16,15 @@ export class AuthGuard implements CanActivate {
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const declared = this.reflector.getAllAndOverride<Permission | undefined>(permissionKey, [
-      context.getHandler(),
-      context.getClass(),
-    ]);
-    const permission = declared ?? 'signed-in';
-    if (permission === 'public') return true;
+    const declared = this.reflector.get<Declaration | undefined>(declarationKey, context.getHandler());
+    if (declared === undefined) throw new WeirError('internal', 'This route declares no permission.');
+    if (declared === 'public') return true;
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const caller = await this.identity.authenticate(bearerOf(request));
     callers.set(request, caller);
-    if (permission === 'signed-in' || permission.some((role) => caller.roles.includes(role))) return true;
-    throw new WeirError('not_permitted', `This needs the role ${permission.join(' or ')}.`, {
-      why: `You are ${caller.name}, with ${caller.roles.length === 0 ? 'no role' : `the role ${caller.roles.join(', ')}`}.`,
+    if (declared === 'signed-in' || isPermitted(caller.roles, declared)) return true;
+    throw new WeirError('not_permitted', `This needs the role ${rolesWith(declared).join(' or ')}.`, {
+      why: `It asks for the permission ${declared}. You are ${caller.name}, with ${caller.roles.length === 0 ? 'no role' : `the role ${caller.roles.join(', ')}`}.`,
       fix: 'Ask an administrator of the gateway.',
     });
   }

@@ -1,8 +1,6 @@
 import type { Principal } from '@weir/proto';
 import type { UserRow } from '../store/users.ts';
-
-/** Roles of people at the gateway itself; who may decide requests is said by rules through groups. */
-export type Role = 'admin' | 'auditor';
+import { isRole, type Role } from './permissions.ts';
 
 /** The signed-in person behind a request of the API. */
 export interface Caller {
@@ -21,10 +19,10 @@ export function principalOf(person: { id: string; name: string; groups: readonly
 
 /** Roles of an account; words of a later version are left out. */
 export function rolesOf(user: UserRow): Role[] {
-  return user.roles.filter((role): role is Role => role === 'admin' || role === 'auditor');
+  return user.roles.filter(isRole);
 }
 
 /** Is the caller an admin or auditor, who see what all people do? */
 export function seesAll(caller: Pick<Caller, 'roles'>): boolean {
-  return caller.roles.length > 0;
+  return caller.roles.includes('admin') || caller.roles.includes('auditor');
 }

@@ -15,13 +15,13 @@ import type { Policies } from '../policies/policies.ts';
 import { CurrentCaller } from './auth-guard.ts';
 import type { Caller } from './caller.ts';
 import type { Identity } from './identity.ts';
-import { OnlyFor, Public } from './permissions.ts';
+import { Needs, Public, SignedIn } from './permissions.ts';
 
 export const IDENTITY = Symbol('identity');
 export const POLICY_IN_FORCE = Symbol('policy in force');
 
 /** Routes of sign-in and accounts. */
-@Controller('v1')
+@Controller('api/v1')
 export class IdentityController {
   constructor(
     @Inject(IDENTITY) private readonly identity: Identity,
@@ -35,12 +35,14 @@ export class IdentityController {
     return this.identity.login(body, address);
   }
 
+  @SignedIn()
   @Post('logout')
   @HttpCode(204)
   logout(@CurrentCaller() caller: Caller): Promise<void> {
     return this.identity.logout(caller);
   }
 
+  @SignedIn()
   @Get('whoami')
   whoami(@CurrentCaller() { name, groups, roles, expiresAt }: Caller): Whoami {
     const named = approverGroups(this.policies.current.documents);
@@ -48,18 +50,18 @@ export class IdentityController {
     return {
       user: name,
       groups: [...groups],
-      roles: [...roles, ...(isApprover ? (['approver'] as const) : [])],
+      roles: [...new Set([...roles, ...(isApprover ? (['approver'] as const) : [])])],
       expiresAt: expiresAt.toISOString(),
     };
   }
 
-  @OnlyFor('admin')
+  @Needs('users:read')
   @Get('users')
   listUsers(): Promise<User[]> {
     return this.identity.listUsers();
   }
 
-  @OnlyFor('admin')
+  @Needs('users:write')
   @Put('users/:name')
   putUser(
     @Param('name', new ZodPipe(nameSchema)) name: string,

@@ -1,12 +1,77 @@
 import { SetMetadata } from '@nestjs/common';
-import type { Role } from './caller.ts';
 
-/** Key of a route's permission in its metadata. */
-export const permissionKey = 'weir:permission';
-/** Who may call a route: everybody, everybody signed in, or holders of one of the roles. */
-export type Permission = 'public' | 'signed-in' | readonly Role[];
+/** Roles of people at the gateway itself, beside `member`, which is everybody who is signed in. Who may decide a request is said by rules through groups. */
+export const roles = ['admin', 'policy-editor', 'approver', 'auditor'] as const;
+export type Role = (typeof roles)[number];
+
+/** What a route can ask for: the thing, then `read` (it changes nothing) or another word for what is done with it. */
+export const permissions = [
+  'account:read',
+  'account:write',
+  'users:read',
+  'users:write',
+  'connections:use',
+  'connections:write',
+  'connections:test',
+  'sessions:open',
+  'sessions:read',
+  'sessions:end',
+  'requests:read',
+  'requests:decide',
+  'budgets:read',
+  'policy:read',
+  'policy:write',
+  'agents:read',
+  'agents:write',
+  'audit:read',
+  'recordings:read',
+  'status:read',
+] as const;
+export type Permission = (typeof permissions)[number];
+
+/** Members see and change what is their own; the use-cases show them nothing else. */
+const ofMembers: readonly Permission[] = [
+  'account:read',
+  'account:write',
+  'connections:use',
+  'sessions:open',
+  'sessions:read',
+  'sessions:end',
+  'requests:read',
+  'requests:decide',
+  'budgets:read',
+  'status:read',
+];
+const ofRole: Readonly<Record<Role, ReadonlySet<Permission>>> = {
+  approver: new Set(ofMembers),
+  auditor: new Set([...ofMembers, 'policy:read', 'audit:read', 'recordings:read']),
+  'policy-editor': new Set([...ofMembers, 'policy:read', 'policy:write']),
+  admin: new Set(permissions),
+};
+
+/** Does one of the roles give the permission, or being signed in alone? */
+export function isPermitted(held: readonly Role[], permission: Permission): boolean {
+  return ofMembers.includes(permission) || held.some((role) => ofRole[role].has(permission));
+}
+
+/** Roles that give the permission, for the sentence of a refusal. */
+export function rolesWith(permission: Permission): Role[] {
+  return roles.filter((role) => ofRole[role].has(permission));
+}
+
+/** Is this word a role? */
+export function isRole(word: string): word is Role {
+  return (roles as readonly string[]).includes(word);
+}
+
+/** Key of a route's declaration in its metadata. */
+export const declarationKey = 'weir:permission';
+/** Who may call a route: everybody, everybody signed in, or holders of a permission. A route without a declaration stops the gateway's start. */
+export type Declaration = 'public' | 'signed-in' | Permission;
 
 /** The route needs no sign-in. */
-export const Public = () => SetMetadata(permissionKey, 'public' satisfies Permission);
-/** The route is for holders of one of these roles. Without this and Public, a route is for everybody signed in. */
-export const OnlyFor = (...roles: Role[]) => SetMetadata(permissionKey, roles satisfies Permission);
+export const Public = () => SetMetadata(declarationKey, 'public' satisfies Declaration);
+/** The route is for everybody signed in, whatever they may do. */
+export const SignedIn = () => SetMetadata(declarationKey, 'signed-in' satisfies Declaration);
+/** The route is for those who hold this permission. */
+export const Needs = (permission: Permission) => SetMetadata(declarationKey, permission satisfies Declaration);

@@ -3,23 +3,23 @@ import { type ApplyPolicyRequest, applyPolicyRequestSchema, type PolicyDocumentS
 import { ZodPipe } from '../http/zod-pipe.ts';
 import { CurrentCaller } from '../identity/auth-guard.ts';
 import type { Caller } from '../identity/caller.ts';
-import { OnlyFor } from '../identity/permissions.ts';
+import { Needs } from '../identity/permissions.ts';
 import type { Policies } from './policies.ts';
 
 export const POLICIES = Symbol('policies');
 
 /** Routes of the policy. */
-@Controller('v1/policy')
+@Controller('api/v1/policy')
 export class PoliciesController {
   constructor(@Inject(POLICIES) private readonly policies: Policies) {}
 
-  @OnlyFor('admin', 'auditor')
+  @Needs('policy:read')
   @Get()
   get(): Promise<PolicyDocumentSet> {
     return this.policies.get();
   }
 
-  @OnlyFor('admin')
+  @Needs('policy:write')
   @Put()
   apply(
     @Body(new ZodPipe(applyPolicyRequestSchema)) body: ApplyPolicyRequest,

@@ -11,16 +11,18 @@ import type { z } from 'zod';
 import { ZodPipe } from '../http/zod-pipe.ts';
 import { CurrentCaller } from '../identity/auth-guard.ts';
 import type { Caller } from '../identity/caller.ts';
+import { Needs } from '../identity/permissions.ts';
 import { ndjsonOf } from './ndjson.ts';
 import type { Sessions } from './sessions.ts';
 
 export const SESSIONS = Symbol('sessions');
 
 /** Routes of sessions. */
-@Controller('v1/sessions')
+@Controller('api/v1/sessions')
 export class SessionsController {
   constructor(@Inject(SESSIONS) private readonly sessions: Sessions) {}
 
+  @Needs('sessions:open')
   @Post()
   @HttpCode(201)
   open(
@@ -31,6 +33,7 @@ export class SessionsController {
     return this.sessions.open(caller, body, address);
   }
 
+  @Needs('sessions:read')
   @Get()
   list(
     @Query(new ZodPipe(listSessionsQuerySchema)) query: z.output<typeof listSessionsQuerySchema>,
@@ -39,17 +42,20 @@ export class SessionsController {
     return this.sessions.list(caller, query);
   }
 
+  @Needs('sessions:read')
   @Get(':id')
   show(@Param('id') id: string, @CurrentCaller() caller: Caller): Promise<Session> {
     return this.sessions.show(caller, id);
   }
 
+  @Needs('sessions:read')
   @Get(':id/events')
   async events(@Param('id') id: string, @CurrentCaller() caller: Caller): Promise<StreamableFile> {
     const events = await this.sessions.events(caller, id);
     return new StreamableFile(Readable.from(ndjsonOf(events)), { type: 'application/x-ndjson' });
   }
 
+  @Needs('sessions:end')
   @Post(':id/kill')
   @HttpCode(204)
   kill(

@@ -1,6 +1,6 @@
 import { Controller, Get, Inject } from '@nestjs/common';
 import type { GatewayStatus } from '@weir/api';
-import { Public } from '../identity/permissions.ts';
+import { Needs, Public } from '../identity/permissions.ts';
 import type { Status } from './status.ts';
 
 export const STATUS = Symbol('status');
@@ -17,7 +17,8 @@ export class StatusController {
     return { ok: true };
   }
 
-  @Get('v1/status')
+  @Needs('status:read')
+  @Get('api/v1/status')
   status(): Promise<GatewayStatus> {
     return this.statusOf.get();
   }

@@ -9,7 +9,11 @@ const provider: MigrationProvider = { getMigrations: async () => ({ '001-first':
 
 /** Brings the store to the newest version. Gateways that start together take turns: the migrator holds an advisory lock. @throws WeirError internal. */
 export async function migrate(db: Kysely<StoreTables>): Promise<void> {
-  const { error, results = [] } = await new Migrator({ db, provider }).migrateToLatest();
+  const { error, results = [] } = await new Migrator({
+    db,
+    provider,
+    allowUnorderedMigrations: true,
+  }).migrateToLatest();
   if (error === undefined) return;
   const failed = results.find((result) => result.status === 'Error');
   throw new WeirError(
