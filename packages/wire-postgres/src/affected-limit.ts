@@ -45,9 +45,8 @@ export function openTransaction(state: EngineState): void {
   state.queue.push(entry);
 }
 
-/** ReadyForQuery behind a Query in a transaction of our own: what it did stands, or not. */
+/** ReadyForQuery behind a Query in a transaction of our own, which is still open (`status` T or E): what it did stands, or not. */
 export function closeTransaction(state: EngineState, body: Entry, status: string): void {
-  if (status === 'I') throw new WeirError('protocol_violation', 'the target ended a transaction that was not its own');
   const isKept = body.completion !== null && status === 'T';
   const entry = new Entry('query', body.segment);
   entry.wrap = 'end';

@@ -118,7 +118,7 @@ function boundedQuery(state: EngineState, framer: ClientFramer, decision: Forwar
   }
   if (state.queue.head() !== undefined) {
     state.blockedUntil = () => state.queue.head() === undefined;
-    state.continuation = () => boundedQuery(state, framer, decision);
+    state.continuation = { ticket: decision.ticket, goOn: () => boundedQuery(state, framer, decision) };
     return;
   }
   const isWrapped = state.status === 'I';

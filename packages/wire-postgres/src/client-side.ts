@@ -107,7 +107,7 @@ export class ClientSide {
     const { continuation } = state;
     if (continuation !== null) {
       state.continuation = null;
-      continuation();
+      continuation.goOn();
     } else if (isHeld(state, type)) {
       askForAnswers(state);
       state.blockedUntil = () => !isHeld(state, type);

@@ -39,7 +39,7 @@ export class EngineState {
   /** The client's next message waits until this is true. */
   blockedUntil: (() => boolean) | null = null;
   /** What goes on then in place of that message, which was judged already; null = the message itself. */
-  continuation: (() => void) | null = null;
+  continuation: { readonly ticket: unknown; goOn(): void } | null = null;
   hasEnded = false;
   /** A server message was relayed in part: nothing may be put between. */
   isMidMessage = false;
@@ -145,6 +145,10 @@ export class EngineState {
     this.step(() => {
       for (let entry = this.queue.shift(); entry !== undefined; entry = this.queue.shift())
         this.abandon(entry, false, error);
+      // It was let pass, but waited for those before it.
+      if (this.continuation !== null)
+        this.host.finished(this.continuation.ticket, { index: 0, tag: null, rows: 0, bytes: 0, error });
+      this.continuation = null;
       send();
     });
     // The end may come inside a step whose bytes have not left yet: the host closes the connection, so they leave first.

@@ -52,6 +52,7 @@ export function writeMaskedRow(
     }
     at = cellEnd;
   }
+  if (prefix === masks.length && at !== end) throw malformed('has bytes behind its last column');
   slab.ensure(end - clear);
   slab.copy(source, clear, end);
   writeInt32(slab.buffer, slab.start + 1, slab.position - slab.start - 1);

@@ -125,6 +125,12 @@ export class ServerDispatch {
   }
 
   #isCopying = false;
+
+  /** COPY data comes from the server. */
+  get isCopying(): boolean {
+    return this.#isCopying;
+  }
+
   #copyFrames: CopyFrames | null = null;
 
   /** The first answer of an Execute: its rows are as its portal or statement was described. */
@@ -264,6 +270,10 @@ export class ServerDispatch {
     const entry = queue.head();
     const isDoubtful = entry === undefined && state.doubtfulSyncs > 0;
     if (!isDoubtful && entry?.kind !== 'sync' && entry?.kind !== 'query') throw outOfStep('ReadyForQuery');
+    if (entry?.kind === 'query' && isUnanswered(entry)) throw outOfStep('ReadyForQuery before any result');
+    // While the entry is still in the queue: it is told how its statement ended.
+    if (entry?.wrap === 'begin' && status !== 'T') throw outOfStep('the end of a BEGIN');
+    if (entry?.wrap === 'body' && status === 'I') throw outOfStep('the end of a transaction that was not its own');
     this.#result.close();
     this.#isCopying = false;
     if (isDoubtful) {
@@ -289,9 +299,7 @@ export class ServerDispatch {
   /** ReadyForQuery of a part of a transaction of our own. @returns whether it goes on */
   #isInside(entry: Entry, status: string): boolean {
     if (entry.wrap === 'end' && status === 'I') return false;
-    if (entry.wrap === 'begin') {
-      if (status !== 'T') throw outOfStep('the end of a BEGIN');
-    } else closeTransaction(this.#state, entry, status);
+    if (entry.wrap !== 'begin') closeTransaction(this.#state, entry, status);
     return true;
   }
 
@@ -440,4 +448,12 @@ export class ServerDispatch {
 function commandTag(buffer: Buffer, start: number, end: number): string {
   if (end <= start || buffer[end - 1] !== 0) throw outOfStep('a malformed CommandComplete');
   return buffer.toString('latin1', start, end - 1);
+}
+
+/** Even an empty Query has an answer: a statement that the host let pass must not end without that the host is told. */
+function isUnanswered({ own, replacement, wrap, completion, index, hasError }: Entry): boolean {
+  // COMMIT of a transaction of our own: the client has still to read that its statement did.
+  if (wrap === 'end') return completion !== null && !hasError;
+  const isClients = own === null && replacement === null && wrap !== 'begin';
+  return isClients && completion === null && index === 0;
 }

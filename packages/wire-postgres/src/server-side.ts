@@ -57,7 +57,8 @@ export class ServerSide {
       if (this.#left > 0) at = this.#goOn(chunk, at, end);
       else if (this.#collector.isOpen) at = this.#collect(chunk, at);
       else if (this.#headerHave > 0 || end - at < 5) at = this.#splitHeader(chunk, at, end);
-      else if (chunk[at] === dataRow && this.#result.mode === 'relay') at = this.#relayRows(chunk, at, end);
+      else if (chunk[at] === dataRow && this.#result.mode === 'relay' && !this.#dispatch.isCopying)
+        at = this.#relayRows(chunk, at, end);
       else at = this.#open(chunk, at, end);
     }
   }

@@ -41,6 +41,8 @@ export type LoginStep =
 /** The target is ready. */
 export interface UpstreamReady {
   readonly kind: 'ready';
+  /** Answers that the target did not wait for: it gets them before anything else, or it would take the first statement for one. */
+  readonly send: Buffer | null;
   readonly parameterStatus: ReadonlyMap<string, string>;
   readonly processId: number;
   /** Opaque, 4..256 bytes; null when the target gave none (it cannot be cancelled then). */
@@ -62,6 +64,11 @@ export interface UpstreamLogin {
 const maxMessageBytes = 1024 * 1024;
 /** An empty slice would keep the whole chunk that it was cut from. */
 const nothing: Buffer = Buffer.alloc(0);
+
+type Failed = Extract<LoginStep, { kind: 'failed' }>;
+type Ready = Omit<UpstreamReady, 'send'>;
+
+const together = (sends: readonly Buffer[]): Buffer | null => (sends.length === 0 ? null : Buffer.concat(sends));
 
 function refuse(message: string, why?: string): WeirError {
   return new WeirError('target_unavailable', message, why === undefined ? {} : { why });
@@ -119,12 +126,13 @@ class Login {
       this.#buffer = buffer.subarray(1 + length);
       const result = this.#message(String.fromCharCode(buffer[0]!), buffer.subarray(5, 1 + length));
       if (Buffer.isBuffer(result)) sends.push(result);
+      else if (result?.kind === 'ready') return { ...result, send: together(sends) };
       else if (result !== null) return result;
     }
-    return { kind: 'need-more', send: sends.length === 0 ? null : Buffer.concat(sends) };
+    return { kind: 'need-more', send: together(sends) };
   }
 
-  #message(type: string, body: Buffer): Buffer | LoginStep | null {
+  #message(type: string, body: Buffer): Buffer | Failed | Ready | null {
     const isFirst = this.#isFirst;
     this.#isFirst = false;
     switch (type) {
@@ -179,7 +187,7 @@ class Login {
     this.#secretKey = Buffer.from(body.subarray(4));
   }
 
-  #ready(body: Buffer): LoginStep {
+  #ready(body: Buffer): Ready {
     const status = body.toString('latin1');
     if (!this.#isAuthenticated || (status !== 'I' && status !== 'T' && status !== 'E'))
       throw refuse('the target sent ReadyForQuery too early');
@@ -205,6 +213,7 @@ class Login {
     const code = reader.int32();
     switch (code) {
       case 0:
+        reader.finish();
         if (this.#scram !== null && !this.#isSignatureChecked)
           throw refuse('the target ended SCRAM without proving that it knows the password');
         this.#isAuthenticated = true;

@@ -25,6 +25,8 @@ export class WideRow {
   readonly #entry: Entry;
   readonly #walker: CellWalker;
   readonly #maxHeldBytes: number;
+  /** Is the last column among those that are read? Nothing can come behind it then. */
+  readonly #isReadToEnd: boolean;
   #left: number;
 
   constructor(state: EngineState, entry: Entry, { masks, prefix, bodyBytes, maxHeldBytes }: WideRowOptions) {
@@ -32,6 +34,7 @@ export class WideRow {
     this.#entry = entry;
     this.#walker = new CellWalker(masks, prefix, maxHeldBytes);
     this.#maxHeldBytes = maxHeldBytes;
+    this.#isReadToEnd = prefix === masks.length;
     this.#left = bodyBytes;
     // The header's place.
     state.slab.ensure(5);
@@ -45,6 +48,8 @@ export class WideRow {
     if (!this.#walker.isDone) {
       at = this.#walker.push(source, start, end, slab);
       this.#left -= at - start;
+      if (this.#walker.isDone && this.#isReadToEnd && this.#left > 0)
+        throw new WeirError('protocol_violation', 'a row of the target has bytes behind its last column');
       if (this.#walker.isDone) this.#begin();
       else if (slab.position - slab.start > this.#maxHeldBytes)
         throw new WeirError(

@@ -118,10 +118,21 @@ describe('sign-in at a target', () => {
         encodeReadyForQuery('I'),
       ]),
     ],
+    ['bytes behind AuthenticationOk', Buffer.concat([authentication(0, 'x'), encodeReadyForQuery('I')])],
     ['an unknown message', rawMessage('q', Buffer.alloc(0))],
   ])('a target that sends %s fails', (_what, bytes) => {
     const login = createUpstreamLogin({ user: 'u', database: 'd', password: 'p', parameters: {} });
     expect(login.receive(bytes).kind).toBe('failed');
+  });
+
+  it('a target that does not wait for the answer gets it all the same, before anything else', () => {
+    const bytes = Buffer.concat([authentication(5, 'salt'), authentication(0), encodeReadyForQuery('I')]);
+    const options = { user: 'u', database: 'd', password: 'p', parameters: {} };
+    const [whole, cut] = [createUpstreamLogin(options), createUpstreamLogin(options)];
+    const step = whole.receive(bytes);
+    const first = cut.receive(bytes.subarray(0, 13));
+    expect(step).toMatchObject({ kind: 'ready', send: first.kind === 'need-more' && first.send });
+    expect(cut.receive(bytes.subarray(13))).toMatchObject({ kind: 'ready', send: null });
   });
 
   it('StartupMessage fixes user, database and encoding', () => {

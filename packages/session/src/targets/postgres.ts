@@ -216,10 +216,8 @@ function signIn(
     const onData = (chunk: Buffer) => {
       const step = login.receive(chunk);
       if (step.kind === 'failed') return fail(new TargetRefusal(step.error, step.isVersionRefused));
-      if (step.kind === 'need-more') {
-        if (step.send !== null) socket.write(step.send);
-        return;
-      }
+      if (step.send !== null) socket.write(step.send);
+      if (step.kind === 'need-more') return;
       cleanUp();
       resolve(step);
     };
