@@ -9,7 +9,7 @@ export function workspaceFolders(root) {
   const inside = packageFolders.flatMap((group) =>
     existsSync(join(root, group)) ? readdirSync(join(root, group)).map((name) => join(group, name)) : [],
   );
-  return [...inside, 'bench', 'e2e'].filter((folder) => existsSync(join(root, folder, 'package.json'))).sort();
+  return [...inside, 'bench', 'e2e', 'fuzz'].filter((folder) => existsSync(join(root, folder, 'package.json'))).sort();
 }
 
 /** What decides which packages are installed: the lock file, the workspace's settings and every manifest. */

@@ -74,4 +74,9 @@ export const importRules: Readonly<Record<string, ImportRule>> = {
     io,
     why: 'uses the system as its users do',
   },
+  fuzz: {
+    may: ['errors', 'policy', 'sql', 'wire-postgres'],
+    io,
+    why: 'feeds the pure packages with what nobody would write; needs no other part of the system',
+  },
 };

@@ -24,7 +24,7 @@ export function checkImports(): string[] {
 }
 
 function checkFile(file: SourceFile): string[] {
-  const home = /^(?:packages|apps)\/[^/]+|^(?:bench|e2e)(?=\/)/.exec(file.path)?.[0];
+  const home = /^(?:packages|apps)\/[^/]+|^(?:bench|e2e|fuzz)(?=\/)/.exec(file.path)?.[0];
   if (home === undefined) return [];
   const rule = importRules[home];
   if (rule === undefined) return [`${file.path}: ${home} has no row in scripts/check/import-rules.ts`];

@@ -1,0 +1,25 @@
+import type { FuzzTargetLoader } from '../core/target.ts';
+
+/** All targets, by the names that the command takes. */
+export const targets: Readonly<Record<string, FuzzTargetLoader>> = {
+  frontend: {
+    sources: ['/packages/wire-postgres/src/'],
+    load: async () => (await import('./engine-target.ts')).engineTarget('client'),
+  },
+  backend: {
+    sources: ['/packages/wire-postgres/src/'],
+    load: async () => (await import('./engine-target.ts')).engineTarget('server'),
+  },
+  'sign-in': {
+    sources: ['/packages/wire-postgres/src/'],
+    load: async () => (await import('./sign-in-target.ts')).signInTarget,
+  },
+  analyser: {
+    sources: ['/packages/sql/src/'],
+    load: async () => (await import('./analyser-target.ts')).createAnalyserTarget(),
+  },
+  policy: {
+    sources: ['/packages/policy/src/'],
+    load: async () => (await import('./policy-target.ts')).createPolicyTarget(),
+  },
+};
