@@ -1,4 +1,4 @@
-import { type RouteName, routes } from '@weir/api';
+import { type Problem, type RouteName, routes } from '@weir/api';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { password, startTestGateway, type TestGateway } from './fixture/test-gateway.ts';
 
@@ -65,7 +65,7 @@ async function call(route: RouteName, token?: string): Promise<{ status: number;
   });
   const text = await response.text();
   if (response.ok) return { status: response.status, code: null };
-  return { status: response.status, code: (JSON.parse(text) as { error: { code: string } }).error.code };
+  return { status: response.status, code: (JSON.parse(text) as Problem).code };
 }
 
 describe.each(Object.entries(matrix) as [RouteName, Who][])('%s is for %s', (route, who) => {
@@ -123,11 +123,16 @@ describe('requests that are no good', () => {
     ['a bad query', '/api/v1/sessions?limit=0', {}, 400, 'invalid_request'],
     ['an unknown query', '/api/v1/sessions?limits=5', {}, 400, 'invalid_request'],
     ['a bad name', '/api/v1/users/A%20B', { method: 'PUT', body: '{}' }, 400, 'invalid_request'],
+    ['a path that is not encoded as paths are', '/api/v1/%zz', {}, 400, 'invalid_request'],
     ['a path that climbs', '/api/v1/recordings/..%2F..%2Fca%2Fca.key', {}, 404, 'not_found'],
   ])('%s', async (_name, path, init, status, code) => {
     const response = await send(path, init);
-    const { error } = (await response.json()) as { error: { code: string; fix: string } };
+    const error = (await response.json()) as Problem;
     expect([response.status, error.code]).toEqual([status, code]);
+    expect(response.headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
+    const id = response.headers.get('x-request-id');
+    expect(error).toMatchObject({ type: `urn:weir:error:${code}`, status, instance: `urn:weir:request:${id}` });
+    expect(gateway.logLines.filter((line) => line.includes(String(id)))).not.toEqual([]);
     expect(error.fix).not.toBe('');
     expect(JSON.stringify(error)).not.toMatch(/\.ts:|at Object|node_modules/);
   });

@@ -31,4 +31,4 @@ export type GatewayStatus = z.output<typeof s.statusSchema>;
 export type ListSessionsQuery = z.input<typeof s.listSessionsQuerySchema>;
 export type ListRequestsQuery = z.input<typeof s.listRequestsQuerySchema>;
 export type ListAuditQuery = z.input<typeof s.listAuditQuerySchema>;
-export type ErrorBody = z.output<typeof s.errorBodySchema>;
+export type Problem = z.output<typeof s.problemSchema>;

@@ -1,6 +1,6 @@
 /**
  * The HTTP API in one table. All bodies are JSON; all but login and healthz need `Authorization: Bearer <token>`.
- * Errors have the body errorBodySchema and the status of packages/errors.
+ * Errors are problem details (RFC 9457, problemSchema) with the status of packages/errors.
  */
 export const routes = {
   healthz: 'GET /healthz', // 200 {ok: true}

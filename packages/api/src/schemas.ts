@@ -238,7 +238,20 @@ export const statusSchema = z.object({
   journal: z.object({ healthy: z.boolean(), entries: z.int() }),
 });
 
-/** Body of every error answer of the API. */
-export const errorBodySchema = z.object({
-  error: z.object({ code: z.string(), message: z.string(), why: z.string().nullable(), fix: z.string() }),
+/** Body of every error answer of the API: problem details (RFC 9457, application/problem+json). */
+export const problemSchema = z.object({
+  /** `urn:weir:error:<code>`. */
+  type: z.string(),
+  /** The same for all problems of this code. */
+  title: z.string(),
+  /** HTTP status of the answer. */
+  status: z.int(),
+  /** What is wrong, in one sentence. */
+  detail: z.string(),
+  /** `urn:weir:request:<id>`: the id that the answer's header x-request-id and the gateway's log have, too. */
+  instance: z.string(),
+  /** A code of packages/errors. */
+  code: z.string(),
+  why: z.string().nullable(),
+  fix: z.string(),
 });

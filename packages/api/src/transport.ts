@@ -1,7 +1,7 @@
 import { catalogue, type ErrorCode, WeirError } from '@weir/errors';
 import type { z } from 'zod';
 import { type RouteName, routes } from './routes.ts';
-import { errorBodySchema } from './schemas.ts';
+import { problemSchema } from './schemas.ts';
 
 /** Where and as whom a client calls. */
 export interface ApiClientOptions {
@@ -31,7 +31,7 @@ export function createSend(options: ApiClientOptions): Send {
   return async (route, call = {}) => {
     const { method, url } = addressOf(options.baseUrl, route, call);
     const token = typeof options.token === 'function' ? options.token() : options.token;
-    const headers: Record<string, string> = { accept: 'application/json' };
+    const headers: Record<string, string> = { accept: 'application/json, application/problem+json' };
     if (token !== undefined) headers['authorization'] = `Bearer ${token}`;
     if (call.body !== undefined) headers['content-type'] = 'application/json';
     const abort = new AbortController();
@@ -96,16 +96,16 @@ async function bodyOf(response: Response): Promise<unknown> {
 }
 
 async function errorOf(response: Response): Promise<WeirError> {
-  const parsed = errorBodySchema.safeParse(await bodyOf(response));
+  const parsed = problemSchema.safeParse(await bodyOf(response));
   if (!parsed.success) {
     return new WeirError('protocol_violation', `The address answered with HTTP status ${response.status}.`, {
       why: 'The body is not an error of a Weir gateway.',
       fix: 'Check that the address is that of a Weir gateway.',
     });
   }
-  const { code, message, why, fix } = parsed.data.error;
+  const { code, detail, why, fix } = parsed.data;
   const known: ErrorCode = Object.hasOwn(catalogue, code) ? (code as ErrorCode) : 'internal';
-  return new WeirError(known, message, { fix, ...(why === null ? {} : { why }) });
+  return new WeirError(known, detail, { fix, ...(why === null ? {} : { why }) });
 }
 
 function reasonOf(error: unknown): string {

@@ -72,7 +72,8 @@ describe('client of the API', () => {
     expect(texts).toEqual(['ü', '€']);
   });
 
-  const bodyOf = (code: string) => JSON.stringify({ error: { code, message: 'what', why: 'why', fix: 'fix' } });
+  const words = { type: 'urn:weir:error:x', title: 'X', status: 400, instance: 'urn:weir:request:1' };
+  const bodyOf = (code: string) => JSON.stringify({ ...words, code, detail: 'what', why: 'why', fix: 'fix' });
   test.each([
     { name: 'a code of the catalogue', status: 403, body: bodyOf('self_approval'), code: 'self_approval' },
     { name: 'a code of a later version', status: 418, body: bodyOf('teapot'), code: 'internal' },

@@ -1,2 +1,2 @@
-export { type CatalogueEntry, catalogue, type ErrorCode } from './catalogue.ts';
+export { type CatalogueEntry, catalogue, type ErrorCode, problemType } from './catalogue.ts';
 export { isWeirError, WeirError, type WeirErrorOptions } from './weir-error.ts';

@@ -1,16 +1,18 @@
 import 'reflect-metadata';
+import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { WeirError } from '@weir/errors';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { GatewayConfig } from '../config/config-schema.ts';
 import { AuthGuard } from '../identity/auth-guard.ts';
 import type { Identity } from '../identity/identity.ts';
 import { requireDeclarations } from '../identity/route-declarations.ts';
 import type { Log } from '../log/create-log.ts';
-import { ErrorFilter } from './error-filter.ts';
+import { ErrorFilter, problemOf, sendProblem } from './error-filter.ts';
 
 /** Largest body: a policy text of 1 MiB with JSON's escapes. */
 const bodyLimitBytes = 2 * 1024 * 1024;
@@ -66,6 +68,15 @@ export async function startApiServer(options: {
 async function createAdapter(api: GatewayConfig['api'], log: Log): Promise<FastifyAdapter> {
   const base = {
     logger: false,
+    // Never the client's own: two requests with one id would be one in the log.
+    genReqId: () => randomUUID(),
+    // What cannot be routed at all never reaches the filter.
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
+      const what = `${request.method} ${request.url.slice(0, 200)}`;
+      const problem = problemOf(error, { what, id: request.id }, log);
+      log.info('request', { id: request.id, method: request.method, status: problem.status, address: request.ip });
+      sendProblem(reply.header('x-request-id', request.id), problem);
+    },
     bodyLimit: bodyLimitBytes,
     requestTimeout: 30_000,
     routerOptions: { maxParamLength: 200 },
@@ -84,12 +95,13 @@ async function createAdapter(api: GatewayConfig['api'], log: Log): Promise<Fasti
     // Many clients name a type also when they send nothing: an empty body is no body, not broken JSON.
     const { 'content-length': length = '0', 'transfer-encoding': encoding } = request.headers;
     if (length === '0' && encoding === undefined) delete request.headers['content-type'];
-    reply.header('x-content-type-options', 'nosniff').header('cache-control', 'no-store');
+    reply.headers({ 'x-content-type-options': 'nosniff', 'cache-control': 'no-store', 'x-request-id': request.id });
   });
   fastify.addHook('onResponse', async (request, reply) => {
     const path = request.url.split('?', 1)[0] ?? '';
     if (path === '/healthz') return;
     log.info('request', {
+      id: request.id,
       method: request.method,
       path,
       status: reply.statusCode,

@@ -1,10 +1,10 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
-import { type ErrorBody, routes } from '@weir/api';
-import { isWeirError, WeirError } from '@weir/errors';
+import { type Problem, routes } from '@weir/api';
+import { isWeirError, problemType, WeirError } from '@weir/errors';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Log } from '../log/create-log.ts';
 
-/** Turns everything thrown into the error body of the API. What is not a WeirError goes to the log, never out. */
+/** Turns everything thrown into problem details (RFC 9457). What is not a WeirError goes to the log, never out. */
 @Catch()
 export class ErrorFilter implements ExceptionFilter {
   constructor(private readonly log: Log) {}
@@ -13,20 +13,29 @@ export class ErrorFilter implements ExceptionFilter {
     const context = host.switchToHttp();
     const request = context.getRequest<FastifyRequest>();
     const reply = context.getResponse<FastifyReply>();
-    const { status, body } = errorAnswer(error, `${request.method} ${pathOf(request.url)}`, this.log);
+    const problem = problemOf(error, { what: `${request.method} ${pathOf(request.url)}`, id: request.id }, this.log);
     if (reply.sent) return;
-    void reply.status(status).header('cache-control', 'no-store').send(body);
+    sendProblem(reply, problem);
   }
 }
 
-/** Status and body for an error; `what` names the request in the log. */
-export function errorAnswer(error: unknown, what: string, log: Log): { status: number; body: ErrorBody } {
-  const shown = shownError(error, what);
-  if (shown.code === 'internal') log.error('a request failed', error, { request: what });
+/** Sends a problem as the answer. */
+export function sendProblem(reply: FastifyReply, problem: Problem): void {
+  void reply
+    .status(problem.status)
+    .headers({ 'cache-control': 'no-store', 'content-type': 'application/problem+json; charset=utf-8' })
+    .send(JSON.stringify(problem));
+}
+
+/** The problem details of an error; `request` names the request in the log and in the answer. */
+export function problemOf(error: unknown, request: { readonly what: string; readonly id: string }, log: Log): Problem {
+  const shown = shownError(error, request.what);
+  if (shown.code === 'internal') log.error('a request failed', error, { request: request.what, id: request.id });
   // 202 and 499 of the catalogue are for other protocols: an error of the API is never a success.
   const status = shown.entry.httpStatus >= 400 ? shown.entry.httpStatus : 409;
   const { code, message, why = null, fix } = shown;
-  return { status, body: { error: { code, message, why, fix } } };
+  const instance = `urn:weir:request:${request.id}`;
+  return { type: problemType(code), title: shown.entry.title, status, detail: message, instance, code, why, fix };
 }
 
 function shownError(error: unknown, what: string): WeirError {
