@@ -13,6 +13,7 @@ import { addGateway } from './commands/gateway.ts';
 import { addLogin } from './commands/login.ts';
 import { addLogout } from './commands/logout.ts';
 import { addLs } from './commands/ls.ts';
+import { addNotifications } from './commands/notifications.ts';
 import { addPolicy } from './commands/policy.ts';
 import { addRequests } from './commands/requests.ts';
 import { addSessions } from './commands/sessions.ts';
@@ -31,6 +32,7 @@ const commands = [
   addCredentials,
   addRequests,
   addBudgets,
+  addNotifications,
   addSessions,
   addAudit,
   addPolicy,

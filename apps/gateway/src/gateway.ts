@@ -13,6 +13,7 @@ import { addressText, createDataPlaneLink, type RunningDataPlane } from './contr
 import type { ControlPlane, Journal } from './dataplane/ports.ts';
 import { startApiServer } from './http/api-server.ts';
 import type { Log } from './log/create-log.ts';
+import { openChannels } from './notifications/open-channels.ts';
 import { createJournal, loadOrCreateRecordingKeys, type SyncFile } from './recordings/index.ts';
 import { createAnchorStore } from './store/anchor-store.ts';
 import { openStore, type Store } from './store/open-store.ts';
@@ -104,6 +105,7 @@ async function start(options: GatewayOptions, undo: Undo): Promise<Omit<Gateway,
   const dataPlane = createDataPlaneLink(publicHost);
   const capabilities = createCapabilities({
     ...{ config, repositories, ca, journal, audit, dataPlane, log, now },
+    openChannels: await openChannels(config.notifications, now),
     version: gatewayVersion,
     ping: () => store.ping(),
   });
@@ -111,6 +113,8 @@ async function start(options: GatewayOptions, undo: Undo): Promise<Omit<Gateway,
   await capabilities.sessions.recover();
   await capabilities.approvalClock.start();
   undo.push(() => capabilities.approvalClock.stop());
+  await capabilities.notifications.start();
+  undo.push(() => capabilities.notifications.stop());
   await applyBootstrap(config.bootstrap, capabilities);
 
   const serverIdentity = await createServerIdentity({ ca, hosts: config.publicHost, now, log });

@@ -42,6 +42,7 @@ const matrix: Record<RouteName, Who> = {
   listAuditEvents: 'auditors',
   listAnchors: 'auditors',
   readRecording: 'auditors',
+  listNotifications: 'auditors',
   status: 'members',
 };
 const letsIn: Record<Who, readonly string[]> = {

@@ -38,6 +38,7 @@ export interface ApiClient {
   listAnchors(): Promise<m.RecordingAnchor[]>;
   /** The recording file's bytes as they are on the gateway's disk. */
   readRecording(session: string): Promise<Uint8Array>;
+  listNotifications(query?: m.ListDeliveriesQuery): Promise<m.Delivery[]>;
   status(): Promise<m.GatewayStatus>;
 }
 
@@ -80,6 +81,8 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     listAnchors: async () => readJson(await send('listAnchors'), z.array(s.recordingAnchorSchema)),
     readRecording: async (session) =>
       new Uint8Array(await (await send('readRecording', { params: { session } })).arrayBuffer()),
+    listNotifications: async (query = {}) =>
+      readJson(await send('listNotifications', { query }), z.array(s.deliverySchema)),
     status: async () => readJson(await send('status'), s.statusSchema),
   };
 }

@@ -31,4 +31,6 @@ export type GatewayStatus = z.output<typeof s.statusSchema>;
 export type ListSessionsQuery = z.input<typeof s.listSessionsQuerySchema>;
 export type ListRequestsQuery = z.input<typeof s.listRequestsQuerySchema>;
 export type ListAuditQuery = z.input<typeof s.listAuditQuerySchema>;
+export type Delivery = z.output<typeof s.deliverySchema>;
+export type ListDeliveriesQuery = z.input<typeof s.listDeliveriesQuerySchema>;
 export type Problem = z.output<typeof s.problemSchema>;

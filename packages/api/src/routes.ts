@@ -30,6 +30,7 @@ export const routes = {
   listAuditEvents: 'GET /api/v1/audit', // auditEvent[]; admin, auditor; ?after=&limit=&action=&actor=
   listAnchors: 'GET /api/v1/recordings', // recordingAnchor[]; admin, auditor
   readRecording: 'GET /api/v1/recordings/:session', // the recording file's bytes; admin, auditor
+  listNotifications: 'GET /api/v1/notifications', // delivery[]; admin, auditor; ?state=&limit=
   status: 'GET /api/v1/status', // status
 } as const;
 export type RouteName = keyof typeof routes;

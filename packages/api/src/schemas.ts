@@ -228,6 +228,24 @@ export const listAuditQuerySchema = z.strictObject({
   actor: z.string().max(100).optional(),
 });
 
+export const listDeliveriesQuerySchema = z.strictObject({
+  state: z.enum(['pending', 'sent', 'dead']).optional(),
+  limit: z.coerce.number<string | number>().int().min(1).max(1000).default(100),
+});
+/** A message to one channel; `dead` = it was given up. */
+export const deliverySchema = z.object({
+  id: z.string(),
+  channel: z.string(),
+  event: z.string(),
+  title: z.string(),
+  state: z.enum(['pending', 'sent', 'dead']),
+  attempts: z.int(),
+  error: z.string().nullable(),
+  createdAt: z.iso.datetime(),
+  nextAt: z.iso.datetime().nullable(),
+  settledAt: z.iso.datetime().nullable(),
+});
+
 export const statusSchema = z.object({
   version: z.string(),
   startedAt: z.iso.datetime(),

@@ -6,13 +6,16 @@ import type { ApprovalRepository, RequestRow } from '../store/approvals.ts';
 import type { ApprovalClock } from './approval-clock.ts';
 import type { WaitingAsks } from './waiting-asks.ts';
 
+/** Who decides: a signed-in person, or one whom a signed message of a channel names. */
+export type Decider = Pick<Caller, 'id' | 'name' | 'groups' | 'roles'>;
+
 /** What people do with approval requests. */
 export interface Approvals {
   /** Own requests and those that the caller may decide; all for admins and auditors. */
   list(caller: Caller, query: ListRequestsQuery & { limit: number }): Promise<ApprovalRequest[]>;
   show(caller: Caller, id: string): Promise<ApprovalRequest>;
   /** @throws WeirError self_approval, not_permitted, conflict (decided, expired or withdrawn already), not_found. */
-  decide(caller: Caller, id: string, request: DecideRequest): Promise<ApprovalRequest>;
+  decide(caller: Decider, id: string, request: DecideRequest): Promise<ApprovalRequest>;
   countPending(): Promise<number>;
 }
 
@@ -49,7 +52,7 @@ export function createApprovals(parts: ApprovalParts): Approvals {
 
 async function decide(
   { approvals, audit, clock, waiting, now }: ApprovalParts,
-  caller: Caller,
+  caller: Decider,
   id: string,
   { decision, reason = '' }: DecideRequest,
 ): Promise<ApprovalRequest> {
@@ -81,7 +84,7 @@ async function decide(
   return viewOf(decided);
 }
 
-function refusalOf(caller: Caller, row: RequestRow): WeirError | undefined {
+function refusalOf(caller: Decider, row: RequestRow): WeirError | undefined {
   if (row.user_id === caller.id || row.principal === caller.name) {
     return new WeirError('self_approval', 'Nobody decides his own request.', {
       why: `${row.id} was asked by ${row.principal}.`,
@@ -104,7 +107,7 @@ async function tooLate(approvals: ApprovalRepository, id: string): Promise<WeirE
   });
 }
 
-async function visible(approvals: ApprovalRepository, caller: Caller, id: string): Promise<RequestRow> {
+async function visible(approvals: ApprovalRepository, caller: Decider, id: string): Promise<RequestRow> {
   const row = await approvals.find(id);
   const isApprover = row?.approvers.some((group) => caller.groups.includes(group)) ?? false;
   if (row !== undefined && (row.user_id === caller.id || isApprover || seesAll(caller))) return row;

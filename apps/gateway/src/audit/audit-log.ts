@@ -22,6 +22,8 @@ export interface AuditLog {
     action?: string | undefined;
     actor?: string | undefined;
   }): Promise<AuditEvent[]>;
+  /** Told of the actions of each batch that was stored. */
+  onStored(listener: (actions: readonly string[]) => void): void;
   /** Resolves when everything reported so far is stored. */
   flush(): Promise<void>;
 }
@@ -36,6 +38,7 @@ const maxTextLength = 2000;
 /** Makes the log: one writer, which stores all waiting events in one transaction. */
 export function createAuditLog(repository: AuditRepository, options: { now: () => number; log: Log }): AuditLog {
   const waiting: { entry: NewAuditEntry; done: () => void; failed: (error: unknown) => void }[] = [];
+  const listeners: ((actions: readonly string[]) => void)[] = [];
   let writing: Promise<void> | undefined;
   const writeAll = async (): Promise<void> => {
     while (waiting.length > 0) {
@@ -45,7 +48,10 @@ export function createAuditLog(repository: AuditRepository, options: { now: () =
         for (const item of batch) item.done();
       } catch (error) {
         for (const item of batch) item.failed(error);
+        continue;
       }
+      const actions = batch.map(({ entry }) => entry.action);
+      for (const listener of listeners) listener(actions);
     }
     writing = undefined;
   };
@@ -81,6 +87,9 @@ export function createAuditLog(repository: AuditRepository, options: { now: () =
       later(report);
     },
     list: async ({ after = '0', ...filter }) => (await repository.list({ after, ...filter })).map(viewOf),
+    onStored: (listener) => {
+      listeners.push(listener);
+    },
     flush: async () => {
       reportDropped();
       while (writing !== undefined) await writing;

@@ -1,5 +1,6 @@
 import { connectionSpecSchema, nameSchema, roleSchema } from '@weir/api';
 import { z } from 'zod';
+import { notificationsSchema } from './notification-schema.ts';
 
 const port = z.int().min(0).max(65535);
 const listenerSchema = z.strictObject({ host: z.string().min(1).default('127.0.0.1'), port });
@@ -67,6 +68,8 @@ export const gatewayConfigSchema = z.strictObject({
   /** Written when everything is ready: where the gateway can be reached. */
   runtimeFile: z.string().min(1).optional(),
   sessions: z.strictObject({ ttlSeconds: z.int().min(10).max(86_400).default(28_800) }).default({ ttlSeconds: 28_800 }),
+  /** Who is told of requests, grants and alarms, and how. */
+  notifications: notificationsSchema.default({ channels: [] }),
   bootstrap: bootstrapSchema.default({ users: [], connections: [], policyFiles: [], joinTokens: [] }),
 });
 

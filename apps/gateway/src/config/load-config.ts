@@ -4,6 +4,7 @@ import { WeirError } from '@weir/errors';
 import { isNode, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { type GatewayConfig, gatewayConfigSchema } from './config-schema.ts';
+import { notificationsAt } from './notification-schema.ts';
 
 /** Reads and checks a configuration file. @throws WeirError invalid_request that names file, line and what to write instead. */
 export async function loadConfig(file: string): Promise<GatewayConfig> {
@@ -75,6 +76,7 @@ function withAbsolutePaths(config: z.output<typeof gatewayConfigSchema>, folder:
     api: { host: api.host, port: api.port, ...(tls === undefined ? {} : { tls }) },
     recordings: { dir: config.recordings ? at(config.recordings.dir) : stateDir },
     runtimeFile: config.runtimeFile === undefined ? join(stateDir, 'gateway.json') : at(config.runtimeFile),
+    notifications: notificationsAt(config.notifications, at),
     bootstrap: {
       users: bootstrap.users.map((user) =>
         user.passwordFile === undefined ? user : { ...user, passwordFile: at(user.passwordFile) },

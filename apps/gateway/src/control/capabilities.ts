@@ -19,11 +19,16 @@ import { type Connections, createConnections } from '../connections/connections.
 import type { ControlPlane, Journal } from '../dataplane/ports.ts';
 import { evidenceModule } from '../evidence/evidence.module.ts';
 import { createEvidence, type Evidence } from '../evidence/evidence.ts';
+import { rolesOf } from '../identity/caller.ts';
 import { identityModule } from '../identity/identity.module.ts';
 import { createIdentity, type Identity } from '../identity/identity.ts';
 import { createLoginThrottle } from '../identity/login-throttle.ts';
 import { createPasswordChecker } from '../identity/passwords.ts';
 import type { Log } from '../log/create-log.ts';
+import { notificationsModule } from '../notifications/notifications.module.ts';
+import { createNotifications, type Notifications } from '../notifications/notifications.ts';
+import type { OpenChannels } from '../notifications/open-channels.ts';
+import { createSlackInteractions } from '../notifications/slack-interactions.ts';
 import { policiesModule } from '../policies/policies.module.ts';
 import { createPolicies, type Policies } from '../policies/policies.ts';
 import { sessionsModule } from '../sessions/sessions.module.ts';
@@ -44,6 +49,7 @@ export interface Foundation {
   readonly journal: Journal;
   readonly audit: AuditLog;
   readonly dataPlane: DataPlaneLink;
+  readonly openChannels: OpenChannels;
   readonly log: Log;
   readonly now: () => number;
 }
@@ -59,6 +65,7 @@ export interface Capabilities {
   readonly approvals: Approvals;
   readonly approvalClock: ApprovalClock;
   readonly budgets: Budgets;
+  readonly notifications: Notifications;
   readonly evidence: Evidence;
   readonly status: Status;
   readonly controlPlane: ControlPlane;
@@ -88,6 +95,7 @@ export function createCapabilities(foundation: Foundation): Capabilities {
     audit,
     directory: join(foundation.config.recordings.dir, 'recordings'),
   });
+  const { notifications, slack } = createNotificationsOf(foundation, approvals);
   const status = createStatusOf(foundation, { agents, sessions, approvals, policies });
   pushChanges({ identity, policies, connections, sessions });
   const controlPlane = createControlPlane({
@@ -107,6 +115,7 @@ export function createCapabilities(foundation: Foundation): Capabilities {
     agentsModule(agents),
     sessionsModule(sessions),
     approvalsModule(approvals),
+    notificationsModule(notifications, slack),
     budgetsModule(budgets),
     auditModule(audit),
     evidenceModule(evidence),
@@ -115,7 +124,7 @@ export function createCapabilities(foundation: Foundation): Capabilities {
   const { clock: approvalClock } = approval;
   return {
     ...{ identity, policies, access, connections, agents, sessions, approvals, approvalClock, budgets },
-    ...{ evidence, status, controlPlane, modules },
+    ...{ notifications, evidence, status, controlPlane, modules },
   };
 }
 
@@ -124,6 +133,23 @@ function createApprovalParts({ repositories, audit, log, now }: Foundation): Ask
   const waiting = createWaitingAsks();
   const clock = createApprovalClock({ approvals, waiting, audit, log, now });
   return { approvals, waiting, clock, audit, log, now };
+}
+
+function createNotificationsOf({ repositories, openChannels, audit, log, now }: Foundation, approvals: Approvals) {
+  const { channels, slackApps, publicUrl } = openChannels;
+  const notifications = createNotifications({
+    ...{ notifications: repositories.notifications, events: repositories.audit, approvals: repositories.approvals },
+    ...{ audit, channels, publicUrl, log, now },
+  });
+  const slack = createSlackInteractions({
+    ...{ apps: slackApps, approvals, audit, log },
+    deciderOf: async (name) => {
+      const user = await repositories.users.findByName(name);
+      if (user === undefined || user.disabled) return undefined;
+      return { id: user.id, name: user.name, groups: user.groups, roles: rolesOf(user) };
+    },
+  });
+  return { notifications, slack };
 }
 
 function createSessionsOf(

@@ -41,7 +41,8 @@ export async function startApiServer(options: {
   const app = await NestFactory.create<NestFastifyApplication>(
     { module: ApiModule, imports: [...modules] },
     await createAdapter(api, log),
-    { logger: false, abortOnError: false, forceCloseConnections: true },
+    // Signatures of messages from outside cover the body's own bytes.
+    { logger: false, abortOnError: false, forceCloseConnections: true, rawBody: true },
   );
   app.useGlobalGuards(new AuthGuard(identity));
   app.useGlobalFilters(new ErrorFilter(log));

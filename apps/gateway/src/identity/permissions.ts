@@ -25,6 +25,7 @@ export const permissions = [
   'agents:write',
   'audit:read',
   'recordings:read',
+  'notifications:read',
   'status:read',
 ] as const;
 export type Permission = (typeof permissions)[number];
@@ -44,7 +45,7 @@ const ofMembers: readonly Permission[] = [
 ];
 const ofRole: Readonly<Record<Role, ReadonlySet<Permission>>> = {
   approver: new Set(ofMembers),
-  auditor: new Set([...ofMembers, 'policy:read', 'audit:read', 'recordings:read']),
+  auditor: new Set([...ofMembers, 'policy:read', 'audit:read', 'recordings:read', 'notifications:read']),
   'policy-editor': new Set([...ofMembers, 'policy:read', 'policy:write']),
   admin: new Set(permissions),
 };

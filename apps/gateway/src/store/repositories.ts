@@ -4,6 +4,7 @@ import { type ApprovalRepository, createApprovalRepository } from './approvals.t
 import { type AuditRepository, createAuditRepository } from './audit.ts';
 import { type BudgetRepository, createBudgetRepository } from './budgets.ts';
 import { type ConnectionRepository, createConnectionRepository } from './connections.ts';
+import { createNotificationRepository, type NotificationRepository } from './notifications.ts';
 import type { Store } from './open-store.ts';
 import { createPolicyRepository, type PolicyRepository } from './policies.ts';
 import { createContentSeal } from './sealed-content.ts';
@@ -19,6 +20,7 @@ export interface Repositories {
   readonly sessions: SessionRepository;
   readonly approvals: ApprovalRepository;
   readonly budgets: BudgetRepository;
+  readonly notifications: NotificationRepository;
   readonly audit: AuditRepository;
   readonly anchors: AnchorRepository;
 }
@@ -33,6 +35,7 @@ export function createRepositories(store: Pick<Store, 'db'>, contentKey: Buffer)
     sessions: createSessionRepository(store),
     approvals: createApprovalRepository(store, createContentSeal(contentKey)),
     budgets: createBudgetRepository(store),
+    notifications: createNotificationRepository(store),
     audit: createAuditRepository(store),
     anchors: createAnchorRepository(store),
   };

@@ -4,7 +4,7 @@ import type { ColumnType, Generated } from 'kysely';
 type Moment = ColumnType<Date, Date | undefined, Date>;
 type MaybeMoment = ColumnType<Date | null, Date | null | undefined, Date | null>;
 /** bigint: read as text. */
-type Big = ColumnType<string, number | undefined, number>;
+type Big = ColumnType<string, number | undefined, number | string>;
 type MaybeBig = ColumnType<string | null, number | null | undefined, number | null>;
 /** jsonb: read as a value, written as JSON text. */
 type Json<T> = ColumnType<T, string, string>;
@@ -117,6 +117,19 @@ export interface StoreTables {
     exhausted_at: MaybeMoment;
   };
   budget_additions: { request_id: string; added_at: Moment };
+  notification_cursor: { only_row: Generated<boolean>; after_event: Big };
+  notification_deliveries: {
+    id: Generated<string>;
+    channel: string;
+    event_id: string;
+    notice: Json<unknown>;
+    state: 'pending' | 'sent' | 'dead';
+    attempts: Generated<number>;
+    next_at: Moment;
+    last_error: ColumnType<string | null, string | null | undefined, string | null>;
+    created_at: Moment;
+    settled_at: MaybeMoment;
+  };
   audit_events: {
     id: string;
     at: Moment;
