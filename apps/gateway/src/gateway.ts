@@ -61,6 +61,8 @@ export interface Gateway {
   readonly capabilities: Capabilities;
   readonly repositories: Repositories;
   readonly store: Store;
+  /** Every route of the API, e.g. `GET /api/v1/users/:name`. */
+  readonly routes: readonly string[];
   /** Settles when the gateway cannot go on (its store is lost). */
   readonly lost: Promise<Error>;
   /** Ends sessions, listeners, journal and store, in this order. Safe to call again. */
@@ -134,7 +136,7 @@ async function start(options: GatewayOptions, undo: Undo): Promise<Omit<Gateway,
   undo.push(() => rm(config.runtimeFile, { force: true }));
   await writeFileAtomically(config.runtimeFile, `${JSON.stringify(addresses, null, 2)}\n`);
   log.info('the gateway is ready', { api: api.url, front: addresses.front, tunnel: addresses.tunnel });
-  return { addresses, capabilities, repositories, store, lost: store.lost };
+  return { addresses, capabilities, repositories, store, routes: api.routes, lost: store.lost };
 }
 
 /** Opens what outlives the process: state folder, store, audit log, journal. */

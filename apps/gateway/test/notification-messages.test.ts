@@ -36,15 +36,20 @@ describe('which events are told', () => {
     ['request-expired', {}, 'request-expired', 'Nobody decided req_abcdef in time'],
     ['agent-locked', {}, 'agent-locked', 'The agent req_abcdef was locked'],
     ['break-glass-used', {}, 'break-glass-used', 'BREAK-GLASS: bob took emergency access'],
-    ['user-changed', { disabled: true }, 'account-disabled', 'The account req_abcdef was disabled'],
+    [
+      'user-changed',
+      { before: { disabled: false }, after: { disabled: true } },
+      'account-disabled',
+      'The account req_abcdef was disabled',
+    ],
   ])('%s %o', (action, detail, kind, title) => {
     expect(noticeOf(event(action, detail), undefined, undefined)).toMatchObject({ event: kind, title });
   });
 
   test.each([
     ['login', {}],
-    ['user-changed', { disabled: false }],
-    ['user-changed', { groups: ['a'] }],
+    ['user-changed', { before: { disabled: true }, after: { disabled: false } }],
+    ['user-changed', { before: { groups: [] }, after: { groups: ['a'] } }],
     ['constructor', {}],
   ])('not %s %o', (action, detail) => {
     expect(noticeOf(event(action, detail), undefined, undefined)).toBeNull();

@@ -2,24 +2,31 @@ import { type Problem, type RouteName, routes } from '@weir/api';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { password, startTestGateway, type TestGateway } from './fixture/test-gateway.ts';
 
+/** One of each role; alice is a member. */
+const people = ['alice', 'amber', 'paula', 'audrey', 'admin'];
 let gateway: TestGateway;
 const tokens = new Map<string, string>();
 beforeAll(async () => {
   gateway = await startTestGateway();
-  for (const user of ['alice', 'audrey', 'admin']) {
+  for (const user of people) {
     tokens.set(user, (await gateway.anonymous().login({ user, password })).token);
   }
 });
 afterAll(() => gateway.close());
 
-type Who = 'everybody' | 'members' | 'auditors' | 'admins';
+type Who = 'everybody' | 'members' | 'readers of policy' | 'editors of policy' | 'auditors' | 'admins';
 /** Who may call each route. Being let in shows as any answer but 401 and 403 by role. */
 const matrix: Record<RouteName, Who> = {
   healthz: 'everybody',
   login: 'everybody',
   logout: 'members',
   whoami: 'members',
-  listUsers: 'admins',
+  listUsers: 'auditors',
+  showUser: 'auditors',
+  deleteUser: 'admins',
+  linkUser: 'admins',
+  unlinkUser: 'admins',
+  changePassword: 'members',
   putUser: 'admins',
   listConnections: 'members',
   putConnection: 'admins',
@@ -34,10 +41,10 @@ const matrix: Record<RouteName, Who> = {
   showRequest: 'members',
   decideRequest: 'members',
   listBudgets: 'members',
-  getPolicy: 'auditors',
-  applyPolicy: 'admins',
+  getPolicy: 'readers of policy',
+  applyPolicy: 'editors of policy',
   createJoinToken: 'admins',
-  listAgents: 'admins',
+  listAgents: 'auditors',
   revokeAgent: 'admins',
   listAuditEvents: 'auditors',
   listAnchors: 'auditors',
@@ -46,8 +53,10 @@ const matrix: Record<RouteName, Who> = {
   status: 'members',
 };
 const letsIn: Record<Who, readonly string[]> = {
-  everybody: ['nobody', 'alice', 'audrey', 'admin'],
-  members: ['alice', 'audrey', 'admin'],
+  everybody: ['nobody', ...people],
+  members: people,
+  'readers of policy': ['paula', 'audrey', 'admin'],
+  'editors of policy': ['paula', 'admin'],
   auditors: ['audrey', 'admin'],
   admins: ['admin'],
 };
@@ -69,8 +78,18 @@ async function call(route: RouteName, token?: string): Promise<{ status: number;
   return { status: response.status, code: (JSON.parse(text) as Problem).code };
 }
 
+test('the running server has no route beside those of the table', () => {
+  expect([...gateway.gateway.routes].sort()).toEqual(Object.values(routes).sort());
+});
+
+test('an auditor changes nothing but what is his own', () => {
+  const forAuditors = (Object.keys(matrix) as RouteName[]).filter((route) => letsIn[matrix[route]].includes('audrey'));
+  const changing = forAuditors.filter((route) => !routes[route].startsWith('GET ') && matrix[route] !== 'everybody');
+  expect(changing.sort()).toEqual(['changePassword', 'decideRequest', 'killSession', 'logout', 'openSession']);
+});
+
 describe.each(Object.entries(matrix) as [RouteName, Who][])('%s is for %s', (route, who) => {
-  test.each(['nobody', 'alice', 'audrey', 'admin'])('%s', async (user) => {
+  test.each(['nobody', ...people])('%s', async (user) => {
     if (route === 'logout' && user !== 'nobody') {
       const { token } = await gateway.anonymous().login({ user, password });
       expect((await call(route, token)).status).toBe(204);

@@ -1,8 +1,12 @@
 import { join } from 'node:path';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '@weir/embedded-postgres';
 import { createTemporaryFolder } from '@weir/testkit';
-import { sql } from 'kysely';
+import { Kysely, PostgresDialect, sql } from 'kysely';
+import { Migrator } from 'kysely/migration';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { first } from '../src/store/migrations/001-first.ts';
+import { budgets } from '../src/store/migrations/002-budgets.ts';
 import { openStore } from '../src/store/open-store.ts';
 import { createRepositories } from '../src/store/repositories.ts';
 import { createContentSeal } from '../src/store/sealed-content.ts';
@@ -84,6 +88,35 @@ describe('sealed content', () => {
       expect(() => seal.open(changed, 'x')).toThrow('cannot be opened');
       expect(() => seal.open(sealed.subarray(0, at), 'x')).toThrow('cannot be opened');
     }
+  });
+});
+
+describe('a store of the first version', () => {
+  test('keeps its accounts and tokens, and each account is a person of its own', async () => {
+    const admin = await open();
+    await sql`CREATE DATABASE old`.execute(admin.db);
+    await admin.close();
+    const url = new URL(server.adminUrl);
+    url.pathname = '/old';
+    const pool = new pg.Pool({ connectionString: url.href });
+    const old = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) });
+    const provider = { getMigrations: async () => ({ '001-first': first, '002-budgets': budgets }) };
+    await new Migrator({ db: old, provider }).migrateToLatest();
+    await sql`INSERT INTO users (id, name, password_hash, groups, roles)
+      VALUES ('u1', 'alice', 'hash', '{developers}', '{auditor}'), ('u2', 'bob', 'hash', '{}', '{}')`.execute(old);
+    await sql`INSERT INTO tokens (hash, user_id, expires_at) VALUES ('abc', 'u1', now() + interval '1 hour')`.execute(
+      old,
+    );
+    await old.destroy();
+    const store = await open(url.href);
+    const { users } = createRepositories(store, Buffer.alloc(32));
+    expect(await users.findByName('alice')).toMatchObject({
+      ...{ id: 'u1', person_id: 'u1', groups: ['developers'], own_groups: ['developers'], roles: ['auditor'] },
+      ...{ source: 'local', password_hash: 'hash', display_name: null },
+    });
+    expect((await users.findByToken(Buffer.from('abc'), new Date()))?.user.name).toBe('alice');
+    expect((await users.list()).map((user) => user.person_id)).toEqual(['u1', 'u2']);
+    await store.close();
   });
 });
 

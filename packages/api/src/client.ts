@@ -15,6 +15,13 @@ export interface ApiClient {
   whoami(): Promise<m.Whoami>;
   listUsers(): Promise<m.User[]>;
   putUser(name: string, body: m.PutUserRequest): Promise<m.User>;
+  showUser(name: string): Promise<m.User>;
+  deleteUser(name: string): Promise<void>;
+  /** Says that two accounts belong to one person. */
+  linkUser(name: string, to: string): Promise<m.User>;
+  unlinkUser(name: string): Promise<m.User>;
+  /** The caller's own; ends all of his tokens. */
+  changePassword(body: m.ChangePasswordRequest): Promise<void>;
   listConnections(): Promise<m.Connection[]>;
   putConnection(spec: m.ConnectionSpecRequest): Promise<m.Connection>;
   deleteConnection(name: string): Promise<void>;
@@ -52,6 +59,11 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     whoami: async () => readJson(await send('whoami'), s.whoamiSchema),
     listUsers: async () => readJson(await send('listUsers'), z.array(s.userSchema)),
     putUser: async (name, body) => readJson(await send('putUser', { params: { name }, body }), s.userSchema),
+    showUser: async (name) => readJson(await send('showUser', { params: { name } }), s.userSchema),
+    deleteUser: async (name) => done(await send('deleteUser', { params: { name } })),
+    linkUser: async (name, to) => readJson(await send('linkUser', { params: { name }, body: { to } }), s.userSchema),
+    unlinkUser: async (name) => readJson(await send('unlinkUser', { params: { name } }), s.userSchema),
+    changePassword: async (body) => done(await send('changePassword', { body })),
     listConnections: async () => readJson(await send('listConnections'), z.array(s.connectionSchema)),
     putConnection: async (spec) =>
       readJson(await send('putConnection', { params: { name: spec.name }, body: spec }), s.connectionSchema),

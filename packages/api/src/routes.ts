@@ -7,8 +7,13 @@ export const routes = {
   login: 'POST /api/v1/login', // loginRequest -> loginResponse
   logout: 'POST /api/v1/logout', // 204; the token is dead
   whoami: 'GET /api/v1/whoami', // whoami
-  listUsers: 'GET /api/v1/users', // admin; user[]
+  listUsers: 'GET /api/v1/users', // admin, auditor; user[]
   putUser: 'PUT /api/v1/users/:name', // admin; putUserRequest -> user; disabling ends sessions and tokens
+  showUser: 'GET /api/v1/users/:name', // admin, auditor; user
+  deleteUser: 'DELETE /api/v1/users/:name', // admin, not oneself; 204; ends sessions and tokens
+  linkUser: 'PUT /api/v1/users/:name/link', // admin, not oneself; linkUserRequest -> user; both accounts are one person from now on
+  unlinkUser: 'DELETE /api/v1/users/:name/link', // admin, not oneself; user
+  changePassword: 'PUT /api/v1/account/password', // changePasswordRequest; 204; ends all tokens of the account
   listConnections: 'GET /api/v1/connections', // connection[] that the caller may see (all for admins)
   putConnection: 'PUT /api/v1/connections/:name', // admin; connectionSpec -> connection
   deleteConnection: 'DELETE /api/v1/connections/:name', // admin; 204; ends its sessions

@@ -22,21 +22,47 @@ export const whoamiSchema = z.object({
   groups: z.array(nameSchema),
   roles: z.array(roleSchema),
   expiresAt: z.iso.datetime(),
+  /** When a second factor was last used in this sign-in. */
+  mfaAt: z.iso.datetime().nullable().default(null),
 });
 
-/** An account as administrators see it. */
+/** An account as administrators and auditors see it. */
 export const userSchema = z.object({
+  /** Stays the same for the life of the account. */
+  id: z.string(),
   name: nameSchema,
+  displayName: z.string().nullable(),
+  email: z.string().nullable(),
+  /** Who made the account: local, scim or the name of an upstream provider. */
+  source: z.string(),
+  /** Given to the account itself; `effectiveGroups` has those of a directory and of upstream identities, too. */
   groups: z.array(nameSchema),
+  effectiveGroups: z.array(nameSchema),
+  /** Given to the account itself; `effectiveRoles` has those that groups give, too. */
   roles: z.array(roleSchema),
+  effectiveRoles: z.array(roleSchema),
   disabled: z.boolean(),
+  hasPassword: z.boolean(),
+  /** Other accounts of the same person. */
+  linkedTo: z.array(nameSchema),
+  createdAt: z.iso.datetime(),
+  lastSignInAt: z.iso.datetime().nullable(),
 });
 /** Adds an account (password needed) or changes what is given. */
 export const putUserRequestSchema = z.strictObject({
-  password: z.string().min(8).max(1024).optional(),
+  password: z.string().min(1).max(1024).optional(),
   groups: z.array(nameSchema).max(200).optional(),
   roles: z.array(roleSchema).optional(),
   disabled: z.boolean().optional(),
+  displayName: z.string().max(200).nullable().optional(),
+  email: z.email().max(254).nullable().optional(),
+});
+/** Says that two accounts belong to one person. */
+export const linkUserRequestSchema = z.strictObject({ to: nameSchema });
+/** A person's own new password. */
+export const changePasswordRequestSchema = z.strictObject({
+  current: z.string().min(1).max(1024),
+  password: z.string().min(1).max(1024),
 });
 
 export const passwordReferenceSchema = z.discriminatedUnion('from', [

@@ -39,6 +39,19 @@ const apiSchema = z
     path: ['host'],
   });
 
+/** Who people are, and what they may do at the gateway itself. */
+const identitySchema = z.strictObject({
+  /** Address under which people reach the gateway with a browser: passkeys are bound to its host. Default: the API's own. */
+  issuer: z.url({ protocol: /^https?$/, error: 'write an address like https://weir.example.com' }).optional(),
+  /** Accounts with a password or passkey of the gateway's own. `emergency` names those that may sign in even when they are switched off. */
+  local: z
+    .strictObject({ enabled: z.boolean().default(true), emergency: z.array(nameSchema).default([]) })
+    .default({ enabled: true, emergency: [] }),
+  /** Roles that groups give, beside those of accounts. */
+  roles: z.partialRecord(roleSchema, z.strictObject({ groups: z.array(nameSchema) })).default({}),
+});
+const identityDefaults = { local: { enabled: true, emergency: [] }, roles: {} };
+
 const storeSchema = z.union(
   [
     z.strictObject({ embedded: z.literal(true) }),
@@ -70,6 +83,7 @@ export const gatewayConfigSchema = z.strictObject({
   sessions: z.strictObject({ ttlSeconds: z.int().min(10).max(86_400).default(28_800) }).default({ ttlSeconds: 28_800 }),
   /** Who is told of requests, grants and alarms, and how. */
   notifications: notificationsSchema.default({ channels: [] }),
+  identity: identitySchema.default(identityDefaults),
   bootstrap: bootstrapSchema.default({ users: [], connections: [], policyFiles: [], joinTokens: [] }),
 });
 

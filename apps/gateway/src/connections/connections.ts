@@ -3,7 +3,7 @@ import { WeirError } from '@weir/errors';
 import type { Access } from '../access/access.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { DataPlaneLink } from '../control/data-plane-link.ts';
-import { type Caller, principalOf } from '../identity/caller.ts';
+import { type Caller, principalOf, seesAll } from '../identity/caller.ts';
 import type { ConnectionRepository } from '../store/connections.ts';
 import { targetOf } from './target.ts';
 
@@ -51,7 +51,7 @@ export function createConnections(parts: ConnectionParts): Connections {
   return {
     list: async (caller) => {
       const views = (await connections.list()).map((spec) => viewOf(spec, caller));
-      return caller.roles.includes('admin') ? views : views.filter((view) => view.allowed);
+      return seesAll(caller) ? views : views.filter((view) => view.allowed);
     },
     find,
     put: async (spec, caller) => {

@@ -19,7 +19,7 @@ import { type Connections, createConnections } from '../connections/connections.
 import type { ControlPlane, Journal } from '../dataplane/ports.ts';
 import { evidenceModule } from '../evidence/evidence.module.ts';
 import { createEvidence, type Evidence } from '../evidence/evidence.ts';
-import { rolesOf } from '../identity/caller.ts';
+import { effectiveRoles } from '../identity/effective-roles.ts';
 import { identityModule } from '../identity/identity.module.ts';
 import { createIdentity, type Identity } from '../identity/identity.ts';
 import { createLoginThrottle } from '../identity/login-throttle.ts';
@@ -78,7 +78,11 @@ export function createCapabilities(foundation: Foundation): Capabilities {
   const { repositories, audit, dataPlane, now } = foundation;
   const passwords = createPasswordChecker();
   const throttle = createLoginThrottle(now);
-  const identity = createIdentity({ users: repositories.users, passwords, throttle, audit, now });
+  const identity = createIdentity({
+    ...{ users: repositories.users, passwords, throttle, audit, log: foundation.log, now },
+    roleGroups: foundation.config.identity.roles,
+    local: foundation.config.identity.local,
+  });
   const policies = createPolicies({ policies: repositories.policies, audit });
   const access = createAccess(policies);
   const connections = createConnections({ connections: repositories.connections, access, dataPlane, audit });
@@ -135,7 +139,10 @@ function createApprovalParts({ repositories, audit, log, now }: Foundation): Ask
   return { approvals, waiting, clock, audit, log, now };
 }
 
-function createNotificationsOf({ repositories, openChannels, audit, log, now }: Foundation, approvals: Approvals) {
+function createNotificationsOf(
+  { config, repositories, openChannels, audit, log, now }: Foundation,
+  approvals: Approvals,
+) {
   const { channels, slackApps, publicUrl } = openChannels;
   const notifications = createNotifications({
     ...{ notifications: repositories.notifications, events: repositories.audit, approvals: repositories.approvals },
@@ -146,7 +153,7 @@ function createNotificationsOf({ repositories, openChannels, audit, log, now }: 
     deciderOf: async (name) => {
       const user = await repositories.users.findByName(name);
       if (user === undefined || user.disabled) return undefined;
-      return { id: user.id, name: user.name, groups: user.groups, roles: rolesOf(user) };
+      return { id: user.id, name: user.name, groups: user.groups, roles: effectiveRoles(user, config.identity.roles) };
     },
   });
   return { notifications, slack };

@@ -23,6 +23,8 @@ export interface ApiServer {
   readonly port: number;
   /** e.g. `http://127.0.0.1:8080`. */
   readonly url: string;
+  /** Every route that the server answers, e.g. `GET /api/v1/users/:name`; HEAD and OPTIONS left out. */
+  readonly routes: readonly string[];
   close(): Promise<void>;
 }
 
@@ -38,9 +40,14 @@ export async function startApiServer(options: {
 }): Promise<ApiServer> {
   const { api, modules, identity, log } = options;
   requireDeclarations(modules);
+  const adapter = await createAdapter(api, log);
+  const registered = new Set<string>();
+  adapter.getInstance().addHook('onRoute', ({ method, url }) => {
+    for (const word of [method].flat()) if (word !== 'HEAD' && word !== 'OPTIONS') registered.add(`${word} ${url}`);
+  });
   const app = await NestFactory.create<NestFastifyApplication>(
     { module: ApiModule, imports: [...modules] },
-    await createAdapter(api, log),
+    adapter,
     // Signatures of messages from outside cover the body's own bytes.
     { logger: false, abortOnError: false, forceCloseConnections: true, rawBody: true },
   );
@@ -62,6 +69,7 @@ export async function startApiServer(options: {
     host: address,
     port,
     url: `${api.tls === undefined ? 'http' : 'https'}://${host}:${port}`,
+    routes: [...registered],
     close: () => app.close(),
   };
 }

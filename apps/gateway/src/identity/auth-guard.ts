@@ -20,7 +20,7 @@ export class AuthGuard implements CanActivate {
     if (declared === undefined) throw new WeirError('internal', 'This route declares no permission.');
     if (declared === 'public') return true;
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    const caller = await this.identity.authenticate(bearerOf(request));
+    const caller = await this.identity.authenticate(bearerOf(request), request.ip);
     callers.set(request, caller);
     if (declared === 'signed-in' || isPermitted(caller.roles, declared)) return true;
     throw new WeirError('not_permitted', `This needs the role ${rolesWith(declared).join(' or ')}.`, {

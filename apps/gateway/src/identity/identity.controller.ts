@@ -1,7 +1,11 @@
-import { Body, Controller, Get, HttpCode, Inject, Ip, Param, Post, Put } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Inject, Ip, Param, Post, Put } from '@nestjs/common';
 import {
+  type ChangePasswordRequest,
+  changePasswordRequestSchema,
+  type LinkUserRequest,
   type LoginRequest,
   type LoginResponse,
+  linkUserRequestSchema,
   loginRequestSchema,
   nameSchema,
   type PutUserRequest,
@@ -44,7 +48,7 @@ export class IdentityController {
 
   @SignedIn()
   @Get('whoami')
-  whoami(@CurrentCaller() { name, groups, roles, expiresAt }: Caller): Whoami {
+  whoami(@CurrentCaller() { name, groups, roles, expiresAt, mfaAtMs }: Caller): Whoami {
     const named = approverGroups(this.policies.current.documents);
     const isApprover = groups.some((group) => named.has(group));
     return {
@@ -52,13 +56,20 @@ export class IdentityController {
       groups: [...groups],
       roles: [...new Set([...roles, ...(isApprover ? (['approver'] as const) : [])])],
       expiresAt: expiresAt.toISOString(),
+      mfaAt: mfaAtMs === null ? null : new Date(mfaAtMs).toISOString(),
     };
   }
 
   @Needs('users:read')
   @Get('users')
   listUsers(): Promise<User[]> {
-    return this.identity.listUsers();
+    return this.identity.accounts.list();
+  }
+
+  @Needs('users:read')
+  @Get('users/:name')
+  showUser(@Param('name', new ZodPipe(nameSchema)) name: string): Promise<User> {
+    return this.identity.accounts.show(name);
   }
 
   @Needs('users:write')
@@ -68,6 +79,39 @@ export class IdentityController {
     @Body(new ZodPipe(putUserRequestSchema)) body: PutUserRequest,
     @CurrentCaller() caller: Caller,
   ): Promise<User> {
-    return this.identity.putUser(name, body, caller.name);
+    return this.identity.accounts.put(name, body, caller);
+  }
+
+  @Needs('users:write')
+  @Delete('users/:name')
+  @HttpCode(204)
+  deleteUser(@Param('name', new ZodPipe(nameSchema)) name: string, @CurrentCaller() caller: Caller): Promise<void> {
+    return this.identity.accounts.delete(name, caller);
+  }
+
+  @Needs('users:write')
+  @Put('users/:name/link')
+  linkUser(
+    @Param('name', new ZodPipe(nameSchema)) name: string,
+    @Body(new ZodPipe(linkUserRequestSchema)) body: LinkUserRequest,
+    @CurrentCaller() caller: Caller,
+  ): Promise<User> {
+    return this.identity.accounts.link(name, body.to, caller);
+  }
+
+  @Needs('users:write')
+  @Delete('users/:name/link')
+  unlinkUser(@Param('name', new ZodPipe(nameSchema)) name: string, @CurrentCaller() caller: Caller): Promise<User> {
+    return this.identity.accounts.unlink(name, caller);
+  }
+
+  @Needs('account:write')
+  @Put('account/password')
+  @HttpCode(204)
+  changePassword(
+    @Body(new ZodPipe(changePasswordRequestSchema)) body: ChangePasswordRequest,
+    @CurrentCaller() caller: Caller,
+  ): Promise<void> {
+    return this.identity.accounts.changePassword(caller, body);
   }
 }

@@ -6,8 +6,8 @@ const parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
 /** Checks of passwords that take the same time whether or not there is such a user. */
 export interface PasswordChecker {
   hash(password: string): Promise<string>;
-  /** `stored` undefined = no such user: the same work is done and the answer is false. */
-  check(stored: string | undefined, password: string): Promise<boolean>;
+  /** `stored` undefined or null = no such user, or one without a password: the same work is done and the answer is false. */
+  check(stored: string | null | undefined, password: string): Promise<boolean>;
 }
 
 /** Makes the checker; it prepares a hash that nobody knows the password of. */
@@ -17,7 +17,7 @@ export function createPasswordChecker(): PasswordChecker {
     hash: (password) => hash(password, parameters),
     check: async (stored, password) => {
       const isRight = await verify(stored ?? (await decoy), password);
-      return isRight && stored !== undefined;
+      return isRight && typeof stored === 'string';
     },
   };
 }

@@ -45,7 +45,7 @@ const ofMembers: readonly Permission[] = [
 ];
 const ofRole: Readonly<Record<Role, ReadonlySet<Permission>>> = {
   approver: new Set(ofMembers),
-  auditor: new Set([...ofMembers, 'policy:read', 'audit:read', 'recordings:read', 'notifications:read']),
+  auditor: new Set([...ofMembers, ...permissions.filter((permission) => permission.endsWith(':read'))]),
   'policy-editor': new Set([...ofMembers, 'policy:read', 'policy:write']),
   admin: new Set(permissions),
 };

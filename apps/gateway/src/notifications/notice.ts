@@ -57,7 +57,7 @@ export function noticeOf(
   if (entry === undefined) return null;
   const detail = JSON.parse(event.detail) as Record<string, unknown>;
   // Of the changes of an account only its end is told.
-  if (event.action === 'user-changed' && detail['disabled'] !== true) return null;
+  if (event.action === 'user-changed' && !wasDisabled(detail)) return null;
   const [kind, sentence] = entry;
   const subject = plainLine(event.subject, 100);
   const texts = { actor: plainLine(event.actor, 100), subject, detail: (name: string) => textOf(detail[name]) };
@@ -99,4 +99,8 @@ function textOf(value: unknown): string {
   if (typeof value === 'number') return String(value);
   if (Array.isArray(value)) return plainLine(value.filter((item) => typeof item === 'string').join(', '));
   return '';
+}
+
+function wasDisabled({ after }: Readonly<Record<string, unknown>>): boolean {
+  return typeof after === 'object' && after !== null && 'disabled' in after && after.disabled === true;
 }

@@ -3,11 +3,17 @@ import type { Kysely } from 'kysely';
 import { type MigrationProvider, Migrator } from 'kysely/migration';
 import { first } from './migrations/001-first.ts';
 import { budgets } from './migrations/002-budgets.ts';
+import { accounts } from './migrations/003-accounts.ts';
 import { approvals } from './migrations/008-approvals.ts';
 import type { StoreTables } from './tables.ts';
 
 const provider: MigrationProvider = {
-  getMigrations: async () => ({ '001-first': first, '002-budgets': budgets, '008-approvals': approvals }),
+  getMigrations: async () => ({
+    '001-first': first,
+    '002-budgets': budgets,
+    '003-accounts': accounts,
+    '008-approvals': approvals,
+  }),
 };
 
 /** Brings the store to the newest version. Gateways that start together take turns: the migrator holds an advisory lock. @throws WeirError internal. */

@@ -14,13 +14,74 @@ export interface StoreTables {
   users: {
     id: string;
     name: string;
-    password_hash: string;
+    /** Null: this account does not sign in with a password. */
+    password_hash: string | null;
+    /** Given to the account itself; those of a directory and of upstream identities come on top (effective_groups). */
     groups: string[];
     roles: string[];
     disabled: Generated<boolean>;
     created_at: Moment;
+    changed_at: Moment;
+    display_name: string | null;
+    email: string | null;
+    email_verified: Generated<boolean>;
+    /** The same for all accounts of one human; an account that is not linked has its own id here. */
+    person_id: string;
+    /** Who made the account: local, scim or the name of an upstream provider. */
+    source: Generated<string>;
+    last_sign_in_at: MaybeMoment;
+    /** The directory's id of the account (SCIM externalId). */
+    external_id: string | null;
+    /** The directory's name of the account as it was written (SCIM userName). */
+    directory_name: string | null;
+    /** What a directory said beyond that and gets back. */
+    directory_profile: Json<Record<string, unknown>> | null;
   };
-  tokens: { hash: Buffer; user_id: string; created_at: Moment; expires_at: Moment };
+  /** View: the groups of an account from all sources. */
+  effective_groups: { user_id: string; name: string };
+  tokens: { hash: Buffer; user_id: string; created_at: Moment; expires_at: Moment; mfa_at: MaybeMoment };
+  passkeys: {
+    /** The credential's id, base64url. */
+    id: string;
+    user_id: string;
+    name: string;
+    /** COSE key. */
+    public_key: Buffer;
+    counter: Big;
+    transports: string[];
+    backed_up: boolean;
+    created_at: Moment;
+    last_used_at: MaybeMoment;
+  };
+  passkey_challenges: {
+    /** SHA-256 of the challenge. */
+    hash: Buffer;
+    purpose: string;
+    user_id: string | null;
+    /** What the answer is good for, e.g. the token that is stepped up. */
+    subject: string | null;
+    expires_at: Moment;
+  };
+  directory_groups: {
+    id: string;
+    /** As policy knows it. */
+    name: string;
+    display_name: string;
+    external_id: string | null;
+    created_at: Moment;
+    changed_at: Moment;
+  };
+  directory_members: { group_id: string; user_id: string };
+  directory_tokens: {
+    id: string;
+    hash: Buffer;
+    name: string;
+    created_by: string;
+    created_at: Moment;
+    expires_at: Moment;
+    last_used_at: MaybeMoment;
+    revoked_at: MaybeMoment;
+  };
   connections: {
     name: string;
     agent: string;

@@ -1,75 +1,133 @@
-import { type Selectable, sql } from 'kysely';
+import { type Insertable, type Selectable, sql, type Updateable } from 'kysely';
 import type { Store } from './open-store.ts';
 import type { StoreTables } from './tables.ts';
 
-/** A local account as stored. */
-export type UserRow = Selectable<StoreTables['users']>;
-/** What can be changed of an account. */
-export interface UserChange {
-  readonly password_hash?: string;
-  readonly groups?: string[];
-  readonly roles?: string[];
-  readonly disabled?: boolean;
+/** An account as stored. `groups` are the effective ones, from all sources; `own_groups` those that were given to the account itself. */
+export type UserRow = Selectable<StoreTables['users']> & { readonly own_groups: string[] };
+/** What can be changed of an account; `groups` are its own. */
+export type UserChange = Omit<Updateable<StoreTables['users']>, 'id' | 'name' | 'created_at' | 'changed_at'>;
+/** A new account; it is its own person unless it says otherwise. */
+export type NewUserRow = Omit<Insertable<StoreTables['users']>, 'person_id'> & { readonly person_id?: string };
+
+/** A token as the store knows it. */
+export interface TokenRow {
+  readonly user: UserRow;
+  readonly createdAt: Date;
+  readonly expiresAt: Date;
+  /** When its holder last used a second factor. */
+  readonly mfaAt: Date | null;
 }
 
 /** Accounts and the tokens that they hold. */
 export interface UserRepository {
   findByName(name: string): Promise<UserRow | undefined>;
+  findById(id: string): Promise<UserRow | undefined>;
+  /** All accounts of one human. */
+  listByPerson(personId: string): Promise<UserRow[]>;
   list(): Promise<UserRow[]>;
   /** @returns false when the name exists. */
-  insert(user: {
-    id: string;
-    name: string;
-    password_hash: string;
-    groups: string[];
-    roles: string[];
-  }): Promise<boolean>;
+  insert(user: NewUserRow): Promise<boolean>;
   update(name: string, change: UserChange): Promise<UserRow | undefined>;
-  /** Stores a token's hash, and forgets expired ones. @returns false when the account was disabled or got another password since it was read. */
-  insertToken(hash: Buffer, user: Pick<UserRow, 'id' | 'password_hash'>, expiresAt: Date): Promise<boolean>;
+  /** Also deletes tokens, passkeys and memberships. */
+  delete(id: string): Promise<void>;
+  /** Notes a sign-in. */
+  signedIn(id: string, at: Date): Promise<void>;
+  /** Makes `ids` one person. */
+  setPerson(ids: readonly string[], personId: string): Promise<void>;
+  /** Stores a token's hash and the moment of sign-in, and forgets expired ones. @returns false when the account was disabled or got another password since it was read. */
+  insertToken(
+    hash: Buffer,
+    user: Pick<UserRow, 'id' | 'password_hash'>,
+    times: { readonly at: Date; readonly expiresAt: Date; readonly mfaAt?: Date | null },
+  ): Promise<boolean>;
   /** The enabled owner of an unexpired token. */
-  findByToken(hash: Buffer, now: Date): Promise<{ user: UserRow; expiresAt: Date } | undefined>;
+  findByToken(hash: Buffer, now: Date): Promise<TokenRow | undefined>;
+  /** Its holder has used a second factor. */
+  markToken(hash: Buffer, mfaAt: Date): Promise<void>;
   deleteToken(hash: Buffer): Promise<void>;
   deleteTokensOf(userId: string): Promise<void>;
 }
 
+const effectiveGroups = sql<
+  string[]
+>`ARRAY(SELECT g.name FROM effective_groups g WHERE g.user_id = users.id ORDER BY g.name)`;
+
 /** Makes the repository. */
 export function createUserRepository({ db }: Pick<Store, 'db'>): UserRepository {
+  const users = () => db.selectFrom('users').selectAll('users').select(effectiveGroups.as('effective'));
+  const findByName = async (name: string) => rowOf(await users().where('name', '=', name).executeTakeFirst());
   return {
-    findByName: (name) => db.selectFrom('users').selectAll().where('name', '=', name).executeTakeFirst(),
-    list: () => db.selectFrom('users').selectAll().orderBy('name').execute(),
+    findByName,
+    findById: async (id) => rowOf(await users().where('id', '=', id).executeTakeFirst()),
+    listByPerson: async (personId) =>
+      (await users().where('person_id', '=', personId).orderBy('name').execute()).map((row) => rowOf(row)),
+    list: async () => (await users().orderBy('name').execute()).map((row) => rowOf(row)),
     insert: async (user) => {
       const result = await db
         .insertInto('users')
-        .values(user)
+        .values({ ...user, person_id: user.person_id ?? user.id })
         .onConflict((conflict) => conflict.column('name').doNothing())
         .executeTakeFirst();
       return result.numInsertedOrUpdatedRows === 1n;
     },
-    update: (name, change) =>
-      db.updateTable('users').set(change).where('name', '=', name).returningAll().executeTakeFirst(),
-    insertToken: async (hash, user, expiresAt) => {
+    update: async (name, change) => {
+      await db
+        .updateTable('users')
+        .set({ ...change, changed_at: new Date() })
+        .where('name', '=', name)
+        .execute();
+      return findByName(name);
+    },
+    delete: async (id) => {
+      await db.deleteFrom('users').where('id', '=', id).execute();
+    },
+    signedIn: async (id, at) => {
+      await db.updateTable('users').set({ last_sign_in_at: at }).where('id', '=', id).execute();
+    },
+    setPerson: async (ids, personId) => {
+      await db
+        .updateTable('users')
+        .set({ person_id: personId })
+        .where('id', 'in', [...ids])
+        .execute();
+    },
+    ...tokensOf(db),
+  };
+}
+
+function tokensOf(
+  db: Store['db'],
+): Pick<UserRepository, 'insertToken' | 'findByToken' | 'markToken' | 'deleteToken' | 'deleteTokensOf'> {
+  return {
+    insertToken: async (hash, user, { at, expiresAt, mfaAt = null }) => {
       await db.deleteFrom('tokens').where('expires_at', '<', new Date()).execute();
-      // FOR SHARE waits for a change of the account that is under way, and then sees it.
-      const result = await sql`
-        INSERT INTO tokens (hash, user_id, expires_at)
-        SELECT ${hash}, id, ${expiresAt} FROM users
-        WHERE id = ${user.id} AND password_hash = ${user.password_hash} AND NOT disabled FOR SHARE`.execute(db);
-      return result.numAffectedRows === 1n;
+      return db.transaction().execute(async (tx) => {
+        // FOR SHARE waits for a change of the account that is under way, and then sees it.
+        const result = await sql`
+          INSERT INTO tokens (hash, user_id, created_at, expires_at, mfa_at)
+          SELECT ${hash}, id, ${at}, ${expiresAt}, ${mfaAt}::timestamptz FROM users
+          WHERE id = ${user.id} AND password_hash IS NOT DISTINCT FROM ${user.password_hash} AND NOT disabled
+          FOR SHARE`.execute(tx);
+        return result.numAffectedRows === 1n;
+      });
     },
     findByToken: async (hash, now) => {
       const row = await db
         .selectFrom('tokens')
         .innerJoin('users', 'users.id', 'tokens.user_id')
         .selectAll('users')
-        .select('tokens.expires_at')
+        .select(['tokens.expires_at', 'tokens.created_at as token_created_at', 'tokens.mfa_at'])
+        .select(effectiveGroups.as('effective'))
         .where('tokens.hash', '=', hash)
         .where('tokens.expires_at', '>', now)
         .where('users.disabled', '=', false)
         .executeTakeFirst();
       if (row === undefined) return undefined;
-      const { expires_at: expiresAt, ...user } = row;
-      return { user, expiresAt };
+      const { expires_at: expiresAt, token_created_at: createdAt, mfa_at: mfaAt, ...user } = row;
+      return { user: rowOf(user), createdAt, expiresAt, mfaAt };
+    },
+    markToken: async (hash, mfaAt) => {
+      await db.updateTable('tokens').set({ mfa_at: mfaAt }).where('hash', '=', hash).execute();
     },
     deleteToken: async (hash) => {
       await db.deleteFrom('tokens').where('hash', '=', hash).execute();
@@ -78,4 +136,13 @@ export function createUserRepository({ db }: Pick<Store, 'db'>): UserRepository 
       await db.deleteFrom('tokens').where('user_id', '=', userId).execute();
     },
   };
+}
+
+type Stored = Selectable<StoreTables['users']> & { readonly effective: string[] };
+function rowOf(stored: Stored): UserRow;
+function rowOf(stored: Stored | undefined): UserRow | undefined;
+function rowOf(stored: Stored | undefined): UserRow | undefined {
+  if (stored === undefined) return undefined;
+  const { effective, groups, ...rest } = stored;
+  return { ...rest, groups: effective, own_groups: groups };
 }
