@@ -3,8 +3,9 @@ import { capabilities } from '@weir/proto';
 import { createAnalysisHost, createSessionRuntime } from '@weir/session';
 import { createTunnelClient, type LinkState, type TunnelClient } from '@weir/tunnel';
 import { createCertificateRequest } from './certificate-request.ts';
+import { createPasswordResolver } from './credentials/resolve-password.ts';
+import { createSealingKey } from './credentials/sealing-key.ts';
 import { log } from './log.ts';
-import { resolvePassword } from './password-reference.ts';
 import { readAgentState, writeAgentState } from './state.ts';
 import { agentVersion } from './version.ts';
 
@@ -19,6 +20,8 @@ export interface RunningAgent {
 export async function runAgent(stateDir: string): Promise<RunningAgent> {
   const state = await readAgentState(stateDir);
   const analysis = createAnalysisHost();
+  const sealingKey = createSealingKey();
+  const resolvePassword = createPasswordResolver({ sealingKey });
   const runtime = createSessionRuntime({ analysis, resolvePassword, now: Date.now, log });
   let renewal: NodeJS.Timeout | undefined;
   let stop: (reason: string) => void = () => undefined;
@@ -29,7 +32,12 @@ export async function runAgent(stateDir: string): Promise<RunningAgent> {
     address: state.tunnelAddress,
     ca: state.ca,
     credentials: { certificate: state.certificate, key: state.key },
-    hello: { version: agentVersion, capabilities: [...capabilities], instanceId: randomUUID() },
+    hello: {
+      version: agentVersion,
+      capabilities: [...capabilities],
+      instanceId: randomUUID(),
+      sealingKey: sealingKey.publicKeyDer,
+    },
     onOpen: (openJson, channel) => runtime.open(openJson, channel),
     onPlanUpdate: (sessionId, plan) => runtime.replacePlan(sessionId, plan),
     onKill: (sessionId, reason) => runtime.kill(sessionId, reason),

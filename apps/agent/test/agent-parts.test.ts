@@ -8,7 +8,6 @@ import { createTemporaryFolder, type TemporaryFolder } from '@weir/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createCertificateRequest } from '../src/certificate-request.ts';
 import { enrol } from '../src/enrol.ts';
-import { resolvePassword } from '../src/password-reference.ts';
 import { renewalDelayMs } from '../src/run.ts';
 import { type AgentState, readAgentState, writeAgentState } from '../src/state.ts';
 
@@ -17,53 +16,6 @@ beforeEach(() => {
   folder = createTemporaryFolder('weir-agent');
 });
 afterEach(() => folder.remove());
-
-describe('references to passwords', () => {
-  const file = (text: string) => {
-    const path = join(folder.path, 'password');
-    writeFileSync(path, text);
-    return { from: 'file', path } as const;
-  };
-
-  test('none', async () => {
-    expect(await resolvePassword({ from: 'none' })).toBeNull();
-  });
-
-  test('the environment', async () => {
-    expect(await resolvePassword({ from: 'env', name: 'DB' }, { DB: ' s3cret ' })).toBe(' s3cret ');
-  });
-
-  test.each([
-    ['plain\n', 'plain'],
-    ['plain\r\n', 'plain'],
-    ['plain', 'plain'],
-    ['two\n\n', 'two\n'],
-    [' spaces \n', ' spaces '],
-    ['pässwörd ✓\n', 'pässwörd ✓'],
-  ])('a file that holds %j', async (text, password) => {
-    expect(await resolvePassword(file(text))).toBe(password);
-  });
-
-  test.each<[string, () => Parameters<typeof resolvePassword>[0], RegExp]>([
-    [
-      'a variable that is not set',
-      () => ({ from: 'env', name: 'ORDERS_DB_PASSWORD' }),
-      /ORDERS_DB_PASSWORD is not set/,
-    ],
-    ['an empty variable', () => ({ from: 'env', name: 'EMPTY' }), /EMPTY is not set/],
-    ['a file that is not there', () => ({ from: 'file', path: join(folder.path, 'none') }), /none: ENOENT/],
-    ['a folder', () => ({ from: 'file', path: folder.path }), /EISDIR/],
-    ['a large file', () => file('x'.repeat(5_000)), /too large/],
-    ['a kind of a later version', () => ({ from: 'vault', path: 'x' }) as never, /kind that this agent does not know/],
-  ])('%s says what is missing and what to do, never a value', async (_what, reference, message) => {
-    const error = await resolvePassword(reference(), { EMPTY: '', OTHER: 'other-secret' }).catch(
-      (cause: unknown) => cause,
-    );
-    expect(error).toMatchObject({ code: 'target_unavailable', fix: expect.stringContaining('agent') });
-    expect((error as Error).message).toMatch(message);
-    expect((error as Error).message).not.toContain('xxxx');
-  });
-});
 
 describe('the state', () => {
   const state: AgentState = {

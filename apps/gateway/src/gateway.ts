@@ -10,6 +10,7 @@ import { loadSecretKey } from './config/secret-key.ts';
 import { writeFileAtomically } from './config/write-file.ts';
 import { type Capabilities, createCapabilities } from './control/capabilities.ts';
 import { addressText, createDataPlaneLink, type RunningDataPlane } from './control/data-plane-link.ts';
+import { loadKeyProvider } from './credentials/load-key-provider.ts';
 import type { ControlPlane, Journal } from './dataplane/ports.ts';
 import { startApiServer } from './http/api-server.ts';
 import type { Log } from './log/create-log.ts';
@@ -108,6 +109,7 @@ async function start(options: GatewayOptions, undo: Undo): Promise<Omit<Gateway,
   const capabilities = createCapabilities({
     ...{ config, repositories, ca, journal, audit, dataPlane, log, now },
     openChannels: await openChannels(config.notifications, now),
+    keys: await loadKeyProvider(config.stateDir, config.keys),
     version: gatewayVersion,
     ping: () => store.ping(),
   });

@@ -26,6 +26,9 @@ export interface ApiClient {
   putConnection(spec: m.ConnectionSpecRequest): Promise<m.Connection>;
   deleteConnection(name: string): Promise<void>;
   testConnection(name: string): Promise<m.ConnectionTest>;
+  /** Stores the password of a connection whose reference is `stored`. */
+  putCredential(name: string, body: m.PutCredentialRequest): Promise<void>;
+  deleteCredential(name: string): Promise<void>;
   openSession(body: m.OpenSessionRequest): Promise<m.OpenSessionResponse>;
   listSessions(query?: m.ListSessionsQuery): Promise<m.Session[]>;
   showSession(id: string): Promise<m.Session>;
@@ -70,6 +73,8 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     deleteConnection: async (name) => done(await send('deleteConnection', { params: { name } })),
     testConnection: async (name) =>
       readJson(await send('testConnection', { params: { name } }), s.connectionTestSchema),
+    putCredential: async (name, body) => done(await send('putCredential', { params: { name }, body })),
+    deleteCredential: async (name) => done(await send('deleteCredential', { params: { name } })),
     openSession: async (body) => readJson(await send('openSession', { body }), s.openSessionResponseSchema),
     listSessions: async (query = {}) => readJson(await send('listSessions', { query }), z.array(s.sessionSchema)),
     showSession: async (id) => readJson(await send('showSession', { params: { id } }), s.sessionSchema),

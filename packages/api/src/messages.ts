@@ -11,6 +11,7 @@ export type LinkUserRequest = z.output<typeof s.linkUserRequestSchema>;
 export type ChangePasswordRequest = z.output<typeof s.changePasswordRequestSchema>;
 export type ConnectionSpecRequest = z.input<typeof s.connectionSpecSchema>;
 export type ConnectionSpec = z.output<typeof s.connectionSpecSchema>;
+export type PutCredentialRequest = z.input<typeof s.putCredentialRequestSchema>;
 export type Connection = z.output<typeof s.connectionSchema>;
 export type ConnectionTest = z.output<typeof s.connectionTestSchema>;
 export type OpenSessionRequest = z.input<typeof s.openSessionRequestSchema>;

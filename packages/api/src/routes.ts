@@ -18,6 +18,8 @@ export const routes = {
   putConnection: 'PUT /api/v1/connections/:name', // admin; connectionSpec -> connection
   deleteConnection: 'DELETE /api/v1/connections/:name', // admin; 204; ends its sessions
   testConnection: 'POST /api/v1/connections/:name/test', // admin; connectionTest
+  putCredential: 'PUT /api/v1/connections/:name/credential', // connections:write; putCredentialRequest; 204
+  deleteCredential: 'DELETE /api/v1/connections/:name/credential', // connections:write; 204
   openSession: 'POST /api/v1/sessions', // openSessionRequest -> openSessionResponse
   listSessions: 'GET /api/v1/sessions', // session[]; own ones for members, all for admin/auditor; ?state=&connection=&limit=
   showSession: 'GET /api/v1/sessions/:id', // session

@@ -65,11 +65,31 @@ export const changePasswordRequestSchema = z.strictObject({
   password: z.string().min(1).max(1024),
 });
 
+const kubernetesNameSchema = z.string().regex(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, 'use a name of Kubernetes');
 export const passwordReferenceSchema = z.discriminatedUnion('from', [
   z.strictObject({ from: z.literal('env'), name: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/) }),
   z.strictObject({ from: z.literal('file'), path: z.string().min(1) }),
+  /** A Kubernetes Secret, read by the agent with its pod's service account; its own namespace when none is named. */
+  z.strictObject({
+    from: z.literal('k8s-secret'),
+    namespace: kubernetesNameSchema.optional(),
+    name: kubernetesNameSchema,
+    key: z.string().regex(/^[A-Za-z0-9._-]{1,253}$/),
+  }),
+  /** A secret of Vault, by its API path without /v1, e.g. secret/data/orders. */
+  z.strictObject({
+    from: z.literal('vault'),
+    path: z
+      .string()
+      .regex(/^(?!.*(^|\/)\.{1,2}(\/|$))[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)+$/, 'use a path like secret/data/orders'),
+    field: z.string().min(1).max(200).default('password'),
+  }),
+  /** The gateway keeps it, encrypted; see putCredential. */
+  z.strictObject({ from: z.literal('stored') }),
   z.strictObject({ from: z.literal('none') }),
 ]);
+/** The password of a connection whose reference is `stored`. No route gives it back. */
+export const putCredentialRequestSchema = z.strictObject({ password: z.string().min(1).max(4096) });
 export const postgresTargetSchema = z.strictObject({
   protocol: z.literal('postgres'),
   host: z.string().min(1).max(255),

@@ -11,6 +11,17 @@ export interface PostgresTarget {
   readonly password:
     | { readonly from: 'env'; readonly name: string }
     | { readonly from: 'file'; readonly path: string }
+    | {
+        readonly from: 'k8s-secret';
+        readonly namespace?: string | undefined;
+        readonly name: string;
+        readonly key: string;
+      }
+    | { readonly from: 'vault'; readonly path: string; readonly field: string }
+    /** The gateway keeps it; in a channel's OPEN it has become `sealed`. */
+    | { readonly from: 'stored' }
+    /** JWE (RFC 7516, compact, ECDH-ES and A256GCM) to the key of the agent's hello; `weir-use` in its protected header names the session. */
+    | { readonly from: 'sealed'; readonly jwe: string }
     | { readonly from: 'none' };
   /** Upstream TLS as libpq's sslmode names it; `verify-full` needs caFile or the system's roots. */
   readonly tls: {

@@ -1,2 +1,2 @@
 export * from './analysis/analysis-host.ts';
-export { createSessionRuntime, type SessionRuntime, type SessionServices } from './runtime.ts';
+export { type CredentialUse, createSessionRuntime, type SessionRuntime, type SessionServices } from './runtime.ts';

@@ -11,11 +11,14 @@ import { PendingChannel } from './pending-channel.ts';
 import { createPostgresCatalogSource } from './postgres-catalog.ts';
 import { type DialOptions, dialPostgres, TargetRefusal } from './targets/postgres.ts';
 
+/** What a credential is opened for: a session's id, or `test` for the test of a connection. */
+export type CredentialUse = string;
+
 /** What all channels of a process share. */
 export interface SessionServices {
   readonly analysis: AnalysisHost;
   /** Resolves a credential reference in this network. @throws WeirError when it cannot. */
-  resolvePassword(reference: PostgresTarget['password']): Promise<string | null>;
+  resolvePassword(reference: PostgresTarget['password'], use: CredentialUse): Promise<string | null>;
   /** Milliseconds since the epoch. */
   now(): number;
   log(level: 'debug' | 'info' | 'warn' | 'error', message: string): void;
@@ -57,20 +60,26 @@ export function createSessionRuntime(services: SessionServices): SessionRuntime 
 
   const dialOptions = async (
     target: PostgresTarget,
+    use: CredentialUse,
     parameters: Readonly<Record<string, string>>,
   ): Promise<DialOptions> => ({
-    password: await services.resolvePassword(target.password),
+    password: await services.resolvePassword(target.password, use),
     parameters,
     timeoutMs: dialTimeoutMs,
   });
-  const catalogOf = (target: PostgresTarget): CatalogStore => {
+  /** What each catalog is read with: the newest reference, since stored credentials are sealed anew for each session. */
+  const newest = new Map<string, { readonly target: PostgresTarget; readonly use: CredentialUse }>();
+  const catalogOf = (target: PostgresTarget, use: CredentialUse): CatalogStore => {
     const key = JSON.stringify([target.host, target.port, target.database, target.user]);
+    newest.set(key, { target, use });
     const known = catalogs.get(key);
     if (known) return known;
     const store = createCatalogStore({
-      source: createPostgresCatalogSource(target, () =>
-        dialOptions(target, { application_name: 'weir catalog', client_encoding: 'UTF8' }),
-      ),
+      source: createPostgresCatalogSource(target, () => {
+        const current = newest.get(key) ?? { target, use };
+        const parameters = { application_name: 'weir catalog', client_encoding: 'UTF8' };
+        return dialOptions(current.target, current.use, parameters);
+      }),
       maxAgeMs: catalogMaxAgeMs,
       now: services.now,
       onLoaded: (catalog) => services.analysis.loadCatalog(catalog),
@@ -87,7 +96,7 @@ export function createSessionRuntime(services: SessionServices): SessionRuntime 
       const pending = new PendingChannel(lane, evaluator, (closed) => forget(open.sessionId, closed));
       const group = sessions.get(open.sessionId) ?? new Set();
       sessions.set(open.sessionId, group.add(pending));
-      dialOptions(open.target, upstreamParameters(open))
+      dialOptions(open.target, open.sessionId, upstreamParameters(open))
         .then((options) => dialPostgres(open.target, options))
         .then((dialled) => {
           if (pending.isOver) return dialled.socket.destroy();
@@ -97,7 +106,7 @@ export function createSessionRuntime(services: SessionServices): SessionRuntime 
               lane,
               dialled,
               evaluator: pending.evaluator,
-              catalog: catalogOf(open.target),
+              catalog: catalogOf(open.target, open.sessionId),
               delivered: () => deliveredTo(open.sessionId),
               services,
               onClosed,
@@ -118,7 +127,7 @@ export function createSessionRuntime(services: SessionServices): SessionRuntime 
       const target = JSON.parse(targetJson.toString('utf8')) as PostgresTarget;
       const steps: { name: string; ok: boolean; detail: string }[] = [];
       try {
-        const options = await dialOptions(target, { application_name: 'weir test' });
+        const options = await dialOptions(target, 'test', { application_name: 'weir test' });
         steps.push({ name: 'credential', ok: true, detail: target.password.from });
         const dialled = await dialPostgres(target, { ...options, onStep: (step) => void steps.push(step) });
         steps.push({

@@ -28,6 +28,8 @@ export interface AgentHello {
   readonly capabilities: readonly string[];
   /** Random per process start. */
   readonly instanceId: string;
+  /** Key to which the gateway seals credentials (X25519, SPKI DER), new at each process start; empty or absent = it takes none. */
+  readonly sealingKey?: Uint8Array;
 }
 
 /** Outcome of a connection test that the agent made against a target. */

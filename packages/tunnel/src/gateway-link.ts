@@ -74,10 +74,9 @@ export class GatewayLink {
     this.control.on('data', (message: ControlResponse) => this.receive(message));
     this.control.on('error', (error) => this.end(fromServiceError(error, options.address)));
     this.control.on('end', () => this.fail('The gateway ended the connection.'));
-    const { version, capabilities, instanceId } = options.hello;
-    this.send({
-      event: { case: 'hello', value: { agentVersion: version, capabilities: [...capabilities], instanceId } },
-    });
+    const { version, capabilities, instanceId, sealingKey = new Uint8Array() } = options.hello;
+    const hello = { agentVersion: version, capabilities: [...capabilities], instanceId };
+    this.send({ event: { case: 'hello', value: { ...hello, sealingKey: new Uint8Array(sealingKey) } } });
   }
 
   /** Asks for a new certificate. */

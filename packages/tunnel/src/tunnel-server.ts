@@ -204,8 +204,8 @@ class TunnelDesk {
           reject(new WeirError('protocol_violation', 'The first control message is not a hello.'));
           return;
         }
-        const { agentVersion, capabilities, instanceId } = event.value;
-        resolve({ version: agentVersion, capabilities, instanceId });
+        const { agentVersion, capabilities, instanceId, sealingKey } = event.value;
+        resolve({ version: agentVersion, capabilities, instanceId, sealingKey });
       });
     });
   }

@@ -5,8 +5,14 @@ import type { Cli } from '../cli.ts';
 import { signedIn } from '../gateway/api.ts';
 import { readConnectionSpecs, type SpecFlags, specOfFlags } from '../gateway/connection-spec.ts';
 import { withNameAdvice } from '../gateway/name-advice.ts';
+import { askPassword } from '../terminal/ask-password.ts';
 import { note, printJson, printRows } from '../terminal/output.ts';
 import { act, type CommonOptions, collect, leaf } from './leaf.ts';
+
+interface CredentialOptions extends CommonOptions {
+  readonly passwordStdin?: boolean;
+  readonly remove?: boolean;
+}
 
 /** `weir connections` */
 export function addConnections(program: Command, cli: Cli): void {
@@ -17,6 +23,27 @@ export function addConnections(program: Command, cli: Cli): void {
   ])
     .argument('<name>', 'connection')
     .action(act(cli, (name: string, options: CommonOptions) => test(cli, name, options)));
+  leaf(connections, 'credential', 'Give the gateway the password of a connection to keep, or have it forget it', [
+    'weir connections credential orders',
+    'pass show orders | weir connections credential orders --password-stdin',
+    'weir connections credential orders --remove',
+  ])
+    .argument('<name>', 'connection, added with --password-stored')
+    .option('--password-stdin', 'read the password from the first line of standard input')
+    .option('--remove', 'forget the password')
+    .action(
+      act(cli, async (name: string, options: CredentialOptions) => {
+        const { api } = signedIn(cli);
+        if (options.remove === true) await withNameAdvice(api, name, () => api.deleteCredential(name));
+        else {
+          const password = await askPassword(cli, options, `Password of the role at ${name}: `);
+          await withNameAdvice(api, name, () => api.putCredential(name, { password }));
+        }
+        const state = options.remove === true ? 'forgotten' : 'stored';
+        if (options.json === true) printJson(cli, { connection: name, credential: state });
+        else note(cli, `The password of ${name} is ${state}.`);
+      }),
+    );
   leaf(connections, 'rm', 'Remove a connection; ends its sessions', ['weir connections rm orders'])
     .argument('<name>', 'connection')
     .action(
@@ -44,6 +71,12 @@ function addAdd(connections: Command, cli: Cli): void {
     .option('--db-user <name>', 'the role that the agent signs in as')
     .option('--password-env <name>', "environment variable of the agent with the role's password")
     .option('--password-file <path>', "file on the agent's machine with the role's password")
+    .option('--password-secret <[namespace/]name#key>', "Kubernetes Secret that the agent's pod may read")
+    .option(
+      '--password-vault <path#field>',
+      'secret of Vault that the agent may read, e.g. secret/data/orders#password',
+    )
+    .option('--password-stored', 'the gateway keeps the password, encrypted; see: weir connections credential')
     .option('--tls <mode>', 'disable, prefer, require, verify-ca or verify-full', 'prefer')
     .option('--tls-ca <path>', "file on the agent's machine with the target's CA")
     .action(

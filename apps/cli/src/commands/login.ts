@@ -6,8 +6,9 @@ import { apiOf } from '../gateway/api.ts';
 import { configFolder } from '../profile/config-folder.ts';
 import { readProfiles, writeProfiles } from '../profile/profile-store.ts';
 import { type Gateway, isExposed, resolveGateway } from '../profile/resolve-gateway.ts';
+import { askPassword } from '../terminal/ask-password.ts';
 import { note, printJson } from '../terminal/output.ts';
-import { ask, askHidden, canAsk, readInput } from '../terminal/prompt.ts';
+import { ask, canAsk } from '../terminal/prompt.ts';
 import { act, type CommonOptions, leaf } from './leaf.ts';
 
 interface LoginOptions extends CommonOptions {
@@ -38,7 +39,7 @@ async function login(cli: Cli, options: LoginOptions): Promise<void> {
   if (isExposed(gateway.api))
     note(cli, `warning: ${gateway.api} is not encrypted: password and token can be read on the way.`);
   const user = await userOf(cli, options);
-  const password = await passwordOf(cli, options, `Password of ${user}: `);
+  const password = await askPassword(cli, options, `Password of ${user}: `);
   const signedIn = await apiOf(gateway).login({ user, password });
   const folder = configFolder(cli.env);
   const { profiles } = readProfiles(folder);
@@ -84,18 +85,4 @@ async function userOf(cli: Cli, options: LoginOptions): Promise<string> {
   const user = options.user ?? (options.passwordStdin !== true && canAsk(cli, options) ? await ask(cli, 'User: ') : '');
   if (user !== '') return user;
   throw new WeirError('invalid_request', 'Who signs in?', { fix: 'weir login --user NAME' });
-}
-
-async function passwordOf(cli: Cli, options: LoginOptions, question: string): Promise<string> {
-  let password: string;
-  if (options.passwordStdin === true) password = (await readInput(cli)).split(/\r?\n/, 1)[0] ?? '';
-  else if (canAsk(cli, options)) password = await askHidden(cli, question);
-  else {
-    throw new WeirError('invalid_request', 'The password cannot be asked for here.', {
-      why: options.input === false ? '--no-input was given.' : 'This is no terminal.',
-      fix: 'Send it on standard input: weir login --user NAME --password-stdin < FILE',
-    });
-  }
-  if (password !== '') return password;
-  throw new WeirError('invalid_request', 'The password is empty.', { fix: 'Give the password of the account.' });
 }

@@ -14,6 +14,9 @@ export interface SpecFlags {
   readonly dbUser?: string;
   readonly passwordEnv?: string;
   readonly passwordFile?: string;
+  readonly passwordSecret?: string;
+  readonly passwordVault?: string;
+  readonly passwordStored?: boolean;
   readonly tls: string;
   readonly tlsCa?: string;
 }
@@ -29,18 +32,8 @@ export function specOfFlags(flags: SpecFlags): ConnectionSpecRequest {
       fix: 'Add them, or give a file.',
     });
   }
-  const { name, agent, host, database, dbUser: user, passwordEnv, passwordFile, tlsCa: caFile } = flags;
-  if (passwordEnv !== undefined && passwordFile !== undefined) {
-    throw new WeirError('invalid_request', 'Two sources of the password were given.', {
-      fix: 'Leave --password-env or --password-file out.',
-    });
-  }
-  const password =
-    passwordEnv !== undefined
-      ? { from: 'env', name: passwordEnv }
-      : passwordFile !== undefined
-        ? { from: 'file', path: passwordFile }
-        : { from: 'none' };
+  const { name, agent, host, database, dbUser: user, tlsCa: caFile } = flags;
+  const password = passwordOf(flags);
   const labels = Object.fromEntries((flags.label ?? []).map(parseLabel));
   const tls = { mode: flags.tls, ...(caFile === undefined ? {} : { caFile }) };
   const target = { protocol: 'postgres', host, port: Number(flags.targetPort), database, user, password, tls };
@@ -63,6 +56,31 @@ export function readConnectionSpecs(path: string): ConnectionSpecRequest[] {
   const inner = typeof value === 'object' && value !== null && 'connections' in value ? value.connections : value;
   const list: unknown[] = Array.isArray(inner) ? inner : [inner];
   return list.map((spec, index) => checked(spec, list.length === 1 ? path : `${path}, connection ${index + 1}`));
+}
+
+function passwordOf({ passwordEnv, passwordFile, passwordSecret, passwordVault, passwordStored }: SpecFlags): unknown {
+  const [namespace, secret = '', key = 'password'] = splitLast(passwordSecret ?? '');
+  const [path, field = 'password'] = (passwordVault ?? '').split('#', 2);
+  const given = [
+    ...(passwordEnv === undefined ? [] : [{ from: 'env', name: passwordEnv }]),
+    ...(passwordFile === undefined ? [] : [{ from: 'file', path: passwordFile }]),
+    ...(passwordSecret === undefined
+      ? []
+      : [{ from: 'k8s-secret', name: secret, key, ...(namespace === undefined ? {} : { namespace }) }]),
+    ...(passwordVault === undefined ? [] : [{ from: 'vault', path, field }]),
+    ...(passwordStored === true ? [{ from: 'stored' }] : []),
+  ];
+  if (given.length <= 1) return given[0] ?? { from: 'none' };
+  throw new WeirError('invalid_request', 'Several sources of the password were given.', {
+    fix: 'Give one of --password-env, --password-file, --password-secret, --password-vault and --password-stored.',
+  });
+}
+
+/** `[NAMESPACE/]NAME[#KEY]` in its parts. */
+function splitLast(text: string): [string | undefined, string, string | undefined] {
+  const [place = '', key] = text.split('#', 2);
+  const at = place.indexOf('/');
+  return at < 0 ? [undefined, place, key] : [place.slice(0, at), place.slice(at + 1), key];
 }
 
 function parseLabel(text: string): [string, string] {

@@ -1,6 +1,7 @@
 import { connectionSpecSchema, nameSchema, roleSchema } from '@weir/api';
 import { z } from 'zod';
 import { notificationsSchema } from './notification-schema.ts';
+import { secretReferenceSchema } from './secret-reference.ts';
 
 const port = z.int().min(0).max(65535);
 const listenerSchema = z.strictObject({ host: z.string().min(1).default('127.0.0.1'), port });
@@ -62,6 +63,12 @@ const storeSchema = z.union(
   { error: 'write either `embedded: true` or `url: postgresql://…`' },
 );
 
+/** Key-encryption keys: 32 bytes in base64. `previous` open what they wrapped, and wrap nothing more. */
+const keysSchema = z.strictObject({
+  encryption: secretReferenceSchema.optional(),
+  previous: z.array(secretReferenceSchema).default([]),
+});
+
 /** The gateway's configuration file. Relative paths are relative to the file's own folder. Port 0 = any free port. */
 export const gatewayConfigSchema = z.strictObject({
   /** Folder of everything that the gateway keeps beside its store: CA, keys, journal, embedded server's lock. */
@@ -84,6 +91,8 @@ export const gatewayConfigSchema = z.strictObject({
   /** Who is told of requests, grants and alarms, and how. */
   notifications: notificationsSchema.default({ channels: [] }),
   identity: identitySchema.default(identityDefaults),
+  /** Under which stored credentials are encrypted; without `encryption`, a key that the gateway makes in stateDir. */
+  keys: keysSchema.default({ previous: [] }),
   bootstrap: bootstrapSchema.default({ users: [], connections: [], policyFiles: [], joinTokens: [] }),
 });
 

@@ -68,7 +68,8 @@ function lineOf(document: ReturnType<typeof parseDocument>, lines: LineCounter, 
 function withAbsolutePaths(config: z.output<typeof gatewayConfigSchema>, folder: string): GatewayConfig {
   const at = (path: string): string => resolve(folder, path);
   const stateDir = at(config.stateDir);
-  const { api, bootstrap } = config;
+  const { api, bootstrap, keys } = config;
+  const keyAt = (key: (typeof keys.previous)[number]) => (key.from === 'file' ? { ...key, path: at(key.path) } : key);
   const tls = api.tls && { certificateFile: at(api.tls.certificateFile), keyFile: at(api.tls.keyFile) };
   return {
     ...config,
@@ -77,6 +78,10 @@ function withAbsolutePaths(config: z.output<typeof gatewayConfigSchema>, folder:
     recordings: { dir: config.recordings ? at(config.recordings.dir) : stateDir },
     runtimeFile: config.runtimeFile === undefined ? join(stateDir, 'gateway.json') : at(config.runtimeFile),
     notifications: notificationsAt(config.notifications, at),
+    keys: {
+      previous: keys.previous.map(keyAt),
+      ...(keys.encryption === undefined ? {} : { encryption: keyAt(keys.encryption) }),
+    },
     bootstrap: {
       users: bootstrap.users.map((user) =>
         user.passwordFile === undefined ? user : { ...user, passwordFile: at(user.passwordFile) },

@@ -1,11 +1,6 @@
 import { nameSchema } from '@weir/api';
 import { z } from 'zod';
-
-/** Where a secret of a channel is: never in the configuration file itself. */
-const secretSchema = z.discriminatedUnion('from', [
-  z.strictObject({ from: z.literal('env'), name: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/) }),
-  z.strictObject({ from: z.literal('file'), path: z.string().min(1) }),
-]);
+import { type SecretReference, secretReferenceSchema } from './secret-reference.ts';
 
 /** Things that are told. A channel without `events` hears of all of them. */
 export const notificationEvents = [
@@ -28,23 +23,23 @@ const slackSchema = z.strictObject({
   ...common,
   type: z.literal('slack'),
   /** The address of an incoming webhook: who knows it can post, so it is a secret. */
-  url: secretSchema,
+  url: secretReferenceSchema,
   /** Buttons: needs the app's signing secret, its workspace, and who is who. */
   interactive: z
     .strictObject({
-      signingSecret: secretSchema,
+      signingSecret: secretReferenceSchema,
       teamId: z.string().regex(/^[A-Z0-9]{2,20}$/, 'use the id of the workspace, like T0123ABCD'),
       users: z.record(z.string().regex(/^[A-Z0-9]{2,20}$/, 'use the id of a Slack user, like U0123ABCD'), nameSchema),
     })
     .optional(),
 });
-const teamsSchema = z.strictObject({ ...common, type: z.literal('teams'), url: secretSchema });
+const teamsSchema = z.strictObject({ ...common, type: z.literal('teams'), url: secretReferenceSchema });
 const webhookSchema = z.strictObject({
   ...common,
   type: z.literal('webhook'),
-  url: secretSchema,
+  url: secretReferenceSchema,
   /** `whsec_` and base64, or any text of at least 24 characters. */
-  signingSecret: secretSchema,
+  signingSecret: secretReferenceSchema,
 });
 const emailSchema = z.strictObject({
   ...common,
@@ -55,7 +50,7 @@ const emailSchema = z.strictObject({
   tls: z.enum(['starttls', 'implicit']).default('starttls'),
   /** Certificates (PEM) to trust beside those of the system. */
   caFile: z.string().min(1).optional(),
-  login: z.strictObject({ user: z.string().min(1).max(255), password: secretSchema }).optional(),
+  login: z.strictObject({ user: z.string().min(1).max(255), password: secretReferenceSchema }).optional(),
   sender: mailAddressSchema,
   recipients: z.array(mailAddressSchema).min(1).max(100),
 });
@@ -78,7 +73,6 @@ export const notificationsSchema = z
 export type NotificationEvent = (typeof notificationEvents)[number];
 export type NotificationsConfig = z.output<typeof notificationsSchema>;
 export type ChannelConfig = NotificationsConfig['channels'][number];
-export type SecretReference = z.output<typeof secretSchema>;
 
 /** The same with absolute paths; `at` makes them. */
 export function notificationsAt(config: NotificationsConfig, at: (path: string) => string): NotificationsConfig {

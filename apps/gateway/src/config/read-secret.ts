@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { WeirError } from '@weir/errors';
-import type { SecretReference } from './notification-schema.ts';
+import type { SecretReference } from './secret-reference.ts';
 
 /** Reads a secret that the configuration refers to; blanks around it are left out. `what` names it in errors. @throws WeirError invalid_request. */
 export async function readSecret(reference: SecretReference, what: string): Promise<string> {

@@ -78,7 +78,7 @@ export function createConnections(parts: ConnectionParts): Connections {
       if (!dataPlane.agentOnline(spec.agent)) {
         throw new WeirError('agent_unavailable', `The agent ${spec.agent} of ${name} is not connected.`);
       }
-      const result = await dataPlane.testConnection(spec.agent, targetOf(spec));
+      const result = await dataPlane.testConnection({ name, agent: spec.agent }, targetOf(spec));
       await audit.append({ actor: by, action: 'connection-tested', subject: name, detail: { ok: result.ok } });
       return result;
     },

@@ -16,6 +16,9 @@ import { type Budgets, createBudgets } from '../budgets/budgets.ts';
 import type { GatewayConfig } from '../config/config-schema.ts';
 import { connectionsModule } from '../connections/connections.module.ts';
 import { type Connections, createConnections } from '../connections/connections.ts';
+import { credentialsModule } from '../credentials/credentials.module.ts';
+import { type Credentials, createCredentials } from '../credentials/credentials.ts';
+import type { KeyProvider } from '../credentials/key-provider.ts';
 import type { ControlPlane, Journal } from '../dataplane/ports.ts';
 import { evidenceModule } from '../evidence/evidence.module.ts';
 import { createEvidence, type Evidence } from '../evidence/evidence.ts';
@@ -46,6 +49,8 @@ export interface Foundation {
   readonly repositories: Repositories;
   readonly ping: () => Promise<void>;
   readonly ca: CertificateAuthority;
+  /** Wraps the keys of stored credentials. */
+  readonly keys: KeyProvider;
   readonly journal: Journal;
   readonly audit: AuditLog;
   readonly dataPlane: DataPlaneLink;
@@ -60,6 +65,7 @@ export interface Capabilities {
   readonly policies: Policies;
   readonly access: Access;
   readonly connections: Connections;
+  readonly credentials: Credentials;
   readonly agents: Agents;
   readonly sessions: Sessions;
   readonly approvals: Approvals;
@@ -86,6 +92,8 @@ export function createCapabilities(foundation: Foundation): Capabilities {
   const policies = createPolicies({ policies: repositories.policies, audit });
   const access = createAccess(policies);
   const connections = createConnections({ connections: repositories.connections, access, dataPlane, audit });
+  const { keys } = foundation;
+  const credentials = createCredentials({ credentials: repositories.credentials, connections, keys, audit, now });
   const agents = createAgents({ agents: repositories.agents, ca: foundation.ca, dataPlane, audit, now });
   const approval = createApprovalParts(foundation);
   const approvals = createApprovals(approval);
@@ -109,6 +117,7 @@ export function createCapabilities(foundation: Foundation): Capabilities {
     agents,
     asks: approval,
     budgets,
+    credentials,
     audit,
     now,
   });
@@ -116,6 +125,7 @@ export function createCapabilities(foundation: Foundation): Capabilities {
     identityModule(identity, policies),
     policiesModule(policies),
     connectionsModule(connections),
+    credentialsModule(credentials),
     agentsModule(agents),
     sessionsModule(sessions),
     approvalsModule(approvals),
@@ -127,7 +137,7 @@ export function createCapabilities(foundation: Foundation): Capabilities {
   ];
   const { clock: approvalClock } = approval;
   return {
-    ...{ identity, policies, access, connections, agents, sessions, approvals, approvalClock, budgets },
+    ...{ identity, policies, access, connections, credentials, agents, sessions, approvals, approvalClock, budgets },
     ...{ notifications, evidence, status, controlPlane, modules },
   };
 }

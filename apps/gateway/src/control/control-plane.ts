@@ -3,6 +3,7 @@ import type { Agents } from '../agents/agents.ts';
 import { type AskParts, askApproval } from '../approvals/ask-approval.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { Budgets } from '../budgets/budgets.ts';
+import type { Credentials } from '../credentials/credentials.ts';
 import type { ControlPlane, LiveSession } from '../dataplane/ports.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { SessionEntry } from '../sessions/live-session.ts';
@@ -17,6 +18,7 @@ export interface ControlPlaneParts {
   readonly agents: Agents;
   readonly asks: AskParts;
   readonly budgets: Pick<Budgets, 'open'>;
+  readonly credentials: Pick<Credentials, 'sealFor'>;
   readonly audit: AuditLog;
   readonly now: () => number;
 }
@@ -77,6 +79,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
       });
     },
     askApproval: (session, ask, tell) => askApproval(asks, session, ask, tell),
+    sealTarget: (connection, target, agent, use) => parts.credentials.sealFor(connection, target, agent, use),
     openBudgets: (sessionId) => parts.budgets.open(sessionId),
     authoriseAgent: (agentId, serial) => agents.authorise(agentId, serial),
     enrol: (request, remoteAddress) => agents.enrol(request, remoteAddress),

@@ -45,7 +45,7 @@ export function createDataPlaneLink(publicHost: string | undefined): DataPlaneLi
     updatePlan: async (id, plan) => attached?.updatePlan(id, plan),
     agentOnline: (name) => attached?.agentOnline(name) ?? false,
     agentInfo: (name) => attached?.agentInfo(name) ?? null,
-    testConnection: async (name, target) => running().testConnection(name, target),
+    testConnection: async (connection, target) => running().testConnection(connection, target),
     disconnectAgent: (name, reason) => attached?.disconnectAgent(name, reason),
   };
 }

@@ -58,6 +58,16 @@ export interface ControlPlane {
   counted(sessionId: string, counts: { statements: number; denied: number }): void;
   /** An agent asks for approval. `tell` is called with pending and later once with the final state; returns a function that withdraws the ask. Retry-mode asks consume an approved request of the same binding at most once. */
   askApproval(session: LiveSession, ask: ApprovalAsk, tell: (state: ApprovalState) => void): () => void;
+  /**
+   * The target as this agent gets it for one use (a session's id, or `test`): a stored password sealed to the agent's key, everything else as it is.
+   * @throws WeirError target_unavailable, agent_unavailable.
+   */
+  sealTarget(
+    connection: { readonly name: string; readonly agent: string },
+    target: Target,
+    agent: { readonly name: string; readonly sealingKey: Uint8Array | undefined },
+    use: string,
+  ): Promise<Target>;
   /** The ledger of budgets for one channel, made at its first ask. */
   openBudgets(sessionId: string): ChannelBudgets;
   /** May this agent certificate connect? @throws WeirError not_permitted. */
@@ -91,7 +101,7 @@ export interface DataPlane {
     readonly lastSeenAtMs: number;
   } | null;
   testConnection(
-    agentName: string,
+    connection: { readonly name: string; readonly agent: string },
     target: Target,
   ): Promise<{ ok: boolean; steps: { name: string; ok: boolean; detail: string }[] }>;
   disconnectAgent(agentName: string, reason: string): void;

@@ -22,6 +22,8 @@ export interface RelayParts {
 /** One client connection between its socket and its lane channel: bytes of the client go down, answers wait for their evidence. */
 export interface Relay {
   readonly handler: LaneChannelHandler;
+  /** Has the channel ended? Then it must not be started any more. */
+  readonly isOver: boolean;
   /** The lane channel exists now. */
   start(lane: LaneChannel): void;
   cancel(): void;
@@ -154,6 +156,9 @@ export function createRelay(parts: RelayParts): Relay {
   };
 
   return {
+    get isOver() {
+      return isOver;
+    },
     handler: {
       onData: (data, dependsOn) => evidence.answer(data, dependsOn),
       onFrame(kind, data, sequence) {

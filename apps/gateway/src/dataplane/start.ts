@@ -152,10 +152,12 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<Started
         lastSeenAtMs: Date.now(),
       };
     },
-    testConnection: (name, target) =>
-      requireAgent(agents, name)
-        .testConnection(Buffer.from(JSON.stringify(target)))
-        .then(({ ok, steps }) => ({ ok, steps: [...steps] })),
+    async testConnection(connection, target) {
+      const agent = requireAgent(agents, connection.agent);
+      const sealed = await controlPlane.sealTarget(connection, target, keyOf(connection.agent, agent), 'test');
+      const { ok, steps } = await agent.testConnection(Buffer.from(JSON.stringify(sealed)));
+      return { ok, steps: [...steps] };
+    },
     disconnectAgent(name, reason) {
       const agent = agents.get(name);
       if (agent !== undefined) tunnel.revoke(agent.agentId, reason);
@@ -175,6 +177,8 @@ function requireAgent(agents: ReadonlyMap<string, ConnectedAgent>, name: string)
     fix: `Start it in its network: weir agent run. See who is connected: weir status`,
   });
 }
+
+const keyOf = (name: string, agent: ConnectedAgent) => ({ name, sealingKey: agent.hello.sealingKey });
 
 function openChannel(
   client: AdmittedClient,
@@ -205,33 +209,7 @@ function openChannel(
   });
   shared.live.add(session.id, relay);
   controlPlane.channelOpened(session.id, number, clientAddress);
-  try {
-    const agent = requireAgent(shared.agents, session.agentName);
-    shared.agentOf.set(session.id, agent);
-    const missing = capabilities.filter((name) => !agent.hello.capabilities.includes(name));
-    if (missing.length > 0)
-      throw new WeirError(
-        'agent_unavailable',
-        `the agent ${session.agentName} is too old: it lacks ${missing.join(', ')}`,
-        { fix: 'Update the agent.' },
-      );
-    const open: ChannelOpen = {
-      sessionId: session.id,
-      channelId: `${session.id}/${number}`,
-      principal: session.principal,
-      connection: session.connection,
-      target: session.target as Target,
-      plan: session.plan,
-      postgres: {
-        parameters: client.parameters,
-        processId: key.processId,
-        secretKey: key.secretKey.toString('base64'),
-      },
-      recording: options.recording,
-      maskingKey: options.maskingKey.toString('base64'),
-    };
-    relay.start(agent.lane.open(Buffer.from(JSON.stringify(open)), relay.handler));
-  } catch (error) {
+  const refuse = (error: unknown): void => {
     const shown =
       error instanceof WeirError
         ? error
@@ -245,6 +223,54 @@ function openChannel(
       sessionId: session.id,
     });
     relay.cut(shown);
+  };
+  try {
+    const agent = requireAgent(shared.agents, session.agentName);
+    shared.agentOf.set(session.id, agent);
+    const missing = capabilities.filter((name) => !agent.hello.capabilities.includes(name));
+    if (missing.length > 0)
+      throw new WeirError(
+        'agent_unavailable',
+        `the agent ${session.agentName} is too old: it lacks ${missing.join(', ')}`,
+        { fix: 'Update the agent.' },
+      );
+    const target = session.target as Target;
+    const openWith = (sealed: Target): ChannelOpen => ({
+      sessionId: session.id,
+      channelId: `${session.id}/${number}`,
+      principal: session.principal,
+      connection: session.connection,
+      target: sealed,
+      plan: session.plan,
+      postgres: {
+        parameters: client.parameters,
+        processId: key.processId,
+        secretKey: key.secretKey.toString('base64'),
+      },
+      recording: options.recording,
+      maskingKey: options.maskingKey.toString('base64'),
+    });
+    const start = (sealed: Target): void => {
+      relay.start(agent.lane.open(Buffer.from(JSON.stringify(openWith(sealed))), relay.handler));
+    };
+    if (target.password.from !== 'stored') {
+      start(target);
+      return;
+    }
+    controlPlane
+      .sealTarget(
+        { name: session.connection.name, agent: session.agentName },
+        target,
+        keyOf(session.agentName, agent),
+        session.id,
+      )
+      .then((sealed) => {
+        // The client may have gone, or the session ended, while the password was read.
+        if (!relay.isOver) start(sealed);
+      })
+      .catch(refuse);
+  } catch (error) {
+    refuse(error);
   }
 }
 

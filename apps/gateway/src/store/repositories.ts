@@ -4,6 +4,7 @@ import { type ApprovalRepository, createApprovalRepository } from './approvals.t
 import { type AuditRepository, createAuditRepository } from './audit.ts';
 import { type BudgetRepository, createBudgetRepository } from './budgets.ts';
 import { type ConnectionRepository, createConnectionRepository } from './connections.ts';
+import { type CredentialRepository, createCredentialRepository } from './credentials.ts';
 import { createNotificationRepository, type NotificationRepository } from './notifications.ts';
 import type { Store } from './open-store.ts';
 import { createPolicyRepository, type PolicyRepository } from './policies.ts';
@@ -15,6 +16,7 @@ import { createUserRepository, type UserRepository } from './users.ts';
 export interface Repositories {
   readonly users: UserRepository;
   readonly connections: ConnectionRepository;
+  readonly credentials: CredentialRepository;
   readonly policies: PolicyRepository;
   readonly agents: AgentRepository;
   readonly sessions: SessionRepository;
@@ -30,6 +32,7 @@ export function createRepositories(store: Pick<Store, 'db'>, contentKey: Buffer)
   return {
     users: createUserRepository(store),
     connections: createConnectionRepository(store),
+    credentials: createCredentialRepository(store),
     policies: createPolicyRepository(store),
     agents: createAgentRepository(store),
     sessions: createSessionRepository(store),

@@ -89,6 +89,14 @@ export interface StoreTables {
     target: Json<unknown>;
     updated_at: Moment;
   };
+  credentials: {
+    connection: string;
+    key_id: string;
+    wrapped_key: Buffer;
+    content: Buffer;
+    updated_by: string;
+    updated_at: Moment;
+  };
   policies: {
     number: Generated<number>;
     version: string;

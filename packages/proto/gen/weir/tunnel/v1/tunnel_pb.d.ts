@@ -232,6 +232,13 @@ export declare type Hello = Message<"weir.tunnel.v1.Hello"> & {
    * @generated from field: string instance_id = 3;
    */
   instanceId: string;
+
+  /**
+   * Key to which the gateway seals credentials (X25519, SPKI DER); new at each process start. Empty: the agent takes none.
+   *
+   * @generated from field: bytes sealing_key = 4;
+   */
+  sealingKey: Uint8Array;
 };
 
 /**

@@ -1,0 +1,42 @@
+import type { Store } from './open-store.ts';
+
+/** A stored password: ciphertext and wrapped key alone. */
+export interface StoredCredential {
+  readonly connection: string;
+  /** Key-encryption key that wrapped `wrappedKey`. */
+  readonly keyId: string;
+  readonly wrappedKey: Buffer;
+  readonly content: Buffer;
+}
+
+/** Passwords of targets, one per connection; they go with it. */
+export interface CredentialRepository {
+  find(connection: string): Promise<StoredCredential | undefined>;
+  put(credential: StoredCredential & { readonly by: string; readonly at: Date }): Promise<void>;
+  delete(connection: string): Promise<void>;
+}
+
+/** Makes the repository. */
+export function createCredentialRepository({ db }: Pick<Store, 'db'>): CredentialRepository {
+  return {
+    find: async (connection) => {
+      const row = await db
+        .selectFrom('credentials')
+        .selectAll()
+        .where('connection', '=', connection)
+        .executeTakeFirst();
+      return row && { connection, keyId: row.key_id, wrappedKey: row.wrapped_key, content: row.content };
+    },
+    put: async ({ connection, keyId, wrappedKey, content, by, at }) => {
+      const values = { key_id: keyId, wrapped_key: wrappedKey, content, updated_by: by, updated_at: at };
+      await db
+        .insertInto('credentials')
+        .values({ connection, ...values })
+        .onConflict((conflict) => conflict.column('connection').doUpdateSet(values))
+        .execute();
+    },
+    delete: async (connection) => {
+      await db.deleteFrom('credentials').where('connection', '=', connection).execute();
+    },
+  };
+}
