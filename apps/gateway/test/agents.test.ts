@@ -63,6 +63,31 @@ describe('join tokens', () => {
     expect((await audit('enrolment-refused')).at(-1)).toMatchObject({ detail: { address: '192.0.2.7:1234' } });
   });
 
+  test('live half an hour unless told otherwise', async () => {
+    const token = await joinToken();
+    gateway.advance(1_801_000);
+    expect((await failure(enrol(token))).code).toBe('not_permitted');
+    gateway.advance(-1_801_000);
+  });
+
+  test('are listed without their secret, and revoked before they are used', async () => {
+    const admin = await gateway.as('admin');
+    const listed = async () => (await admin.listJoinTokens()).find(({ agent }) => agent === 'listed');
+    const token = await joinToken('listed');
+    const made = await listed();
+    expect(made).toMatchObject({ id: expect.stringMatching(/^[0-9a-f]{12}$/), createdBy: 'admin', used: false });
+    expect(JSON.stringify(made)).not.toContain(tryJoinToken(token)?.secret);
+    const id = made?.id ?? '';
+    await admin.revokeJoinToken(id);
+    expect((await failure(enrol(token))).code).toBe('not_permitted');
+    expect((await failure(admin.revokeJoinToken(id))).code).toBe('not_found');
+    expect((await audit('join-token-revoked')).at(-1)).toMatchObject({ actor: 'admin', detail: { id } });
+    await enrol(await joinToken('listed'));
+    const used = await listed();
+    expect(used?.used).toBe(true);
+    expect((await failure(admin.revokeJoinToken(used?.id ?? ''))).code).toBe('not_found');
+  });
+
   test.each(['', 'x', 'weir-join.AAAA'])('%j is none', async (token) => {
     expect((await failure(enrol(token))).code).toBe('not_permitted');
   });

@@ -46,6 +46,8 @@ const matrix: Record<RouteName, Who> = {
   getPolicy: 'readers of policy',
   applyPolicy: 'editors of policy',
   createJoinToken: 'admins',
+  listJoinTokens: 'auditors',
+  revokeJoinToken: 'admins',
   listAgents: 'auditors',
   revokeAgent: 'admins',
   listAuditEvents: 'auditors',

@@ -42,6 +42,8 @@ export interface ApiClient {
   getPolicy(): Promise<m.PolicyDocumentSet>;
   applyPolicy(body: m.ApplyPolicyRequest): Promise<m.PolicyDocumentSet>;
   createJoinToken(body: m.JoinTokenRequest): Promise<m.JoinTokenResponse>;
+  listJoinTokens(): Promise<m.JoinToken[]>;
+  revokeJoinToken(id: string): Promise<void>;
   listAgents(): Promise<m.AgentView[]>;
   revokeAgent(name: string): Promise<void>;
   listAuditEvents(query?: m.ListAuditQuery): Promise<m.AuditEvent[]>;
@@ -91,6 +93,8 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     getPolicy: async () => readJson(await send('getPolicy'), s.policyDocumentSetSchema),
     applyPolicy: async (body) => readJson(await send('applyPolicy', { body }), s.policyDocumentSetSchema),
     createJoinToken: async (body) => readJson(await send('createJoinToken', { body }), s.joinTokenResponseSchema),
+    listJoinTokens: async () => readJson(await send('listJoinTokens'), z.array(s.joinTokenSchema)),
+    revokeJoinToken: async (id) => done(await send('revokeJoinToken', { params: { id } })),
     listAgents: async () => readJson(await send('listAgents'), z.array(s.agentSchema)),
     revokeAgent: async (name) => done(await send('revokeAgent', { params: { name } })),
     listAuditEvents: async (query = {}) =>

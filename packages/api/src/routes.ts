@@ -32,6 +32,8 @@ export const routes = {
   getPolicy: 'GET /api/v1/policy', // policyDocumentSet (admin, auditor)
   applyPolicy: 'PUT /api/v1/policy', // admin; applyPolicyRequest -> policyDocumentSet; 422 policy_invalid
   createJoinToken: 'POST /api/v1/agents/join-tokens', // admin; joinTokenRequest -> joinTokenResponse
+  listJoinTokens: 'GET /api/v1/agents/join-tokens', // joinToken[] (admin, auditor), without secrets
+  revokeJoinToken: 'DELETE /api/v1/agents/join-tokens/:id', // admin; 204
   listAgents: 'GET /api/v1/agents', // agent[] (admin)
   revokeAgent: 'DELETE /api/v1/agents/:name', // admin; 204
   listAuditEvents: 'GET /api/v1/audit', // auditEvent[]; admin, auditor; ?after=&limit=&action=&actor=

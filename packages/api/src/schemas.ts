@@ -221,9 +221,19 @@ export const applyPolicyRequestSchema = z.strictObject({ text: z.string().max(1_
 
 export const joinTokenRequestSchema = z.strictObject({
   agent: nameSchema,
-  ttlSeconds: z.int().min(60).max(86_400).default(3600),
+  ttlSeconds: z.int().min(60).max(86_400).default(1800),
 });
 export const joinTokenResponseSchema = z.object({ token: z.string(), expiresAt: z.iso.datetime() });
+/** A join token as lists show it, without its secret. `id` = first 12 hexadecimal digits of its hash. */
+export const joinTokenSchema = z.object({
+  id: z.string(),
+  agent: nameSchema,
+  createdBy: z.string(),
+  createdAt: z.iso.datetime(),
+  expiresAt: z.iso.datetime(),
+  used: z.boolean(),
+});
+export const joinTokenIdSchema = z.string().regex(/^[0-9a-f]{12}$/, 'use the id of a join token');
 export const agentSchema = z.object({
   id: z.string(),
   name: nameSchema,

@@ -29,13 +29,42 @@ export function addAgent(program: Command, cli: Cli): void {
     'weir agent token my-agent > join-token',
   ])
     .argument('<name>', "the agent's name")
-    .option('--ttl <seconds>', 'how long it can be used', '3600')
+    .option('--ttl <seconds>', 'how long it can be used', '1800')
     .action(
       act(cli, async (name: string, options: CommonOptions & { ttl: string }) => {
         const made = await signedIn(cli).api.createJoinToken({ agent: name, ttlSeconds: Number(options.ttl) });
         if (options.json === true) return printJson(cli, made);
         printLine(cli, made.token);
         note(cli, `Good until ${made.expiresAt}: weir agent enrol --token TOKEN --state FOLDER`);
+      }),
+    );
+  leaf(agent, 'tokens', 'List join tokens whose time is not over (administrators, auditors)', [
+    'weir agent tokens',
+  ]).action(
+    act(cli, async (options: CommonOptions) => {
+      printList(cli, options, {
+        items: await signedIn(cli).api.listJoinTokens(),
+        columns: [
+          ['id', ({ id }) => id],
+          ['agent', ({ agent }) => agent],
+          ['state', ({ used }) => (used ? 'used' : 'unused')],
+          ['made by', ({ createdBy }) => createdBy],
+          ['made', ({ createdAt }) => createdAt],
+          ['expires', ({ expiresAt }) => expiresAt],
+        ],
+        empty: 'No join token is good now. Make one: weir agent token NAME',
+      });
+    }),
+  );
+  leaf(agent, 'revoke-token', 'Make an unused join token worthless (administrators)', [
+    'weir agent revoke-token 0123456789ab',
+  ])
+    .argument('<id>', 'its id in weir agent tokens')
+    .action(
+      act(cli, async (id: string, options: CommonOptions) => {
+        await signedIn(cli).api.revokeJoinToken(id);
+        if (options.json === true) printJson(cli, { revoked: id });
+        else note(cli, `Revoked the join token ${id}.`);
       }),
     );
   leaf(agent, 'ls', 'List agents (administrators)', ['weir agent ls']).action(

@@ -1,5 +1,12 @@
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post } from '@nestjs/common';
-import { type AgentView, type JoinTokenResponse, joinTokenRequestSchema, nameSchema } from '@weir/api';
+import {
+  type AgentView,
+  type JoinToken,
+  type JoinTokenResponse,
+  joinTokenIdSchema,
+  joinTokenRequestSchema,
+  nameSchema,
+} from '@weir/api';
 import type { z } from 'zod';
 import { ZodPipe } from '../http/zod-pipe.ts';
 import { CurrentCaller } from '../identity/auth-guard.ts';
@@ -22,6 +29,22 @@ export class AgentsController {
     @CurrentCaller() caller: Caller,
   ): Promise<JoinTokenResponse> {
     return this.agents.createJoinToken(agent, ttlSeconds, caller.name);
+  }
+
+  @Needs('agents:read')
+  @Get('join-tokens')
+  listJoinTokens(): Promise<JoinToken[]> {
+    return this.agents.listJoinTokens();
+  }
+
+  @Needs('agents:write')
+  @Delete('join-tokens/:id')
+  @HttpCode(204)
+  revokeJoinToken(
+    @Param('id', new ZodPipe(joinTokenIdSchema)) id: string,
+    @CurrentCaller() caller: Caller,
+  ): Promise<void> {
+    return this.agents.revokeJoinToken(id, caller.name);
   }
 
   @Needs('agents:read')

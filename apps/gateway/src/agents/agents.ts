@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { AgentView, JoinTokenResponse } from '@weir/api';
+import type { AgentView, JoinToken, JoinTokenResponse } from '@weir/api';
 import { WeirError } from '@weir/errors';
 import { joinTokenText, tryJoinToken } from '@weir/proto';
 import type { AuditLog } from '../audit/audit-log.ts';
@@ -8,6 +8,7 @@ import type { EnrolmentRequest, EnrolmentResult } from '../dataplane/ports.ts';
 import { shortId } from '../identity/short-id.ts';
 import type { AgentRepository, AgentRow } from '../store/agents.ts';
 import type { CertificateAuthority, IssuedCertificate } from './certificate-authority.ts';
+import { joinTokenView, revokeJoinToken } from './join-tokens.ts';
 
 /** How long the certificate before the last renewal is still accepted after its first use: one reconnect with all its streams. */
 const previousGraceMs = 60_000;
@@ -15,6 +16,9 @@ const previousGraceMs = 60_000;
 /** Agents: enrolment by join token, short certificates, renewal, revocation. */
 export interface Agents {
   createJoinToken(agent: string, ttlSeconds: number, by: string): Promise<JoinTokenResponse>;
+  listJoinTokens(): Promise<JoinToken[]>;
+  /** @throws WeirError not_found (unknown, used or expired). */
+  revokeJoinToken(id: string, by: string): Promise<void>;
   /** @throws WeirError not_permitted (unknown, used or expired token), invalid_request (bad certificate request: the token stays good). */
   enrol(request: EnrolmentRequest, remoteAddress: string): Promise<EnrolmentResult>;
   /** @throws WeirError not_permitted, conflict (another renewal was first). */
@@ -48,6 +52,8 @@ export function createAgents(parts: AgentParts): Agents {
       const token = joinTokenText({ address: addressText(dataPlane.reachable('front')), caPin: ca.pin, secret });
       return { token, expiresAt: expiresAt.toISOString() };
     },
+    listJoinTokens: async () => (await agents.listJoinTokens(new Date(now()))).map(joinTokenView),
+    revokeJoinToken: (id, by) => revokeJoinToken(parts, id, by),
     enrol: (request, remoteAddress) => enrol(parts, request, remoteAddress),
     renew: (agentId, serial, der) => renew(parts, agentId, serial, der),
     authorise: (agentId, serial) => authorise(parts, agentId, serial),

@@ -5,6 +5,9 @@ import type { StoreTables } from './tables.ts';
 /** An enrolled agent as stored. */
 export type AgentRow = Selectable<StoreTables['agents']>;
 
+/** A join token as stored. */
+export type JoinTokenRow = Selectable<StoreTables['join_tokens']>;
+
 /** A new agent. */
 export interface NewAgent {
   readonly id: string;
@@ -19,6 +22,10 @@ export interface AgentRepository {
   insertJoinToken(token: { hash: Buffer; agent: string; createdBy: string; expiresAt: Date }): Promise<void>;
   /** Uses a token up, if it is unused and unexpired. Of callers at the same time one wins. @returns the agent's name. */
   consumeJoinToken(hash: Buffer, now: Date): Promise<string | undefined>;
+  /** Tokens whose time is not over, used ones too, newest first. */
+  listJoinTokens(now: Date): Promise<JoinTokenRow[]>;
+  /** Forgets an unused token. @returns false when it was used or forgotten meanwhile. */
+  deleteJoinToken(hash: Buffer): Promise<boolean>;
   /** Adds an agent; an earlier identity of the same name is revoked. @returns ids of the revoked ones. */
   insert(agent: NewAgent, now: Date): Promise<string[]>;
   find(id: string): Promise<AgentRow | undefined>;
@@ -57,6 +64,16 @@ export function createAgentRepository({ db }: Pick<Store, 'db'>): AgentRepositor
         .returning('agent')
         .executeTakeFirst();
       return row?.agent;
+    },
+    listJoinTokens: (now) =>
+      db.selectFrom('join_tokens').selectAll().where('expires_at', '>', now).orderBy('created_at', 'desc').execute(),
+    deleteJoinToken: async (hash) => {
+      const result = await db
+        .deleteFrom('join_tokens')
+        .where('hash', '=', hash)
+        .where('used_at', 'is', null)
+        .executeTakeFirst();
+      return result.numDeletedRows === 1n;
     },
     insert: (agent, now) => insertAgent({ db }, agent, now),
     find: (id) => db.selectFrom('agents').selectAll().where('id', '=', id).executeTakeFirst(),
