@@ -138,7 +138,7 @@ psqlLane('psql through gateway and agent', () => {
     await psql.waitFor(/DELETE 1/);
     expect(await direct(`select count(*) from orders where id = ${id}`)).toBe('0');
     psql.send('SELECT 41+1;');
-    await psql.waitFor(/^42\s*$/m);
+    await psql.waitFor(/(^|> )42\s*$/m);
     await psql.end();
   });
 
@@ -159,7 +159,7 @@ psqlLane('psql through gateway and agent', () => {
       (await bob.showRequest(second as string)).state === 'withdrawn' ? true : undefined,
     );
     psql.send('SELECT 41+1;');
-    await psql.waitFor(/^42\s*$/m);
+    await psql.waitFor(/(^|> )42\s*$/m);
     await psql.end();
     expect(await direct('select count(*) from orders where id in (20, 21)')).toBe('2');
   });
@@ -191,7 +191,7 @@ psqlLane('psql through gateway and agent', () => {
     psql.interrupt();
     await psql.waitFor(/canceling statement due to user request/);
     psql.send('SELECT 41+1;');
-    await psql.waitFor(/^42\s*$/m);
+    await psql.waitFor(/(^|> )42\s*$/m);
     await psql.end();
   });
 
@@ -199,7 +199,7 @@ psqlLane('psql through gateway and agent', () => {
     const { dsn, id } = await system.dsn('alice');
     const psql = startPsql(dsn);
     psql.send('SELECT 41+1;');
-    await psql.waitFor(/^42\s*$/m);
+    await psql.waitFor(/(^|> )42\s*$/m);
     await (await system.as('admin')).killSession(id, { reason: 'end of the exercise' });
     psql.send('SELECT 1;');
     await psql.waitFor(/end of the exercise|terminating|closed/);

@@ -53,6 +53,7 @@ test('a stored password opens the target, also after it was changed, and is refu
   await admin.putCredential('kept', { password: 'wrong' });
   await expect(ask(dsn, 'SELECT 1')).rejects.toThrow(/kept|sign|password/i);
   await admin.putCredential('kept', { password: planted });
+  await system.agent.stop();
   await system.restart('agent');
   expect(await ask((await system.dsn('alice', 'kept')).dsn, 'SELECT id FROM customers WHERE id = 7')).toEqual([
     { id: 7 },

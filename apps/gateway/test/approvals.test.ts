@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { testPolicy } from './fixture/policy.ts';
 import { askAs, failure, startTestGateway, type TestGateway, until } from './fixture/test-gateway.ts';
 
 let gateway: TestGateway;
@@ -219,5 +220,207 @@ describe('what people see', () => {
     expect((await (await gateway.as('bob')).showRequest(requestId)).statement).toBe('DELETE FROM needle_in_the_store');
     expect(JSON.stringify(await (await gateway.as('admin')).listAuditEvents({ limit: 1000 }))).not.toContain('needle');
     expect(gateway.logLines.join('')).not.toContain('needle');
+  });
+});
+
+describe('what changed since a request was asked', () => {
+  const changed = { code: 'conflict', message: expect.stringContaining('can no longer be decided') };
+  const admin = () => gateway.as('admin');
+  const target = {
+    protocol: 'postgres',
+    host: '127.0.0.1',
+    database: 'shop',
+    user: 'app',
+    password: { from: 'none' },
+  } as const;
+  const shop = { name: 'shop', agent: 'local', target };
+  const policies = () => gateway.gateway.capabilities.policies;
+  const other = testPolicy.replace('timeout: 10m', 'timeout: 11m');
+  const cases = [
+    ['the policy', () => policies().apply(other, 'test'), () => policies().apply(testPolicy, 'test')],
+    [
+      'a group of the person who asked',
+      async () => (await admin()).putUser('alice', { groups: ['developers', 'more'] }),
+      async () => (await admin()).putUser('alice', { groups: ['developers'] }),
+    ],
+    [
+      'the label of the connection',
+      async () => (await admin()).putConnection({ ...shop, labels: { env: 'prod' } }),
+      async () => (await admin()).putConnection(shop),
+    ],
+  ] as const;
+
+  test.each(cases)('%s: it cannot be approved, and the one who waits is told', async (_name, change, back) => {
+    const ask = askAs(gateway, session);
+    const { requestId } = await ask.answer(1);
+    await change();
+    const error = await failure((await gateway.as('bob')).decideRequest(requestId, { decision: 'approve' }));
+    await back();
+    expect(error).toMatchObject(changed);
+    expect(await ask.answer(2)).toMatchObject({ state: 'denied', reason: expect.stringContaining('changed since') });
+    expect((await audit('request-outdated')).at(-1)).toMatchObject({ subject: requestId });
+  });
+
+  test.each(cases)('%s after the approval: it is not used, and a new one is needed', async (_name, change, back) => {
+    const binding = newBinding();
+    const retry = () => askAs(gateway, session, { mode: 'retry', binding }).answer(1);
+    const { requestId } = await retry();
+    await (await gateway.as('bob')).decideRequest(requestId, { decision: 'approve' });
+    await change();
+    const after = await retry();
+    await back();
+    expect(after.state).toBe('pending');
+    expect(after.requestId).not.toBe(requestId);
+    // Neither does it come back when everything is as it was.
+    expect((await (await gateway.as('bob')).showRequest(requestId)).state).toBe('withdrawn');
+    expect((await retry()).state).toBe('pending');
+  });
+});
+
+describe('the approver between asking and deciding', () => {
+  test.each([
+    ['left the group', { groups: [] }, 'not_found'],
+    ['was disabled', { disabled: true }, 'sign_in_required'],
+  ])('%s: he does not decide', async (_name, change, code) => {
+    const { requestId } = await askAs(gateway, session).answer(1);
+    const [admin, carol] = [await gateway.as('admin'), await gateway.as('carol')];
+    await admin.putUser('carol', change);
+    const error = await failure(carol.decideRequest(requestId, { decision: 'approve' }));
+    await admin.putUser('carol', { disabled: false, groups: ['security'] });
+    gateway.forget('carol');
+    expect(error.code).toBe(code);
+  });
+});
+
+describe('self-approval by another account', () => {
+  test.each([
+    ['linked before it was asked', true],
+    ['linked after it was asked', false],
+  ])('of the same person is refused: %s', async (_name, isLinkedFirst) => {
+    const [admin, bob] = [await gateway.as('admin'), await gateway.as('bob')];
+    if (isLinkedFirst) await admin.linkUser('bob', 'alice');
+    const { requestId } = await askAs(gateway, session).answer(1);
+    if (!isLinkedFirst) await admin.linkUser('bob', 'alice');
+    expect(await failure(bob.decideRequest(requestId, { decision: 'approve' }))).toMatchObject({
+      code: 'self_approval',
+      why: expect.stringContaining('you are a person behind it'),
+    });
+    // Who was the same person when it was asked stays so for this request.
+    await admin.unlinkUser('bob');
+    const later = bob.decideRequest(requestId, { decision: 'approve' });
+    if (isLinkedFirst) expect((await failure(later)).code).toBe('self_approval');
+    else expect((await later).state).toBe('approved');
+  });
+
+  test('of the person for whom a service acts is refused', async () => {
+    const live = gateway.gateway.capabilities.sessions.live.byId(session)?.live;
+    const principal = { ...live?.principal, actingFor: { id: 'x', name: 'bob', groups: [] } };
+    const ask = askAs(gateway, session, {}, { principal } as never);
+    const { requestId } = await ask.answer(1);
+    const bob = await failure((await gateway.as('bob')).decideRequest(requestId, { decision: 'approve' }));
+    expect(bob.code).toBe('self_approval');
+    expect(await (await gateway.as('bob')).showRequest(requestId)).toMatchObject({
+      mayDecide: false,
+      whyNot: expect.stringContaining('Nobody decides his own request'),
+    });
+    const { state } = await (await gateway.as('carol')).decideRequest(requestId, { decision: 'approve' });
+    expect(state).toBe('approved');
+  });
+});
+
+describe('what helps to decide', () => {
+  test('the estimate for those who decide, not for the person who asks; his history; who may decide', async () => {
+    const { requestId } = await askAs(gateway, session, { estimate: { rows: 12_000, why: null } }).answer(1);
+    const [alice, bob] = [await gateway.as('alice'), await gateway.as('bob')];
+    const shown = await bob.showRequest(requestId);
+    expect(shown).toMatchObject({
+      estimate: { rows: 12_000, why: null },
+      mayDecide: true,
+      whyNot: null,
+      decisions: [],
+    });
+    expect(shown.history.sessions).toBeGreaterThan(1);
+    expect(shown.history.requests.length).toBe(10);
+    expect(JSON.stringify(shown.history)).not.toMatch(/eve@|secret-parameter|DELETE FROM/);
+    expect(await alice.showRequest(requestId)).toMatchObject({
+      estimate: null,
+      mayDecide: false,
+      whyNot: expect.stringContaining('Nobody decides his own request'),
+    });
+    await bob.decideRequest(requestId, { decision: 'deny', reason: 'too many' });
+    expect((await alice.showRequest(requestId)).decisions).toMatchObject([
+      { by: 'bob', decision: 'deny', reason: 'too many' },
+    ]);
+    expect((await alice.showRequest(requestId)).whyNot).toBeNull();
+  });
+});
+
+describe('several people', () => {
+  const decide = async (who: string, id: string, decision: 'approve' | 'deny' = 'approve') =>
+    (await gateway.as(who)).decideRequest(id, { decision });
+
+  test('two of a group: one is not enough, twice the same person neither', async () => {
+    const ask = askAs(gateway, session, { people: 2 });
+    const { requestId } = await ask.answer(1);
+    expect(await decide('bob', requestId)).toMatchObject({ state: 'pending', decisions: [{ by: 'bob' }] });
+    expect(await failure(decide('bob', requestId))).toMatchObject({
+      code: 'conflict',
+      message: `You have decided ${requestId} already.`,
+    });
+    expect(ask.states).toHaveLength(1);
+    expect(await decide('carol', requestId)).toMatchObject({
+      state: 'approved',
+      people: 2,
+      decisions: [{ by: 'bob' }, { by: 'carol' }],
+    });
+    expect(await ask.answer(2)).toMatchObject({ state: 'approved', by: 'carol' });
+  });
+
+  test('two who decide at the same moment are both counted, and it runs once', async () => {
+    for (let round = 0; round < 5; round++) {
+      const ask = askAs(gateway, session, { people: 2 });
+      const { requestId } = await ask.answer(1);
+      const states = await Promise.all([decide('bob', requestId), decide('carol', requestId)]);
+      expect(states.map(({ state }) => state).sort()).toEqual(['approved', 'pending']);
+      expect((await ask.answer(2)).state).toBe('approved');
+      expect(ask.states).toHaveLength(2);
+    }
+  });
+
+  test('one denial ends it, whoever approved before', async () => {
+    const ask = askAs(gateway, session, { people: 2 });
+    const { requestId } = await ask.answer(1);
+    await decide('bob', requestId);
+    expect((await decide('carol', requestId, 'deny')).state).toBe('denied');
+    expect(await ask.answer(2)).toMatchObject({ state: 'denied', by: 'carol' });
+  });
+
+  test('who left the group before the last decision does not count', async () => {
+    const { requestId } = await askAs(gateway, session, { people: 2 }).answer(1);
+    await decide('bob', requestId);
+    const admin = await gateway.as('admin');
+    await admin.putUser('bob', { groups: [] });
+    expect((await decide('carol', requestId)).state).toBe('pending');
+    await admin.putUser('bob', { groups: ['security'] });
+  });
+
+  test('all of several groups: a person in both stands for one', async () => {
+    const admin = await gateway.as('admin');
+    await admin.putUser('bob', { groups: ['security', 'leads'] });
+    gateway.forget('bob');
+    const approvers = { approvers: ['leads', 'security'], require: 'all-of' } as const;
+    const { requestId } = await askAs(gateway, session, approvers).answer(1);
+    expect((await decide('bob', requestId)).state).toBe('pending');
+    expect((await decide('carol', requestId)).state).toBe('approved');
+    await admin.putUser('bob', { groups: ['security'] });
+    gateway.forget('bob');
+  });
+
+  test('the time runs on between the decisions', async () => {
+    const { requestId } = await askAs(gateway, session, { people: 2, timeoutMs: 60_000 }).answer(1);
+    await decide('bob', requestId);
+    gateway.advance(61_000);
+    expect((await failure(decide('carol', requestId))).code).toBe('conflict');
+    expect((await (await gateway.as('carol')).showRequest(requestId)).state).toBe('expired');
   });
 });

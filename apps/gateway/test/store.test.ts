@@ -179,10 +179,17 @@ describe('the database itself', () => {
         binding: 'b',
       },
       ...{ timeoutMs: 60_000, createdAt: at, expiresAt: later },
+      ...{ askedUnder: 'z', behind: ['u'], people: 1, require: 'one-of', estimate: null },
     });
-    const decision = { state: 'approved', by: 'alice', reason: '', at, validUntil: later } as const;
-    await expect(repositories.approvals.decide('req_1', decision)).rejects.toThrow('check constraint');
-    expect((await repositories.approvals.decide('req_1', { ...decision, by: 'bob' }))?.state).toBe('approved');
+    const decideAs = (name: string) =>
+      repositories.approvals.decide(
+        'req_1',
+        { personId: name, userId: name, name, decision: 'approve', reason: '', at },
+        () => 'approved',
+      );
+    await expect(decideAs('alice')).rejects.toThrow('check constraint');
+    expect(await repositories.approvals.decisionsOf(['req_1'])).toEqual([]);
+    expect((await decideAs('bob')).row?.state).toBe('approved');
     await store.close();
   });
 });

@@ -36,7 +36,7 @@ export interface ApiClient {
   sessionEvents(id: string): AsyncGenerator<m.SessionEventLine>;
   killSession(id: string, body?: m.KillSessionRequest): Promise<void>;
   listRequests(query?: m.ListRequestsQuery): Promise<m.ApprovalRequest[]>;
-  showRequest(id: string): Promise<m.ApprovalRequest>;
+  showRequest(id: string): Promise<m.RequestDetails>;
   decideRequest(id: string, body: m.DecideRequest): Promise<m.ApprovalRequest>;
   listBudgets(): Promise<m.BudgetView[]>;
   getPolicy(): Promise<m.PolicyDocumentSet>;
@@ -86,7 +86,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     killSession: async (id, body = {}) => done(await send('killSession', { params: { id }, body })),
     listRequests: async (query = {}) =>
       readJson(await send('listRequests', { query }), z.array(s.approvalRequestSchema)),
-    showRequest: async (id) => readJson(await send('showRequest', { params: { id } }), s.approvalRequestSchema),
+    showRequest: async (id) => readJson(await send('showRequest', { params: { id } }), s.requestDetailsSchema),
     decideRequest: async (id, body) =>
       readJson(await send('decideRequest', { params: { id }, body }), s.approvalRequestSchema),
     listBudgets: async () => readJson(await send('listBudgets'), z.array(s.budgetSchema)),

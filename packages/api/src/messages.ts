@@ -32,6 +32,7 @@ export type AgentView = z.output<typeof s.agentSchema>;
 export type AuditEvent = z.output<typeof s.auditEventSchema>;
 export type RecordingAnchor = z.output<typeof s.recordingAnchorSchema>;
 export type GatewayStatus = z.output<typeof s.statusSchema>;
+export type RequestDetails = z.output<typeof s.requestDetailsSchema>;
 export type ListSessionsQuery = z.input<typeof s.listSessionsQuerySchema>;
 export type ListRequestsQuery = z.input<typeof s.listRequestsQuerySchema>;
 export type ListAuditQuery = z.input<typeof s.listAuditQuerySchema>;

@@ -26,7 +26,7 @@ export const routes = {
   sessionEvents: 'GET /api/v1/sessions/:id/events', // NDJSON of RecordEntry (member: own session); audited
   killSession: 'POST /api/v1/sessions/:id/kill', // {reason}; own session or admin; 204 when it is over
   listRequests: 'GET /api/v1/requests', // approvalRequest[]; own + those that the caller may decide; ?state=
-  showRequest: 'GET /api/v1/requests/:id', // approvalRequest
+  showRequest: 'GET /api/v1/requests/:id', // requestDetails
   decideRequest: 'POST /api/v1/requests/:id/decision', // decideRequest -> approvalRequest; self-approval 403 self_approval
   listBudgets: 'GET /api/v1/budgets', // budget[] of the windows that run now; own ones for members, all for admin/auditor
   getPolicy: 'GET /api/v1/policy', // policyDocumentSet (admin, auditor)

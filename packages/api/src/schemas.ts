@@ -186,6 +186,16 @@ export const approvalRequestSchema = z.object({
   rule: z.string(),
   reason: z.string(),
   approvers: z.array(nameSchema),
+  /** `one-of` the groups decides, or `all-of` them, each by a person of its own; at least `people` different people. */
+  require: z.enum(['one-of', 'all-of']).default('one-of'),
+  people: z.int().default(1),
+  /** What the target's planner says; `rows` null = unknown, with `why`. Null for the person who asked, and where nobody asked the planner. */
+  estimate: z.object({ rows: z.number().nullable(), why: z.string().nullable() }).nullable().default(null),
+  decisions: z
+    .array(
+      z.object({ by: nameSchema, decision: z.enum(['approve', 'deny']), reason: z.string(), at: z.iso.datetime() }),
+    )
+    .default([]),
   mode: z.enum(['wait', 'retry']),
   state: requestStateSchema,
   createdAt: z.iso.datetime(),
@@ -193,6 +203,31 @@ export const approvalRequestSchema = z.object({
   decidedAt: z.iso.datetime().nullable(),
   decidedBy: nameSchema.nullable(),
   decisionReason: z.string().nullable(),
+});
+/** One request with what helps to decide it. */
+export const requestDetailsSchema = approvalRequestSchema.extend({
+  /** May the caller decide it now? If not although it is open, `whyNot` says why. */
+  mayDecide: z.boolean(),
+  whyNot: z.string().nullable(),
+  /** Of the person who asked: requests before this one, and totals of the sessions of so many days. */
+  history: z.object({
+    requests: z.array(
+      z.object({
+        id: z.string(),
+        connection: nameSchema,
+        kind: z.string(),
+        tables: z.array(z.string()),
+        rule: z.string(),
+        state: requestStateSchema,
+        createdAt: z.iso.datetime(),
+        decidedBy: nameSchema.nullable(),
+      }),
+    ),
+    days: z.int(),
+    sessions: z.int(),
+    statements: z.int(),
+    denied: z.int(),
+  }),
 });
 export const decideRequestSchema = z.strictObject({
   decision: z.enum(['approve', 'deny']),

@@ -1,5 +1,5 @@
 import { isWeirError } from '@weir/errors';
-import type { Verdict } from '@weir/policy';
+import type { ApprovalVerdict, Verdict } from '@weir/policy';
 import type { AnalysedStatement } from '@weir/sql';
 import { type ApprovalAnswer, approvalMode, leadingKind, refuseByAnswer } from './approval.ts';
 import { bindToRule, tablesOf } from './approval-binding.ts';
@@ -206,6 +206,13 @@ export function createJudgement(context: GateContext): {
     const present = verdicts.of(now, request.parameters);
     if (present.verdict.action === 'deny')
       return deny(request, denialOfVerdict(present.verdict, identity.sessionId), present, answer);
+    if (present.verdict.action === 'require-approval' && budget === null && !asksTheSame(present.verdict, verdict)) {
+      const moved = createDenial(
+        'approval_expired',
+        'the rules ask for another approval by now: send the statement again',
+      );
+      return deny(request, moved, present, answer);
+    }
     const added = budget === null ? null : { rule: budget, requestId: answer.requestId };
     return admit(request, now, present, answer, added);
   };
@@ -247,6 +254,13 @@ export function createJudgement(context: GateContext): {
     },
   };
 }
+
+/** Would the same people be asked by the same rule? */
+const asksTheSame = (now: ApprovalVerdict, then: ApprovalVerdict) =>
+  now.rule === then.rule &&
+  now.require === then.require &&
+  now.people === then.people &&
+  JSON.stringify(now.approvers) === JSON.stringify(then.approvers);
 
 const deliversColumns = ({ facts }: AnalysedStatement) =>
   facts.outputs?.some(({ origins }) => origins.length > 0) ?? false;

@@ -49,6 +49,8 @@ describe('waiting or trying again', () => {
       reason: '',
       trace: [],
       approvers: [],
+      require: 'one-of',
+      people: 1,
       timeoutMs: 1,
       maxRows: null,
     } as const;

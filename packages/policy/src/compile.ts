@@ -126,7 +126,9 @@ function guardrailRule({ name, spec }: GuardrailDocument): GuardrailRule {
 function approvalOf({ action, approval }: Pick<GuardrailDocument['spec'], 'action' | 'approval'>) {
   if (action === 'deny' || approval === undefined) return null;
   return {
-    approvers: [...approval.approvers.groups].sort(),
+    approvers: [...new Set(approval.approvers.groups)].sort(),
+    require: approval.approvers.require,
+    people: approval.approvers.people,
     mode: approval.mode,
     timeoutMs: tryDuration(approval.timeout) ?? 600_000,
   };

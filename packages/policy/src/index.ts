@@ -1,3 +1,4 @@
+export * from './approval-rule.ts';
 export { budgetWindowAt } from './budget-window.ts';
 export { type CaseResult, evaluateCase, type PolicyCase, parseCases } from './case.ts';
 export { compilePlan } from './compile.ts';

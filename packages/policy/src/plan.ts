@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { maxApprovers } from './approval-rule.ts';
 import { maxDurationMs } from './duration.ts';
 import { conditionSchema } from './schema/access.ts';
 import { budgetWindows } from './schema/budget.ts';
@@ -35,6 +36,8 @@ export type AccessRule = z.output<typeof accessRuleSchema>;
 /** How people are asked; null = deny. */
 const planApprovalSchema = section({
   approvers: list(text(200)),
+  require: oneOf(['one-of', 'all-of']),
+  people: z.int().min(1).max(maxApprovers),
   mode: oneOf(['auto', 'wait', 'retry']),
   timeoutMs: z.int().min(1000).max(maxDurationMs),
 }).nullable();

@@ -63,8 +63,10 @@ export interface ApprovalVerdict extends VerdictBase {
   readonly action: 'require-approval';
   /** `wait` parks the statement; `retry` refuses it now and lets the same one run once after approval; `auto` = wait for interactive clients outside transactions. */
   readonly mode: 'auto' | 'wait' | 'retry';
-  /** Groups whose members may decide. */
+  /** Groups whose members may decide, with `require` and `people` an ApprovalRule. */
   readonly approvers: readonly string[];
+  readonly require: 'one-of' | 'all-of';
+  readonly people: number;
   /** How long a request stays open, ms. */
   readonly timeoutMs: number;
   readonly maxRows: number | null;

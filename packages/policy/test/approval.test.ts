@@ -81,6 +81,39 @@ describe('approval', () => {
       reason: 'The rules a, b need approval by different groups, and no group may decide for all of them.',
     });
   });
+
+  it.each<[string, string, string, object]>([
+    ['people: the larger number', 'groups: [x], people: 2', 'groups: [x], people: 3', { people: 3, require: 'one-of' }],
+    ['people and none named', 'groups: [x], people: 2', 'groups: [x, y]', { people: 2, approvers: ['x'] }],
+    [
+      'all of the same groups',
+      'groups: [y, x], require: all-of',
+      'groups: [x, y]',
+      { require: 'all-of', approvers: ['x', 'y'] },
+    ],
+    ['all of and fewer groups', 'groups: [x, y], require: all-of', 'groups: [x]', { rule: 'no-common-approver' }],
+    ['all of and more groups', 'groups: [x], require: all-of', 'groups: [x, y]', { rule: 'no-common-approver' }],
+    [
+      'all of other groups',
+      'groups: [x, y], require: all-of',
+      'groups: [y, z], require: all-of',
+      { rule: 'no-common-approver' },
+    ],
+  ])('of two rules asks for %s', (_what, one, other, expected) => {
+    const rules = [approval('a', `approvers: { ${one} }`), approval('b', `approvers: { ${other} }`)];
+    expect(judge(openAccess + rules.join(''), remove)).toMatchObject(expected);
+    expect(judge(openAccess + rules.reverse().join(''), remove)).toMatchObject(expected);
+  });
+
+  it.each([
+    ['groups: [x], people: 0', /people/],
+    ['groups: [x], people: 11', /At most 10 people/],
+    ['groups: [x], people: 1.5', /people/],
+    ['groups: [x], require: most', /require/],
+    [`groups: [${Array.from({ length: 11 }, (_, n) => `g${n}`).join(', ')}], require: all-of`, /At most 10 groups/],
+  ])('refuses approvers: { %s }', (approvers, message) => {
+    expect(() => judge(openAccess + approval('a', `approvers: { ${approvers} }`), remove)).toThrow(message);
+  });
 });
 
 describe('rules that only observe', () => {

@@ -69,8 +69,13 @@ export interface ApprovalAsk {
   readonly kind: string;
   readonly rule: string;
   readonly reason: string;
+  /** Groups that decide: `one-of` them (also when absent), or `all-of` them by a person each; at least `people` (absent: 1) different people. */
   readonly approvers: readonly string[];
+  readonly require?: 'one-of' | 'all-of';
+  readonly people?: number;
   readonly timeoutMs: number;
+  /** Rows that the target's planner expects; null with the reason when it was not asked. Absent = an agent that does not ask. */
+  readonly estimate?: { readonly rows: number | null; readonly why: string | null };
 }
 
 /** Content of an APPROVAL_STATE frame: the gateway's answer to an ask; `pending` may be followed by one final state. */

@@ -76,6 +76,8 @@ function askOf(question: ApprovalQuestion, ask: number, database: string): Appro
     rule: verdict.rule,
     reason: verdict.reason,
     approvers: verdict.approvers,
+    require: verdict.require,
+    people: verdict.people,
     timeoutMs: verdict.timeoutMs,
   };
 }

@@ -15,7 +15,7 @@ const question: ApprovalQuestion = {
   ...{ searchPath: ['public'], tables: ['public.t'] },
   verdict: {
     ...{ action: 'require-approval', rule: 'second-person', reason: 'rows go', trace: [], mode: 'auto' },
-    ...{ approvers: ['leads'], timeoutMs: 1_000, maxRows: null },
+    ...{ approvers: ['leads'], require: 'one-of', people: 1, timeoutMs: 1_000, maxRows: null },
   },
 };
 
@@ -46,7 +46,7 @@ test('the question travels whole, without the trace', async () => {
         database: 'shop',
       },
       ...{ role: 'app', searchPath: ['public'], tables: ['public.t'], kind: 'delete', rule: 'second-person' },
-      ...{ reason: 'rows go', approvers: ['leads'], timeoutMs: 1_000 },
+      ...{ reason: 'rows go', approvers: ['leads'], require: 'one-of', people: 1, timeoutMs: 1_000 },
     },
   ]);
   desk.stateArrived({ ask: 1, requestId: 'req-1', state: 'pending' });

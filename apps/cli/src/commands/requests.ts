@@ -1,10 +1,11 @@
-import type { ApiClient, ApprovalRequest, ListRequestsQuery } from '@weir/api';
+import type { ApiClient, ListRequestsQuery } from '@weir/api';
 import { WeirError } from '@weir/errors';
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
 import { signedIn } from '../gateway/api.ts';
 import { note, printJson, printList, printRecord } from '../terminal/output.ts';
 import { act, type CommonOptions, leaf } from './leaf.ts';
+import { recordOfRequest } from './request-record.ts';
 
 /** `weir requests` */
 export function addRequests(program: Command, cli: Cli): void {
@@ -36,9 +37,10 @@ export function addRequests(program: Command, cli: Cli): void {
   leaf(requests, 'show', 'Show a request with its statement', ['weir requests show req_abc123'])
     .argument('<id>', 'request')
     .action(
-      act(cli, async (id: string, options: CommonOptions) =>
-        show(cli, options, await signedIn(cli).api.showRequest(id)),
-      ),
+      act(cli, async (id: string, options: CommonOptions) => {
+        const request = await signedIn(cli).api.showRequest(id);
+        printRecord(cli, options, request, recordOfRequest(request));
+      }),
     );
   addDecision(requests, cli, 'approve', 'Let a statement of another person run, once');
   addDecision(requests, cli, 'deny', 'Refuse a statement of another person');
@@ -57,35 +59,10 @@ function addDecision(requests: Command, cli: Cli, decision: 'approve' | 'deny', 
       act(cli, async (id: string, options: CommonOptions & { reason: string }) => {
         const decided = await signedIn(cli).api.decideRequest(id, { decision, reason: options.reason });
         if (options.json === true) return printJson(cli, decided);
-        note(
-          cli,
-          `${decided.state === 'approved' ? 'Approved' : 'Denied'} ${id} of ${decided.principal}: ${shortened(decided.statement)}`,
-        );
+        note(cli, `${wordOf(decided.state)} ${id} of ${decided.principal}: ${shortened(decided.statement)}`);
         if (decided.state === 'approved' && decided.mode === 'retry') note(cli, 'It runs once when it is sent again.');
       }),
     );
-}
-
-function show(cli: Cli, options: CommonOptions, request: ApprovalRequest): void {
-  const { id, state, principal, connection, database, statement, parameters, tables, kind, rule, reason } = request;
-  const values = parameters.map((value, index) => `$${index + 1} = ${value ?? 'NULL'}`);
-  printRecord(cli, options, request, [
-    ['id', id],
-    ['state', state],
-    ['who', principal],
-    ['where', `${connection} (database ${database}, role ${request.role})`],
-    ['statement', statement],
-    ...(values.length > 0 ? [['parameters', values.join(', ')] as const] : []),
-    ['kind', kind],
-    ['tables', tables.join(', ')],
-    ['rule', `${rule}: ${reason}`],
-    ['approvers', request.approvers.join(', ')],
-    ['asked', request.createdAt],
-    ['until', request.expiresAt],
-    ...(request.decidedBy === null
-      ? []
-      : [['decided', `by ${request.decidedBy} at ${request.decidedAt}: ${request.decisionReason ?? ''}`] as const]),
-  ]);
 }
 
 async function wait(cli: Cli, api: ApiClient, id: string, options: CommonOptions): Promise<void> {
@@ -106,6 +83,11 @@ async function wait(cli: Cli, api: ApiClient, id: string, options: CommonOptions
     `${id} is ${request.state}${by}.`,
     why,
   );
+}
+
+/** A decision that is not the last one leaves the request open. */
+function wordOf(state: string): string {
+  return state === 'approved' ? 'Approved' : state === 'denied' ? 'Denied' : 'Counted, and others must decide as well:';
 }
 
 function shortened(statement: string): string {

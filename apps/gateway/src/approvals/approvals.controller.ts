@@ -1,5 +1,5 @@
 import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
-import { type ApprovalRequest, decideRequestSchema, listRequestsQuerySchema } from '@weir/api';
+import { type ApprovalRequest, decideRequestSchema, listRequestsQuerySchema, type RequestDetails } from '@weir/api';
 import type { z } from 'zod';
 import { ZodPipe } from '../http/zod-pipe.ts';
 import { CurrentCaller } from '../identity/auth-guard.ts';
@@ -25,7 +25,7 @@ export class ApprovalsController {
 
   @Needs('requests:read')
   @Get(':id')
-  show(@Param('id') id: string, @CurrentCaller() caller: Caller): Promise<ApprovalRequest> {
+  show(@Param('id') id: string, @CurrentCaller() caller: Caller): Promise<RequestDetails> {
     return this.approvals.show(caller, id);
   }
 

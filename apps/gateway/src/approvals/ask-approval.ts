@@ -6,6 +6,7 @@ import { shortId } from '../identity/short-id.ts';
 import type { Log } from '../log/create-log.ts';
 import type { ApprovalRepository, NewRequest, RequestRow } from '../store/approvals.ts';
 import type { ApprovalClock } from './approval-clock.ts';
+import type { Circumstances, Standing } from './circumstances.ts';
 import type { WaitingAsks } from './waiting-asks.ts';
 
 /** Bounds of the time that a request stays open. */
@@ -20,6 +21,8 @@ export interface AskParts {
   readonly approvals: ApprovalRepository;
   readonly waiting: WaitingAsks;
   readonly clock: ApprovalClock;
+  readonly circumstances: Circumstances;
+  readonly standingOf: (name: string) => Promise<Standing | undefined>;
   readonly audit: AuditLog;
   readonly log: Log;
   readonly now: () => number;
@@ -77,7 +80,7 @@ async function wait(
   tell: (state: ApprovalState) => void,
   handle: { requestId: string | undefined; isWithdrawn: boolean },
 ): Promise<void> {
-  const request = await store(parts, session, ask);
+  const request = await store(parts, session, ask, await askedUnder(parts, session));
   if (handle.isWithdrawn) return withdrawStored(parts, request.id, session.principal.name);
   handle.requestId = request.id;
   const base = { ask: ask.ask, requestId: request.id };
@@ -93,7 +96,18 @@ async function retry(
   tell: (state: ApprovalState) => void,
 ): Promise<void> {
   const { approvals, audit, now } = parts;
-  const key = { userId: session.principal.id, connection: session.connection.name, binding: ask.binding };
+  const key = {
+    ...{ userId: session.principal.id, connection: session.connection.name, binding: ask.binding },
+    askedUnder: await askedUnder(parts, session),
+  };
+  for (const id of await approvals.withdrawOutdated(key)) {
+    audit.later({
+      actor: 'gateway',
+      action: 'request-outdated',
+      subject: id,
+      detail: { principal: session.principal.name },
+    });
+  }
   const used = await approvals.consume(key, new Date(now()));
   if (used !== undefined) {
     const detail = { session: session.id, approvedBy: used.decided_by };
@@ -103,7 +117,7 @@ async function retry(
   }
   for (let attempt = 0; attempt < 5; attempt++) {
     const pending = await approvals.findPendingRetry(key, new Date(now()));
-    const request = pending ?? (await tryStore(parts, session, ask));
+    const request = pending ?? (await tryStore(parts, session, ask, key.askedUnder));
     if (request === undefined) {
       // The same statement was asked by another channel at this moment, or its request just expired.
       await parts.clock.expireDue();
@@ -117,17 +131,29 @@ async function retry(
   throw new WeirError('conflict', 'The request could not be stored beside its twins.');
 }
 
-async function store(parts: AskParts, session: LiveSession, ask: ApprovalAsk): Promise<NewRequest> {
+/** @throws WeirError not_permitted when the account or the connection is gone. */
+async function askedUnder({ circumstances }: AskParts, session: LiveSession): Promise<string> {
+  const present = await circumstances.of(session.principal.name, session.connection.name);
+  if (present !== null) return present;
+  throw new WeirError('not_permitted', 'The account or the connection of this session is gone.');
+}
+
+async function store(parts: AskParts, session: LiveSession, ask: ApprovalAsk, under: string): Promise<NewRequest> {
   for (let attempt = 0; attempt < 5; attempt++) {
-    const request = await tryStore(parts, session, ask);
+    const request = await tryStore(parts, session, ask, under);
     if (request !== undefined) return request;
   }
   throw new WeirError('internal', 'No free name for the request was found.');
 }
 
-async function tryStore(parts: AskParts, session: LiveSession, ask: ApprovalAsk): Promise<NewRequest | undefined> {
+async function tryStore(
+  parts: AskParts,
+  session: LiveSession,
+  ask: ApprovalAsk,
+  under: string,
+): Promise<NewRequest | undefined> {
   const { approvals, audit, now } = parts;
-  const request = requestOf(session, ask, now());
+  const request = { ...requestOf(session, ask, now(), under), behind: await behind(parts, session.principal) };
   if ((await approvals.countPending(request.createdAt, request.userId)) >= maxPendingPerPerson) {
     throw new WeirError('not_permitted', `You have ${maxPendingPerPerson} open requests already.`, {
       fix: 'Wait until they are decided or have expired: weir requests ls',
@@ -140,7 +166,7 @@ async function tryStore(parts: AskParts, session: LiveSession, ask: ApprovalAsk)
   return request;
 }
 
-function requestOf(session: LiveSession, ask: ApprovalAsk, nowMs: number): NewRequest {
+function requestOf(session: LiveSession, ask: ApprovalAsk, nowMs: number, under: string): NewRequest {
   const timeoutMs = Math.min(Math.max(ask.timeoutMs, minTimeoutMs), maxTimeoutMs);
   // A statement that waits cannot wait longer than its session lives.
   const endMs = ask.mode === 'wait' ? Math.min(nowMs + timeoutMs, session.expiresAtMs) : nowMs + timeoutMs;
@@ -164,7 +190,22 @@ function requestOf(session: LiveSession, ask: ApprovalAsk, nowMs: number): NewRe
     timeoutMs,
     createdAt: new Date(nowMs),
     expiresAt: new Date(endMs),
+    askedUnder: under,
+    behind: [],
+    people: Math.max(ask.people ?? 1, 1),
+    require: ask.require ?? 'one-of',
+    estimate: ask.estimate ?? null,
   };
+}
+
+/** The people behind a principal: its own, and the one for whom it acts. */
+async function behind(
+  { standingOf }: AskParts,
+  { name, actingFor }: LiveSession['principal'] & { readonly actingFor?: { readonly name: string } | undefined },
+): Promise<string[]> {
+  const names = actingFor === undefined ? [name] : [name, actingFor.name];
+  const standings = await Promise.all(names.map(standingOf));
+  return [...new Set(standings.flatMap((standing) => standing?.people ?? []))];
 }
 
 function decisionOf(row: RequestRow): { by?: string; reason?: string } {

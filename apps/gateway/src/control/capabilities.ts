@@ -8,6 +8,7 @@ import { type ApprovalClock, createApprovalClock } from '../approvals/approval-c
 import { approvalsModule } from '../approvals/approvals.module.ts';
 import { type Approvals, createApprovals } from '../approvals/approvals.ts';
 import { type AskParts, withdrawAsksOf } from '../approvals/ask-approval.ts';
+import { type Circumstances, createCircumstances, type Standing } from '../approvals/circumstances.ts';
 import { createWaitingAsks } from '../approvals/waiting-asks.ts';
 import { auditModule } from '../audit/audit.module.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
@@ -95,7 +96,12 @@ export function createCapabilities(foundation: Foundation): Capabilities {
   const { keys } = foundation;
   const credentials = createCredentials({ credentials: repositories.credentials, connections, keys, audit, now });
   const agents = createAgents({ agents: repositories.agents, ca: foundation.ca, dataPlane, audit, now });
-  const approval = createApprovalParts(foundation);
+  const standingOf = createStandings(repositories);
+  const circumstances = createCircumstances({
+    ...{ policies, standingOf },
+    findConnection: (name) => repositories.connections.find(name),
+  });
+  const approval = { ...createApprovalParts(foundation, circumstances), standingOf };
   const approvals = createApprovals(approval);
   const sessions = createSessionsOf(foundation, { connections, access, asks: approval });
   const budgets = createBudgets({
@@ -142,11 +148,22 @@ export function createCapabilities(foundation: Foundation): Capabilities {
   };
 }
 
-function createApprovalParts({ repositories, audit, log, now }: Foundation): AskParts {
-  const { approvals } = repositories;
+function createApprovalParts({ repositories, audit, log, now }: Foundation, circumstances: Circumstances) {
+  const { approvals, sessions } = repositories;
   const waiting = createWaitingAsks();
   const clock = createApprovalClock({ approvals, waiting, audit, log, now });
-  return { approvals, waiting, clock, audit, log, now };
+  return { approvals, sessions, circumstances, waiting, clock, audit, log, now };
+}
+
+/** Accounts as they are at the moment of the question. */
+function createStandings({ users }: Pick<Repositories, 'users'>) {
+  return async (name: string): Promise<Standing | undefined> => {
+    const user = await users.findByName(name);
+    if (user === undefined || user.disabled) return undefined;
+    // The accounts by id as well: a link that is cut later does not make two people of one.
+    const linked = await users.listByPerson(user.person_id);
+    return { id: user.id, people: [user.person_id, ...linked.map(({ id }) => id)], groups: user.groups };
+  };
 }
 
 function createNotificationsOf(

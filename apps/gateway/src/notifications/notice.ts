@@ -25,6 +25,10 @@ const told: Readonly<Record<string, readonly [NotificationEvent, (event: TextsOf
   'request-made': ['request-made', ({ actor, detail }) => `${actor} asks for approval on ${detail('connection')}`],
   'request-approved': ['request-decided', ({ actor, subject }) => `${actor} approved ${subject}`],
   'request-denied': ['request-decided', ({ actor, subject }) => `${actor} denied ${subject}`],
+  'request-decided-in-part': [
+    'request-decided',
+    ({ actor, subject }) => `${actor} approved ${subject}, and others must decide as well`,
+  ],
   'request-expired': ['request-expired', ({ subject }) => `Nobody decided ${subject} in time`],
   'grant-given': ['grant-given', ({ subject }) => `Access was granted: ${subject}`],
   'grant-revoked': ['grant-revoked', ({ actor, subject }) => `${actor} revoked the grant ${subject}`],

@@ -31,13 +31,40 @@ export interface NewRequest extends RequestContent {
   readonly timeoutMs: number;
   readonly createdAt: Date;
   readonly expiresAt: Date;
+  /** What it was asked under (approvals/circumstances.ts). */
+  readonly askedUnder: string;
+  /** Ids of the people behind the principal: the person, a service's owner, for whom it acts. */
+  readonly behind: readonly string[];
+  readonly people: number;
+  readonly require: 'one-of' | 'all-of';
+  readonly estimate: { readonly rows: number | null; readonly why: string | null } | null;
 }
 /** What an approval is found by again. */
 export interface BindingKey {
   readonly userId: string;
   readonly connection: string;
   readonly binding: string;
+  readonly askedUnder: string;
 }
+/** A decision of one person. */
+export type DecisionRow = Selectable<StoreTables['approval_decisions']> & {
+  /** Of the account that decided, now; null = it is disabled or gone. */
+  readonly groups: readonly string[] | null;
+};
+/** A decision to store. */
+export interface NewDecision {
+  readonly personId: string;
+  readonly userId: string;
+  readonly name: string;
+  readonly decision: 'approve' | 'deny';
+  readonly reason: string;
+  readonly at: Date;
+}
+/** How a decision went: counted, with what all of them come to; or not, because the request is not open or the person has decided before. */
+export type DecisionOutcome =
+  | { readonly outcome: 'counted'; readonly row: RequestRow; readonly decisions: readonly DecisionRow[] }
+  | { readonly outcome: 'closed'; readonly row: RequestRow | undefined }
+  | { readonly outcome: 'repeated'; readonly row: RequestRow };
 /** Which requests a list holds: those of the person or of one of the groups, or all. */
 export interface RequestFilter {
   readonly visibleTo?: { readonly userId: string; readonly groups: readonly string[] };
@@ -52,10 +79,18 @@ export interface ApprovalRepository {
   find(id: string): Promise<RequestRow | undefined>;
   list(filter: RequestFilter): Promise<RequestRow[]>;
   findPendingRetry(key: BindingKey, now: Date): Promise<RequestRow | undefined>;
+  /**
+   * Adds a decision while it holds the request, so that deciders take turns; `judge` says what all decisions come to, the new one included.
+   */
   decide(
     id: string,
-    decision: { state: 'approved' | 'denied'; by: string; reason: string; at: Date; validUntil: Date },
-  ): Promise<RequestRow | undefined>;
+    decision: NewDecision,
+    judge: (row: RequestRow, decisions: readonly DecisionRow[]) => 'pending' | 'approved' | 'denied',
+  ): Promise<DecisionOutcome>;
+  /** Decisions by request, oldest first. */
+  decisionsOf(ids: readonly string[]): Promise<DecisionRow[]>;
+  /** Ends open requests of the binding that were asked under other circumstances. @returns their ids. */
+  withdrawOutdated(key: BindingKey): Promise<string[]>;
   /** Uses an approved retry request up, once. */
   consume(key: BindingKey, now: Date): Promise<RequestRow | undefined>;
   withdraw(id: string): Promise<boolean>;
@@ -99,8 +134,13 @@ export function createApprovalRepository({ db }: Pick<Store, 'db'>, seal: Conten
     },
     findPendingRetry: async (key, now) =>
       optional(
-        await ofKey({ db }, key).where('state', '=', 'pending').where('expires_at', '>', now).executeTakeFirst(),
+        await ofKey({ db }, key)
+          .where('state', '=', 'pending')
+          .where('asked_under', '=', key.askedUnder)
+          .where('expires_at', '>', now)
+          .executeTakeFirst(),
       ),
+    decisionsOf: (ids) => decisionsOf({ db }, ids),
     ...createChanges({ db }, opened),
     ...createExpiry({ db }, opened),
   };
@@ -117,22 +157,12 @@ function ofKey({ db }: Pick<Store, 'db'>, key: BindingKey) {
     .where('mode', '=', 'retry');
 }
 
-type ChangePart = Pick<ApprovalRepository, 'decide' | 'consume' | 'withdraw'>;
+type ChangePart = Pick<ApprovalRepository, 'decide' | 'consume' | 'withdraw' | 'withdrawOutdated'>;
 
 function createChanges({ db }: Pick<Store, 'db'>, opened: (row: StoredRow) => RequestRow): ChangePart {
   const optional = (row: StoredRow | undefined) => row && opened(row);
   return {
-    decide: async (id, { state, by, reason, at, validUntil }) =>
-      optional(
-        await db
-          .updateTable('approval_requests')
-          .set({ state, decided_by: by, decision_reason: reason, decided_at: at, expires_at: validUntil })
-          .where('id', '=', id)
-          .where('state', '=', 'pending')
-          .where('expires_at', '>', at)
-          .returningAll()
-          .executeTakeFirst(),
-      ),
+    decide: (id, decision, judge) => decideInTurn({ db }, opened, id, decision, judge),
     consume: async (key, now) =>
       optional(
         await db
@@ -145,6 +175,7 @@ function createChanges({ db }: Pick<Store, 'db'>, opened: (row: StoredRow) => Re
               .clearSelect()
               .select('id')
               .where('state', '=', 'approved')
+              .where('asked_under', '=', key.askedUnder)
               .where('expires_at', '>', now)
               .orderBy('decided_at')
               .limit(1)
@@ -155,6 +186,20 @@ function createChanges({ db }: Pick<Store, 'db'>, opened: (row: StoredRow) => Re
           .returningAll()
           .executeTakeFirst(),
       ),
+    withdrawOutdated: async (key) => {
+      const rows = await db
+        .updateTable('approval_requests')
+        .set({ state: 'withdrawn' })
+        .where('user_id', '=', key.userId)
+        .where('connection', '=', key.connection)
+        .where('binding', '=', key.binding)
+        .where('mode', '=', 'retry')
+        .where('state', 'in', ['pending', 'approved'])
+        .where(sql<boolean>`asked_under IS DISTINCT FROM ${key.askedUnder}`)
+        .returning('id')
+        .execute();
+      return rows.map(({ id }) => id);
+    },
     withdraw: async (id) => {
       const result = await db
         .updateTable('approval_requests')
@@ -165,6 +210,66 @@ function createChanges({ db }: Pick<Store, 'db'>, opened: (row: StoredRow) => Re
       return result.numUpdatedRows === 1n;
     },
   };
+}
+
+async function decideInTurn(
+  { db }: Pick<Store, 'db'>,
+  opened: (row: StoredRow) => RequestRow,
+  id: string,
+  { personId, userId, name, decision, reason, at }: NewDecision,
+  judge: Parameters<ApprovalRepository['decide']>[2],
+): Promise<DecisionOutcome> {
+  return db.transaction().execute(async (tx): Promise<DecisionOutcome> => {
+    const locked = await tx
+      .selectFrom('approval_requests')
+      .selectAll()
+      .where('id', '=', id)
+      .forUpdate()
+      .executeTakeFirst();
+    const row = locked && opened(locked);
+    if (row === undefined || row.state !== 'pending' || row.expires_at <= at) return { outcome: 'closed', row };
+    const inserted = await tx
+      .insertInto('approval_decisions')
+      .values({ request_id: id, person_id: personId, user_id: userId, name, decision, reason, at })
+      .onConflict((conflict) => conflict.doNothing())
+      .executeTakeFirst();
+    if (inserted.numInsertedOrUpdatedRows !== 1n) return { outcome: 'repeated', row };
+    const decisions = await decisionsOf({ db: tx }, [id]);
+    const state = judge(row, decisions);
+    if (state === 'pending') return { outcome: 'counted', row, decisions };
+    const ended = await tx
+      .updateTable('approval_requests')
+      // An approved retry stays good for as long again as the request was open.
+      .set({
+        state,
+        decided_by: name,
+        decision_reason: reason,
+        decided_at: at,
+        expires_at: new Date(at.getTime() + row.timeout_ms),
+      })
+      .where('id', '=', id)
+      .returningAll()
+      .executeTakeFirstOrThrow();
+    return { outcome: 'counted', row: opened(ended), decisions };
+  });
+}
+
+function decisionsOf({ db }: Pick<Store, 'db'>, ids: readonly string[]): Promise<DecisionRow[]> {
+  if (ids.length === 0) return Promise.resolve([]);
+  return db
+    .selectFrom('approval_decisions')
+    .leftJoin('users', (join) =>
+      join.onRef('users.id', '=', 'approval_decisions.user_id').on('users.disabled', '=', false),
+    )
+    .selectAll('approval_decisions')
+    .select(
+      sql<string[] | null>`CASE WHEN users.id IS NULL THEN NULL ELSE ARRAY(
+        SELECT g.name FROM effective_groups g WHERE g.user_id = users.id) END`.as('groups'),
+    )
+    .where('request_id', 'in', ids)
+    .orderBy('at')
+    .orderBy('person_id')
+    .execute();
 }
 
 type ExpiryPart = Pick<ApprovalRepository, 'expireDue' | 'withdrawWaiting' | 'nextExpiry' | 'countPending'>;
@@ -236,5 +341,10 @@ function valuesOf(request: NewRequest, seal: ContentSeal) {
     state: 'pending' as const,
     created_at: request.createdAt,
     expires_at: request.expiresAt,
+    asked_under: request.askedUnder,
+    behind: [...request.behind],
+    people: request.people,
+    require: request.require,
+    estimate: request.estimate === null ? null : JSON.stringify(request.estimate),
   };
 }

@@ -5,6 +5,7 @@ import { first } from './migrations/001-first.ts';
 import { budgets } from './migrations/002-budgets.ts';
 import { accounts } from './migrations/003-accounts.ts';
 import { approvals } from './migrations/008-approvals.ts';
+import { decisions } from './migrations/008-decisions.ts';
 import { credentials } from './migrations/011-credentials.ts';
 import type { StoreTables } from './tables.ts';
 
@@ -14,6 +15,7 @@ const provider: MigrationProvider = {
     '002-budgets': budgets,
     '003-accounts': accounts,
     '008-approvals': approvals,
+    '008-decisions': decisions,
     '011-credentials': credentials,
   }),
 };

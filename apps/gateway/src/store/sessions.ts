@@ -1,4 +1,4 @@
-import type { Selectable } from 'kysely';
+import { type Selectable, sql } from 'kysely';
 import type { Store } from './open-store.ts';
 import type { StoreTables } from './tables.ts';
 
@@ -36,6 +36,8 @@ export interface SessionRepository {
   find(id: string): Promise<SessionRow | undefined>;
   /** Newest first. */
   list(filter: SessionFilter): Promise<SessionRow[]>;
+  /** Sums over the sessions that a person opened since. */
+  totalsOf(userId: string, since: Date): Promise<{ sessions: number; statements: number; denied: number }>;
   count(id: string, counts: SessionCounts): Promise<void>;
   /** @returns false when it had ended already. */
   end(id: string, reason: string, at: Date): Promise<boolean>;
@@ -71,6 +73,19 @@ export function createSessionRepository({ db }: Pick<Store, 'db'>): SessionRepos
       if (filter.state !== undefined) query = query.where('state', '=', filter.state);
       if (filter.connection !== undefined) query = query.where('connection', '=', filter.connection);
       return query.orderBy('opened_at', 'desc').orderBy('id').limit(filter.limit).execute();
+    },
+    totalsOf: async (userId, since) => {
+      const row = await db
+        .selectFrom('sessions')
+        .select([
+          sql<string>`count(*)`.as('sessions'),
+          sql<string>`coalesce(sum(statements), 0)`.as('statements'),
+          sql<string>`coalesce(sum(denied), 0)`.as('denied'),
+        ])
+        .where('user_id', '=', userId)
+        .where('opened_at', '>=', since)
+        .executeTakeFirstOrThrow();
+      return { sessions: Number(row.sessions), statements: Number(row.statements), denied: Number(row.denied) };
     },
     count: async (id, { channels, statements, denied, clientAddress }) => {
       await db

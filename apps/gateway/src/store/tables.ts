@@ -166,6 +166,21 @@ export interface StoreTables {
     decided_at: MaybeMoment;
     decided_by: string | null;
     decision_reason: string | null;
+    asked_under: string | null;
+    /** Ids of the people behind the principal when it asked. */
+    behind: ColumnType<string[], string[] | undefined, string[]>;
+    people: Generated<number>;
+    require: ColumnType<'one-of' | 'all-of', 'one-of' | 'all-of' | undefined, never>;
+    estimate: ColumnType<{ rows: number | null; why: string | null } | null, string | null | undefined, string | null>;
+  };
+  approval_decisions: {
+    request_id: string;
+    person_id: string;
+    user_id: string;
+    name: string;
+    decision: 'approve' | 'deny';
+    reason: string;
+    at: Moment;
   };
   budget_usage: {
     user_id: string;

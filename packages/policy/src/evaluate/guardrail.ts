@@ -121,7 +121,10 @@ export function verdictOf(
   return approvalOf(hits, maxRows);
 }
 
-/** Several approval rules: a group that all of them accept must decide, within the shortest time, in the strictest mode. */
+/**
+ * Several approval rules: groups that all of them accept must decide, as many people as the strictest asks for, within the shortest time, in the strictest mode.
+ * A rule that wants all of its groups goes together with rules of the same groups alone.
+ */
 function approvalOf(
   hits: readonly Hit[],
   maxRows: number | null,
@@ -131,7 +134,8 @@ function approvalOf(
   const [firstAsked] = asked;
   if (first === undefined || firstAsked === undefined) return null;
   const approvers = firstAsked.approvers.filter((group) => asked.every((other) => other.approvers.includes(group)));
-  if (approvers.length === 0) {
+  const wantsAll = asked.some((approval) => approval.require === 'all-of');
+  if (approvers.length === 0 || (wantsAll && asked.some((other) => other.approvers.length !== approvers.length))) {
     const rules = hits.map((hit) => hit.rule.rule).join(', ');
     return {
       action: 'deny',
@@ -147,6 +151,8 @@ function approvalOf(
     reason: reasonOf(first.why, first.rule.reason),
     mode: modes.includes('retry') ? 'retry' : modes.includes('auto') ? 'auto' : 'wait',
     approvers,
+    require: wantsAll ? 'all-of' : 'one-of',
+    people: Math.max(...asked.map((approval) => approval.people)),
     timeoutMs: Math.min(...asked.map((approval) => approval.timeoutMs)),
     maxRows,
   };

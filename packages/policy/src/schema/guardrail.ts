@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { maxApprovers } from '../approval-rule.ts';
 import { tryDuration } from '../duration.ts';
 import { influenceWays, statementKinds } from '../statement.ts';
 import { conditionSchema } from './access.ts';
@@ -43,7 +44,19 @@ export type Match = z.output<typeof matchSchema>;
 
 /** How approval is asked for, as written in a document. */
 export const approvalSchema = section({
-  approvers: section({ groups: list(text(200)) }),
+  approvers: section({
+    groups: list(text(200)),
+    require: oneOf(['one-of', 'all-of']).default('one-of'),
+    people: count(1).default(1),
+  })
+    .refine((approvers) => approvers.people <= maxApprovers, {
+      error: `At most ${maxApprovers} people.`,
+      path: ['people'],
+    })
+    .refine((approvers) => approvers.require === 'one-of' || new Set(approvers.groups).size <= maxApprovers, {
+      error: `At most ${maxApprovers} groups can be asked at once.`,
+      path: ['groups'],
+    }),
   mode: oneOf(['auto', 'wait', 'retry']).default('auto'),
   timeout: text(20)
     .refine((value) => tryDuration(value) !== undefined, {
