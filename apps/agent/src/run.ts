@@ -6,7 +6,7 @@ import { createCertificateRequest } from './certificate-request.ts';
 import { createPasswordResolver } from './credentials/resolve-password.ts';
 import { createSealingKey } from './credentials/sealing-key.ts';
 import { log } from './log.ts';
-import { readAgentState, writeAgentState } from './state.ts';
+import { createAgentStateStore, readAgentState } from './state.ts';
 import { agentVersion } from './version.ts';
 
 /** A running agent. */
@@ -18,7 +18,8 @@ export interface RunningAgent {
 
 /** Dials out to the gateway and serves its channels until closed. @throws WeirError when the folder holds no enrolled agent. */
 export async function runAgent(stateDir: string): Promise<RunningAgent> {
-  const state = await readAgentState(stateDir);
+  const store = createAgentStateStore(stateDir, await readAgentState(stateDir));
+  const state = store.current;
   const analysis = createAnalysisHost();
   const sealingKey = createSealingKey();
   const resolvePassword = createPasswordResolver({ sealingKey });
@@ -38,6 +39,8 @@ export async function runAgent(stateDir: string): Promise<RunningAgent> {
       instanceId: randomUUID(),
       sealingKey: sealingKey.publicKeyDer,
     },
+    nonce: () => Buffer.from(store.current.nonce ?? '', 'base64'),
+    storeNonce: (nonce) => store.change({ nonce: Buffer.from(nonce).toString('base64') }),
     onOpen: (openJson, channel) => runtime.open(openJson, channel),
     onPlanUpdate: (sessionId, plan) => runtime.replacePlan(sessionId, plan),
     onKill: (sessionId, reason) => runtime.kill(sessionId, reason),
@@ -58,21 +61,26 @@ export async function runAgent(stateDir: string): Promise<RunningAgent> {
   const renew = async (current: string) => {
     try {
       const request = await createCertificateRequest();
+      await store.change({ isRenewing: true });
       const { certificate } = await client.renew(request.der);
-      await writeAgentState(stateDir, { ...state, certificate, key: request.key });
+      await store.change({ certificate, key: request.key, isRenewing: false });
       client.setCredentials({ certificate, key: request.key });
       log('info', 'certificate renewed');
       scheduleRenewal(certificate);
     } catch (error) {
       log(
         'warn',
-        `the certificate could not be renewed, trying again in a minute: ${error instanceof Error ? error.message : error}`,
+        `the certificate could not be renewed, trying again: ${error instanceof Error ? error.message : error}`,
       );
-      renewal = setTimeout(() => void renew(current), 60_000);
+      renewal = setTimeout(() => void renew(current), store.current.isRenewing === true ? 5_000 : 60_000);
       renewal.unref();
     }
   };
-  scheduleRenewal(state.certificate);
+  if (state.isRenewing === true) {
+    // The gateway takes the certificate before a renewal for a minute only.
+    renewal = setTimeout(() => void renew(state.certificate), 1_000);
+    renewal.unref();
+  } else scheduleRenewal(state.certificate);
 
   return {
     stopped,

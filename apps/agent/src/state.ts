@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WeirError } from '@weir/errors';
 
@@ -12,6 +12,10 @@ export interface AgentState {
   readonly ca: string;
   readonly certificate: string;
   readonly key: string;
+  /** The last nonce of the gateway, base64; absent before the first. Whoever holds an older one holds a copy of this folder. */
+  readonly nonce?: string | undefined;
+  /** Set while a renewal is under way: after a crash nobody knows whether the gateway counts this certificate as replaced. */
+  readonly isRenewing?: boolean | undefined;
 }
 
 const fileName = 'agent.json';
@@ -51,4 +55,37 @@ export async function writeAgentState(dir: string, state: AgentState): Promise<v
   await rm(`${path}.new`, { force: true });
   await writeFile(`${path}.new`, JSON.stringify(state, null, 2), { mode: 0o600, flag: 'wx', flush: true });
   await rename(`${path}.new`, path);
+  const folder = await open(dir);
+  try {
+    // Only then a power cut cannot bring the old one back.
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+/** The state of a running agent: changes are written one after the other, each durable when its promise resolves. */
+export interface AgentStateStore {
+  readonly current: AgentState;
+  change(change: Partial<AgentState>): Promise<void>;
+}
+
+/** Makes the store of a state that was just read. */
+export function createAgentStateStore(dir: string, state: AgentState): AgentStateStore {
+  let current = state;
+  let turn: Promise<void> = Promise.resolve();
+  return {
+    get current() {
+      return current;
+    },
+    change: (change) => {
+      const written = turn.then(async () => {
+        const next = { ...current, ...change };
+        await writeAgentState(dir, next);
+        current = next;
+      });
+      turn = written.catch(() => undefined);
+      return written;
+    },
+  };
 }

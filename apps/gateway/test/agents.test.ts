@@ -4,6 +4,7 @@ import { readFile, stat } from 'node:fs/promises';
 import * as x509 from '@peculiar/x509';
 import { tryJoinToken } from '@weir/proto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { AgentHolder } from '../src/dataplane/ports.ts';
 import { failure, startTestGateway, type TestGateway } from './fixture/test-gateway.ts';
 
 let gateway: TestGateway;
@@ -185,4 +186,194 @@ describe('agents’ certificates', () => {
     );
     expect(results.map((result) => result.status).sort()).toEqual(['fulfilled', 'rejected']);
   });
+});
+
+const holder: AgentHolder = { remoteAddress: '192.0.2.7:1', instanceId: 'a' };
+/** An agent as the gateway sees it: what it has on its disk, and what it was given. */
+async function holderOfNew(name: string) {
+  const { agentId, certificate } = await enrol(await joinToken(name));
+  const disk: { nonce: Buffer } = { nonce: Buffer.alloc(0) };
+  // Asked anew each time: the gateway may have been started again.
+  const plane = () => gateway.dataPlane.controlPlane;
+  return {
+    agentId,
+    serial: new X509Certificate(certificate).serialNumber,
+    disk,
+    show: (nonce: Buffer = disk.nonce) => plane().identifyAgent(agentId, nonce, holder),
+    give: () => plane().nextAgentNonce(agentId),
+    store: (nonce: Buffer) => {
+      disk.nonce = nonce;
+    },
+    confirm: (nonce: Buffer) => plane().agentNonceStored(agentId, nonce),
+    rotate: async () => {
+      const nonce = await plane().nextAgentNonce(agentId);
+      disk.nonce = nonce;
+      await plane().agentNonceStored(agentId, nonce);
+      return nonce;
+    },
+  };
+}
+type Holder = Awaited<ReturnType<typeof holderOfNew>>;
+const lockedState = async (name: string) =>
+  (await (await gateway.as('admin')).listAgents()).find((agent) => agent.name === name)?.locked;
+
+describe('copies of an agent', () => {
+  test.each<[string, (agent: Holder) => Promise<void>]>([
+    [
+      'a copy of the disk from before the last nonce',
+      async (agent) => {
+        const copied = await agent.rotate();
+        await agent.rotate();
+        await agent.show(copied);
+      },
+    ],
+    [
+      'the copied agent, after its copy has connected',
+      async (agent) => {
+        const copied = await agent.rotate();
+        await agent.show(copied);
+        await agent.confirm(await agent.give());
+        await agent.show(copied);
+      },
+    ],
+    [
+      'a disk from before the first nonce',
+      async (agent) => {
+        await agent.rotate();
+        await agent.show(Buffer.alloc(0));
+      },
+    ],
+    [
+      'a nonce that was never given',
+      async (agent) => {
+        await agent.rotate();
+        await agent.show(Buffer.alloc(32, 7));
+      },
+    ],
+    [
+      'a nonce that another one has replaced since, confirmed or not',
+      async (agent) => {
+        await agent.rotate();
+        const lost = await agent.give();
+        await agent.show();
+        await agent.give();
+        await agent.show(lost);
+      },
+    ],
+  ])('%s: the identity is locked', async (_what, attack) => {
+    const agent = await holderOfNew('copied');
+    await agent.show();
+    expect(await failure(attack(agent))).toMatchObject({
+      code: 'not_permitted',
+      why: expect.stringContaining('It is locked'),
+      fix: expect.stringContaining('weir agent unlock'),
+    });
+    const { controlPlane } = gateway.dataPlane;
+    expect((await failure(controlPlane.authoriseAgent(agent.agentId, agent.serial))).why).toContain('It is locked');
+    const renewal = controlPlane.renewAgent(agent.agentId, agent.serial, await requestOf());
+    expect((await failure(renewal)).code).toBe('not_permitted');
+    expect(await lockedState('copied')).toMatchObject({ reason: expect.stringContaining('old nonce') });
+    expect((await audit('agent-locked')).at(-1)).toMatchObject({
+      actor: 'gateway',
+      subject: 'copied',
+      detail: { agentId: agent.agentId, holder },
+    });
+    expect(gateway.dataPlane.disconnected.at(-1)).toBe('copied (for-now)');
+  });
+
+  test.each<[string, (agent: Holder) => Promise<void>]>([
+    ['killed before it stored the nonce', async (agent) => void (await agent.give())],
+    ['killed after it stored the nonce, before it said so', async (agent) => agent.store(await agent.give())],
+    [
+      'killed after it said so, before the gateway noted it',
+      async (agent) => {
+        const nonce = await agent.give();
+        agent.store(nonce);
+        // The gateway stopped at this moment, too.
+        await gateway.restart({ crash: true });
+      },
+    ],
+    ['killed when all was noted', async (agent) => void (await agent.rotate())],
+  ])('an honest agent that was %s comes back', async (_what, crash) => {
+    const agent = await holderOfNew('honest');
+    for (let round = 0; round < 3; round++) {
+      await agent.show();
+      await crash(agent);
+    }
+    await agent.show();
+    expect(await lockedState('honest')).toBeNull();
+  });
+
+  test('two living processes lock the identity and end its sessions; unlocked, the next holder is believed', async () => {
+    const agent = await holderOfNew('local');
+    const { id } = await gateway.openSession('alice');
+    await agent.show();
+    const stale = await agent.rotate();
+    await agent.rotate();
+    const other = { remoteAddress: '203.0.113.9:2', instanceId: 'b' };
+    await gateway.dataPlane.controlPlane.agentTwins(agent.agentId, holder, other);
+    expect(gateway.dataPlane.killed.get(id)).toContain('its agent was locked: two processes hold its identity');
+    expect((await audit('agent-locked')).at(-1)).toMatchObject({ detail: { holders: [holder, other] } });
+    const admin = await gateway.as('admin');
+    expect((await failure(admin.lockAgent('local'))).code).toBe('conflict');
+    await admin.unlockAgent('local');
+    expect((await failure(admin.unlockAgent('local'))).code).toBe('conflict');
+    await gateway.dataPlane.controlPlane.authoriseAgent(agent.agentId, agent.serial);
+    await agent.show();
+    await agent.rotate();
+    expect((await failure(agent.show(stale))).code).toBe('not_permitted');
+    await admin.unlockAgent('local');
+    expect((await audit('agent-unlocked')).at(-1)).toMatchObject({ actor: 'admin', subject: 'local' });
+  });
+
+  test('an administrator locks an agent with a reason', async () => {
+    const agent = await holderOfNew('lost');
+    const admin = await gateway.as('admin');
+    await admin.lockAgent('lost', { reason: 'laptop stolen' });
+    const refused = await failure(gateway.dataPlane.controlPlane.authoriseAgent(agent.agentId, agent.serial));
+    expect(refused.why).toBe('It is locked: admin locked it: laptop stolen.');
+    expect((await failure(admin.lockAgent('nobody'))).code).toBe('not_found');
+  });
+
+  test('a certificate from before the last renewal locks the identity', async () => {
+    const { controlPlane } = gateway.dataPlane;
+    const agent = await holderOfNew('renewed');
+    const { certificate } = await controlPlane.renewAgent(agent.agentId, agent.serial, await requestOf());
+    await controlPlane.authoriseAgent(agent.agentId, new X509Certificate(certificate).serialNumber);
+    expect((await failure(controlPlane.authoriseAgent(agent.agentId, agent.serial))).code).toBe('not_permitted');
+    expect(await lockedState('renewed')).toMatchObject({ reason: expect.stringContaining('before its last renewal') });
+  });
+});
+
+test('an honest agent that is killed 1,000 times, each time at another point, is never locked', async () => {
+  const agent = await holderOfNew('honest-thousand');
+  const { controlPlane } = gateway.dataPlane;
+  let seed = 1;
+  const random = (below: number) => {
+    seed = (seed * 48_271) % 2_147_483_647;
+    return seed % below;
+  };
+  /** Runs until it is killed, after so many steps; what is on the disk stays. */
+  const live = async (steps: number) => {
+    let left = steps;
+    const isKilled = () => left-- <= 0;
+    await controlPlane.authoriseAgent(agent.agentId, agent.serial);
+    await controlPlane.identifyAgent(agent.agentId, agent.disk.nonce, holder);
+    for (;;) {
+      if (isKilled()) return;
+      const nonce = await controlPlane.nextAgentNonce(agent.agentId);
+      if (isKilled()) return;
+      agent.store(nonce);
+      if (isKilled()) return;
+      await controlPlane.agentNonceStored(agent.agentId, nonce);
+    }
+  };
+  const died = new Map<number, number>();
+  for (let life = 0; life < 1_000; life++) {
+    const steps = random(8);
+    died.set(steps % 3, (died.get(steps % 3) ?? 0) + 1);
+    await live(steps);
+  }
+  expect([...died.keys()].sort()).toEqual([0, 1, 2]);
+  expect(await lockedState('honest-thousand')).toBeNull();
 });

@@ -49,6 +49,8 @@ const matrix: Record<RouteName, Who> = {
   listJoinTokens: 'auditors',
   revokeJoinToken: 'admins',
   listAgents: 'auditors',
+  lockAgent: 'admins',
+  unlockAgent: 'admins',
   revokeAgent: 'admins',
   listAuditEvents: 'auditors',
   listAnchors: 'auditors',

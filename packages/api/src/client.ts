@@ -45,6 +45,8 @@ export interface ApiClient {
   listJoinTokens(): Promise<m.JoinToken[]>;
   revokeJoinToken(id: string): Promise<void>;
   listAgents(): Promise<m.AgentView[]>;
+  lockAgent(name: string, body?: m.LockAgentRequest): Promise<void>;
+  unlockAgent(name: string): Promise<void>;
   revokeAgent(name: string): Promise<void>;
   listAuditEvents(query?: m.ListAuditQuery): Promise<m.AuditEvent[]>;
   listAnchors(): Promise<m.RecordingAnchor[]>;
@@ -96,6 +98,8 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     listJoinTokens: async () => readJson(await send('listJoinTokens'), z.array(s.joinTokenSchema)),
     revokeJoinToken: async (id) => done(await send('revokeJoinToken', { params: { id } })),
     listAgents: async () => readJson(await send('listAgents'), z.array(s.agentSchema)),
+    lockAgent: async (name, body = {}) => done(await send('lockAgent', { params: { name }, body })),
+    unlockAgent: async (name) => done(await send('unlockAgent', { params: { name } })),
     revokeAgent: async (name) => done(await send('revokeAgent', { params: { name } })),
     listAuditEvents: async (query = {}) =>
       readJson(await send('listAuditEvents', { query }), z.array(s.auditEventSchema)),

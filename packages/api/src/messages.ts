@@ -28,6 +28,7 @@ export type ApplyPolicyRequest = z.input<typeof s.applyPolicyRequestSchema>;
 export type JoinTokenRequest = z.input<typeof s.joinTokenRequestSchema>;
 export type JoinTokenResponse = z.output<typeof s.joinTokenResponseSchema>;
 export type JoinToken = z.output<typeof s.joinTokenSchema>;
+export type LockAgentRequest = z.input<typeof s.lockAgentRequestSchema>;
 export type AgentView = z.output<typeof s.agentSchema>;
 export type AuditEvent = z.output<typeof s.auditEventSchema>;
 export type RecordingAnchor = z.output<typeof s.recordingAnchorSchema>;

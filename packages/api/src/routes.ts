@@ -35,6 +35,8 @@ export const routes = {
   listJoinTokens: 'GET /api/v1/agents/join-tokens', // joinToken[] (admin, auditor), without secrets
   revokeJoinToken: 'DELETE /api/v1/agents/join-tokens/:id', // admin; 204
   listAgents: 'GET /api/v1/agents', // agent[] (admin)
+  lockAgent: 'POST /api/v1/agents/:name/lock', // admin; lockAgentRequest; 204; ends its connection and sessions
+  unlockAgent: 'POST /api/v1/agents/:name/unlock', // admin; 204; the next holder that connects is believed
   revokeAgent: 'DELETE /api/v1/agents/:name', // admin; 204
   listAuditEvents: 'GET /api/v1/audit', // auditEvent[]; admin, auditor; ?after=&limit=&action=&actor=
   listAnchors: 'GET /api/v1/recordings', // recordingAnchor[]; admin, auditor

@@ -277,7 +277,10 @@ export const agentSchema = z.object({
   capabilities: z.array(z.string()),
   lastSeenAt: z.iso.datetime().nullable(),
   channels: z.int(),
+  /** Refused until an administrator unlocks it; null = it is not locked. */
+  locked: z.object({ at: z.iso.datetime(), reason: z.string() }).nullable(),
 });
+export const lockAgentRequestSchema = z.strictObject({ reason: z.string().max(500).default('') });
 
 export const auditEventSchema = z.object({
   id: z.string(),

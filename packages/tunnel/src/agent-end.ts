@@ -13,8 +13,8 @@ export type LinkState =
   | { readonly state: 'connecting'; readonly attempt: number }
   | { readonly state: 'connected'; readonly gatewayVersion: string }
   | { readonly state: 'waiting'; readonly reason: string; readonly retryInMs: number }
-  /** Final: closed here, revoked by the gateway, or replaced by a newer instance with the same identity. */
-  | { readonly state: 'stopped'; readonly cause: 'closed' | 'revoked' | 'replaced'; readonly reason: string };
+  /** Final: closed here, or revoked by the gateway. */
+  | { readonly state: 'stopped'; readonly cause: 'closed' | 'revoked'; readonly reason: string };
 
 /** An agent's answer to an OPEN frame that it does not accept: the channel is reset with this fault. */
 export interface OpenRefusal {
@@ -31,6 +31,10 @@ export interface TunnelClientOptions {
   /** Name that the gateway's certificate must carry; default = the host of `address`. */
   readonly serverName?: string;
   readonly hello: AgentHello;
+  /** The nonce that was stored last, read for each connection. Absent = none is kept, and none is accepted. */
+  nonce?(): Uint8Array;
+  /** Stores a new nonce durably before it resolves. */
+  storeNonce?(nonce: Uint8Array): Promise<void>;
   /** A channel opens: `openJson` = ChannelOpen as JSON bytes. Return its handler, or refuse. */
   onOpen(openJson: Buffer, channel: LaneChannel): LaneChannelHandler | OpenRefusal;
   /** Confirmed to the gateway when the promise resolves. */
@@ -47,7 +51,7 @@ export interface TunnelClientOptions {
   readonly windowBytes?: number;
 }
 
-/** The agent's end: dials at once, and again until it is closed, revoked or replaced. */
+/** The agent's end: dials at once, and again until it is closed or revoked. */
 export interface TunnelClient {
   readonly state: LinkState;
   /** Used from the next connection on; a live connection stays as it is. */

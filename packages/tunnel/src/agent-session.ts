@@ -35,6 +35,9 @@ export class AgentSession {
   readonly options: AgentSessionOptions;
   private readonly confirms: PendingRequests<void>;
   private readonly tests: PendingRequests<TestOutcome>;
+  private readonly nonces: PendingRequests<void>;
+  /** Nonces that the agent was given and has not yet said to be stored, by their request. */
+  private readonly given = new Map<string, bigint>();
   private readonly heartbeat: Heartbeat;
   private readonly cancelLaneTimer: () => void;
   private lane:
@@ -48,6 +51,7 @@ export class AgentSession {
     this.options = options;
     this.confirms = new PendingRequests(clock);
     this.tests = new PendingRequests(clock);
+    this.nonces = new PendingRequests(clock);
     this.heartbeat = startHeartbeat(
       clock,
       heartbeatIntervalMs,
@@ -113,6 +117,7 @@ export class AgentSession {
     this.lane?.endpoint.close({ code: fault.code, message: faultText(fault) });
     this.confirms.rejectAll(fault);
     this.tests.rejectAll(fault);
+    this.nonces.rejectAll(fault);
     this.options.control.emit('error', toServiceError(error));
     this.lane?.heartbeat.stop();
     this.lane?.socket.close();
@@ -142,6 +147,11 @@ export class AgentSession {
         this.ask(this.confirms, timeoutMs, 'the end of the session', (requestId) => ({
           event: { case: 'kill', value: { requestId, sessionId, reason } },
         })),
+      rotateNonce: (nonce, timeoutMs = 2_000) =>
+        this.ask(this.nonces, timeoutMs, 'the new nonce', (requestId) => {
+          this.given.set(Buffer.from(nonce).toString('hex'), requestId);
+          return { event: { case: 'rotateNonce', value: { nonce: new Uint8Array(nonce) } } };
+        }),
       testConnection: (target, timeoutMs = 15_000) =>
         this.ask(this.tests, timeoutMs, 'the connection test', (requestId) => ({
           event: { case: 'testConnection', value: { requestId, target: new Uint8Array(target) } },
@@ -168,6 +178,11 @@ export class AgentSession {
         ok,
         steps: steps.map((step) => ({ name: step.name, ok: step.ok, detail: step.detail })),
       });
+    } else if (event.case === 'nonceStored') {
+      const key = Buffer.from(event.value.nonce).toString('hex');
+      const requestId = this.given.get(key);
+      this.given.delete(key);
+      if (requestId !== undefined) this.nonces.answer(requestId, undefined);
     } else if (event.case !== 'heartbeat') {
       this.end(new WeirError('protocol_violation', 'The agent sent an unknown control message.'));
     }

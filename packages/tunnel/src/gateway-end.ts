@@ -30,6 +30,8 @@ export interface AgentHello {
   readonly instanceId: string;
   /** Key to which the gateway seals credentials (X25519, SPKI DER), new at each process start; empty or absent = it takes none. */
   readonly sealingKey?: Uint8Array;
+  /** The nonce that the agent has stored last; empty before its first. */
+  readonly nonce?: Uint8Array;
 }
 
 /** Outcome of a connection test that the agent made against a target. */
@@ -50,6 +52,8 @@ export interface ConnectedAgent {
   sendPlanUpdate(sessionId: string, plan: Uint8Array, timeoutMs?: number): Promise<void>;
   /** Ends the session's channels at the agent; resolves when the agent has confirmed. Default timeout 2,000 ms. */
   kill(sessionId: string, reason: string, timeoutMs?: number): Promise<void>;
+  /** Gives the agent a new nonce; resolves when the agent has stored it durably. Default timeout 2,000 ms. */
+  rotateNonce(nonce: Uint8Array, timeoutMs?: number): Promise<void>;
   /** Asks the agent to dial and sign in to a target (JSON of a Target). Default timeout 15,000 ms. */
   testConnection(target: Uint8Array, timeoutMs?: number): Promise<TestOutcome>;
 }
@@ -62,6 +66,15 @@ export interface TunnelServerOptions {
   readonly gatewayVersion: string;
   /** Asked on every control stream and renewal; a lane belongs to the control stream of the same certificate and instance. A rejected promise refuses the stream for now (the agent retries). */
   authorise(peer: AgentPeer): Promise<AgentAuthorisation>;
+  /** Asked after the hello of each control stream. Absent = every hello of an authorised agent is accepted. */
+  identify?(peer: AgentPeer, hello: AgentHello): Promise<AgentAuthorisation>;
+  /**
+   * An agent says hello from a new process while another one has its connection. Resolves to true when the other still lives: then both hold one identity, and
+   * neither is served. Absent = the newest wins.
+   */
+  isAlive?(other: ConnectedAgent): Promise<boolean>;
+  /** Two living processes hold one identity. What it does must make `authorise` refuse them. */
+  onTwins?(first: ConnectedAgent, second: { readonly peer: AgentPeer; readonly hello: AgentHello }): Promise<void>;
   /** Signs a new certificate (PEM) for an authorised agent. Absent = renewal is refused. */
   renew?(peer: AgentPeer, certificateRequestDer: Buffer): Promise<{ readonly certificate: string }>;
   /** The agent's control stream and lane are up. */
@@ -84,7 +97,9 @@ export interface TunnelServer {
   readonly address: { readonly host: string; readonly port: number };
   agents(): readonly ConnectedAgent[];
   agent(agentId: string): ConnectedAgent | undefined;
-  /** Tells the agent, then ends its streams. Its next connection is refused only if `authorise` refuses it. */
+  /** Ends the agent's streams with the reason; it tries again, and is accepted if `authorise` accepts it. */
+  disconnect(agentId: string, reason: string): void;
+  /** Tells the agent that it is not wanted any more, then ends its streams. Its next connection is refused only if `authorise` refuses it. */
   revoke(agentId: string, reason: string): void;
   /** Ends all streams (channels are reset with `gateway_unavailable`) and frees the port. */
   close(): Promise<void>;

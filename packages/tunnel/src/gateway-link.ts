@@ -75,7 +75,8 @@ export class GatewayLink {
     this.control.on('error', (error) => this.end(fromServiceError(error, options.address)));
     this.control.on('end', () => this.fail('The gateway ended the connection.'));
     const { version, capabilities, instanceId, sealingKey = new Uint8Array() } = options.hello;
-    const hello = { agentVersion: version, capabilities: [...capabilities], instanceId };
+    const nonce = new Uint8Array(options.nonce?.() ?? []);
+    const hello = { agentVersion: version, capabilities: [...capabilities], instanceId, nonce };
     this.send({ event: { case: 'hello', value: { ...hello, sealingKey: new Uint8Array(sealingKey) } } });
   }
 
@@ -130,7 +131,8 @@ export class GatewayLink {
     } else if (event.case === 'kill') {
       const { requestId, sessionId, reason } = event.value;
       this.confirm(requestId, () => this.options.onKill(sessionId, reason));
-    } else if (event.case === 'testConnection') void this.test(event.value.requestId, Buffer.from(event.value.target));
+    } else if (event.case === 'rotateNonce') void this.storeNonce(event.value.nonce);
+    else if (event.case === 'testConnection') void this.test(event.value.requestId, Buffer.from(event.value.target));
     else this.fail('The gateway sent an unknown control message.');
   }
 
@@ -202,6 +204,16 @@ export class GatewayLink {
         () => this.send({ event: { case: 'confirm', value: { requestId } } }),
         (error: unknown) => this.report(error),
       );
+  }
+
+  /** Said only when it is durable: from then on the gateway accepts no older one. */
+  private async storeNonce(nonce: Uint8Array): Promise<void> {
+    try {
+      await this.options.storeNonce?.(nonce);
+      if (this.options.storeNonce !== undefined) this.send({ event: { case: 'nonceStored', value: { nonce } } });
+    } catch (error) {
+      this.report(error);
+    }
   }
 
   private async test(requestId: bigint, target: Buffer): Promise<void> {

@@ -77,8 +77,7 @@ class LinkKeeper {
     if (revoked !== undefined) {
       this.stop('revoked', reason);
       this.guard(() => this.options.onRevoke(revoked));
-    } else if (error.code === 'conflict') this.stop('replaced', reason);
-    else {
+    } else {
       const stood = this.connectedAt === undefined ? 0 : this.clock.now() - this.connectedAt;
       const retryInMs = this.backoff.next(stood);
       this.cancelWait = this.clock.after(retryInMs, () => this.connect());
@@ -86,7 +85,7 @@ class LinkKeeper {
     }
   }
 
-  private stop(cause: 'closed' | 'revoked' | 'replaced', reason: string): void {
+  private stop(cause: 'closed' | 'revoked', reason: string): void {
     this.cancelWait?.();
     this.become({ state: 'stopped', cause, reason });
   }

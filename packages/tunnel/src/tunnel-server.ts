@@ -13,7 +13,14 @@ import { agentPeerOf, agentPeerOfSocket } from './agent-identity.ts';
 import { AgentSession, type ControlCall } from './agent-session.ts';
 import { shutDown } from './bind-server.ts';
 import { systemClock } from './clock.ts';
-import type { AgentHello, AgentPeer, ConnectedAgent, TunnelServer, TunnelServerOptions } from './gateway-end.ts';
+import type {
+  AgentAuthorisation,
+  AgentHello,
+  AgentPeer,
+  ConnectedAgent,
+  TunnelServer,
+  TunnelServerOptions,
+} from './gateway-end.ts';
 import { toServiceError } from './grpc-failure.ts';
 import { serverOptions, tunnelWindowBytes } from './grpc-options.ts';
 import { grpcServiceOf } from './grpc-service.ts';
@@ -49,6 +56,7 @@ export async function createTunnelServer(options: TunnelServerOptions): Promise<
     address: port.address,
     agents: () => [...desk.joined.values()],
     agent: (agentId) => desk.joined.get(agentId),
+    disconnect: (agentId, reason) => desk.sessions.get(agentId)?.end(refused(reason)),
     revoke: (agentId, reason) => desk.sessions.get(agentId)?.revoke(reason),
     async close() {
       desk.close();
@@ -74,6 +82,9 @@ class TunnelDesk {
       const peer = agentPeerOf(call);
       await this.admit(peer);
       const hello = await this.readHello(call);
+      if (this.closed) throw closing();
+      await this.refuseTwin(peer, hello);
+      await this.accept(this.options.identify?.(peer, hello));
       if (this.closed) throw closing();
       this.startSession(call, peer, hello);
     } catch (error) {
@@ -161,6 +172,18 @@ class TunnelDesk {
     this.sessions.set(peer.agentId, session);
   }
 
+  /** Another process with this identity, while the first still answers: a copy. @throws WeirError not_permitted */
+  private async refuseTwin(peer: AgentPeer, hello: AgentHello): Promise<void> {
+    const other = this.joined.get(peer.agentId);
+    const { isAlive, onTwins } = this.options;
+    if (other === undefined || isAlive === undefined || other.hello.instanceId === hello.instanceId) return;
+    if (!(await isAlive(other))) return;
+    await onTwins?.(other, { peer, hello });
+    const reason = 'Two processes hold the identity of this agent.';
+    this.sessions.get(peer.agentId)?.end(refused(reason));
+    throw refused(reason);
+  }
+
   /** The newest connection wins: the same process has lost the old one, another process with this identity takes over and the old one is told. */
   private replace(peer: AgentPeer, hello: AgentHello): void {
     const old = this.sessions.get(peer.agentId);
@@ -180,12 +203,12 @@ class TunnelDesk {
   }
 
   private async admit(peer: AgentPeer): Promise<void> {
-    const answer = await this.options.authorise(peer);
-    if (answer.accept) return;
-    throw new WeirError('not_permitted', 'The gateway refuses this agent.', {
-      why: answer.reason,
-      fix: 'Ask an administrator of the gateway, or enrol the agent again: weir agent enrol',
-    });
+    await this.accept(this.options.authorise(peer));
+  }
+
+  private async accept(asked: Promise<AgentAuthorisation> | undefined): Promise<void> {
+    const answer = await asked;
+    if (answer !== undefined && !answer.accept) throw refused(answer.reason);
   }
 
   private readHello(call: ControlCall): Promise<AgentHello> {
@@ -204,8 +227,8 @@ class TunnelDesk {
           reject(new WeirError('protocol_violation', 'The first control message is not a hello.'));
           return;
         }
-        const { agentVersion, capabilities, instanceId, sealingKey } = event.value;
-        resolve({ version: agentVersion, capabilities, instanceId, sealingKey });
+        const { agentVersion, capabilities, instanceId, sealingKey, nonce } = event.value;
+        resolve({ version: agentVersion, capabilities, instanceId, sealingKey, nonce });
       });
     });
   }
@@ -227,6 +250,13 @@ class TunnelDesk {
       this.report(error);
     }
   }
+}
+
+function refused(why: string): WeirError {
+  return new WeirError('not_permitted', 'The gateway refuses this agent.', {
+    why,
+    fix: 'Ask an administrator of the gateway, or enrol the agent again: weir agent enrol',
+  });
 }
 
 function closing(): WeirError {

@@ -211,15 +211,101 @@ describe('the tunnel', () => {
     expect(atGateway).toEqual(Array.from({ length: 4 }, () => 'agent_unavailable'));
   });
 
-  it('gives way to a newer instance and tells the older one why', async () => {
+  it('gives way to a newer instance and tells the older one why, which tries again', async () => {
     const gateway = await server();
     const old = client(gateway.server.address.port);
     await eventually(() => gateway.joined[0]);
     client(gateway.server.address.port, { hello: { version: '2', capabilities: [], instanceId: 'instance-b' } });
     await eventually(() => gateway.joined[1]);
-    const stopped = await eventually(stateOf(old, 'stopped'));
-    expect(stopped).toMatchObject({ cause: 'replaced', reason: expect.stringContaining('Another instance') });
-    expect(gateway.server.agent('agent-1')?.hello.instanceId).toBe('instance-b');
+    const waiting = await eventually(stateOf(old, 'waiting'));
+    expect(waiting).toMatchObject({ reason: expect.stringContaining('Another instance') });
+    await eventually(() => gateway.joined.slice(2).some(({ hello }) => hello.instanceId === 'instance-a'));
+  });
+
+  it('serves neither of two living processes with one identity', async () => {
+    const locked = new Set<string>();
+    const twins: string[][] = [];
+    const gateway = await server({
+      authorise: async ({ agentId }) =>
+        locked.has(agentId) ? { accept: false, reason: 'it is locked' } : { accept: true },
+      isAlive: async (other) => {
+        await other.rotateNonce(Buffer.from('probe'));
+        return true;
+      },
+      onTwins: async (first, second) => {
+        locked.add(first.agentId);
+        twins.push([first.hello.instanceId, second.hello.instanceId]);
+      },
+    });
+    const storeNonce = async () => undefined;
+    const old = client(gateway.server.address.port, { storeNonce });
+    await eventually(() => gateway.joined[0]);
+    const hello = { version: '2', capabilities: [], instanceId: 'instance-b' };
+    const second = client(gateway.server.address.port, { hello, storeNonce });
+    for (const one of [old, second]) {
+      const waiting = await eventually(() =>
+        one.states.find((state) => state.state === 'waiting' && /Two processes|locked/.test(state.reason)),
+      );
+      expect(waiting).toBeDefined();
+    }
+    expect(twins).toEqual([['instance-a', 'instance-b']]);
+    expect(gateway.joined).toHaveLength(1);
+    expect(gateway.server.agents()).toEqual([]);
+    // Unlocked, the same processes come back by themselves.
+    second.client.close();
+    locked.clear();
+    await eventually(() => gateway.joined[1]);
+  });
+
+  it('lets a new process in when the one before does not answer any more', async () => {
+    const asked: string[] = [];
+    const gateway = await server({
+      isAlive: async (other) => {
+        asked.push(other.hello.instanceId);
+        return false;
+      },
+    });
+    client(gateway.server.address.port);
+    await eventually(() => gateway.joined[0]);
+    client(gateway.server.address.port, { hello: { version: '2', capabilities: [], instanceId: 'instance-b' } });
+    await eventually(() => gateway.joined[1]?.hello.instanceId === 'instance-b');
+    expect(asked).toEqual(['instance-a']);
+  });
+
+  it('carries the nonce that was stored last; a new one counts when it is stored', async () => {
+    const shown: string[] = [];
+    const gateway = await server({
+      identify: async (_peer, hello) => {
+        shown.push(Buffer.from(hello.nonce ?? []).toString());
+        return { accept: true };
+      },
+    });
+    let stored = '';
+    let isBroken = false;
+    const observed = client(gateway.server.address.port, {
+      nonce: () => Buffer.from(stored),
+      storeNonce: async (nonce) => {
+        if (isBroken) throw new Error('the disk is full');
+        stored = Buffer.from(nonce).toString();
+      },
+    });
+    const agent = await eventually(() => gateway.joined[0]);
+    await agent.rotateNonce(Buffer.from('one'));
+    expect(stored).toBe('one');
+    isBroken = true;
+    await expect(agent.rotateNonce(Buffer.from('two'), 200)).rejects.toThrow('the new nonce');
+    expect(observed.problems.map(({ message }) => message)).toEqual(['the disk is full']);
+    gateway.server.disconnect('agent-1', 'for a test');
+    await eventually(() => gateway.joined[1]);
+    expect(shown).toEqual(['', 'one']);
+  });
+
+  it('refuses a process that identify refuses', async () => {
+    const gateway = await server({ identify: async () => ({ accept: false, reason: 'an old nonce' }) });
+    const observed = client(gateway.server.address.port);
+    const waiting = await eventually(stateOf(observed, 'waiting'));
+    expect(waiting).toMatchObject({ reason: expect.stringContaining('an old nonce') });
+    expect(gateway.joined).toEqual([]);
   });
 
   it('revokes an agent, which then stays away', async () => {

@@ -74,15 +74,39 @@ export function addAgent(program: Command, cli: Cli): void {
         columns: [
           ['name', ({ name }) => name],
           ['id', ({ id }) => id],
-          ['state', ({ online }) => (online ? 'online' : 'offline')],
+          ['state', ({ online, locked }) => (locked !== null ? 'locked' : online ? 'online' : 'offline')],
           ['version', ({ version }) => version],
           ['channels', ({ channels }) => channels],
           ['last seen', ({ lastSeenAt }) => lastSeenAt],
+          ['locked because', ({ locked }) => locked?.reason ?? null],
         ],
         empty: 'No agent has enrolled yet. Make a token: weir agent token NAME',
       });
     }),
   );
+  leaf(agent, 'lock', 'Refuse an agent until it is unlocked; ends its sessions (administrators)', [
+    'weir agent lock my-agent --reason "laptop stolen"',
+  ])
+    .argument('<name>', "the agent's name")
+    .option('--reason <text>', 'why; shown in lists and to the agent', '')
+    .action(
+      act(cli, async (name: string, options: CommonOptions & { reason: string }) => {
+        await signedIn(cli).api.lockAgent(name, { reason: options.reason });
+        if (options.json === true) printJson(cli, { locked: name });
+        else note(cli, `Locked ${name}. Let it in again: weir agent unlock ${name}`);
+      }),
+    );
+  leaf(agent, 'unlock', 'Let a locked agent in again; the next holder of its identity is believed (administrators)', [
+    'weir agent unlock my-agent',
+  ])
+    .argument('<name>', "the agent's name")
+    .action(
+      act(cli, async (name: string, options: CommonOptions) => {
+        await signedIn(cli).api.unlockAgent(name);
+        if (options.json === true) printJson(cli, { unlocked: name });
+        else note(cli, `Unlocked ${name}.`);
+      }),
+    );
   leaf(agent, 'revoke', 'Take an agent its certificate (administrators)', ['weir agent revoke my-agent'])
     .argument('<name>', "the agent's name")
     .action(

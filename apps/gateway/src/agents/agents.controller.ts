@@ -5,6 +5,7 @@ import {
   type JoinTokenResponse,
   joinTokenIdSchema,
   joinTokenRequestSchema,
+  lockAgentRequestSchema,
   nameSchema,
 } from '@weir/api';
 import type { z } from 'zod';
@@ -12,14 +13,37 @@ import { ZodPipe } from '../http/zod-pipe.ts';
 import { CurrentCaller } from '../identity/auth-guard.ts';
 import type { Caller } from '../identity/caller.ts';
 import { Needs } from '../identity/permissions.ts';
+import type { AgentTwins } from './agent-twins.ts';
 import type { Agents } from './agents.ts';
 
 export const AGENTS = Symbol('agents');
+export const AGENT_TWINS = Symbol('agent twins');
 
 /** Routes of agents, for administrators. */
 @Controller('api/v1/agents')
 export class AgentsController {
-  constructor(@Inject(AGENTS) private readonly agents: Agents) {}
+  constructor(
+    @Inject(AGENTS) private readonly agents: Agents,
+    @Inject(AGENT_TWINS) private readonly twins: AgentTwins,
+  ) {}
+
+  @Needs('agents:write')
+  @Post(':name/lock')
+  @HttpCode(204)
+  lock(
+    @Param('name', new ZodPipe(nameSchema)) name: string,
+    @Body(new ZodPipe(lockAgentRequestSchema)) { reason }: z.output<typeof lockAgentRequestSchema>,
+    @CurrentCaller() caller: Caller,
+  ): Promise<void> {
+    return this.twins.lock(name, reason, caller.name);
+  }
+
+  @Needs('agents:write')
+  @Post(':name/unlock')
+  @HttpCode(204)
+  unlock(@Param('name', new ZodPipe(nameSchema)) name: string, @CurrentCaller() caller: Caller): Promise<void> {
+    return this.twins.unlock(name, caller.name);
+  }
 
   @Needs('agents:write')
   @Post('join-tokens')

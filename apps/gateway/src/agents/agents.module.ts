@@ -1,11 +1,19 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { AGENTS, AgentsController } from './agents.controller.ts';
+import type { AgentTwins } from './agent-twins.ts';
+import { AGENT_TWINS, AGENTS, AgentsController } from './agents.controller.ts';
 import type { Agents } from './agents.ts';
 
 @Module({})
 class AgentsModule {}
 
 /** Agents and join tokens. */
-export function agentsModule(useValue: Agents): DynamicModule {
-  return { module: AgentsModule, controllers: [AgentsController], providers: [{ provide: AGENTS, useValue }] };
+export function agentsModule(agents: Agents, twins: AgentTwins): DynamicModule {
+  return {
+    module: AgentsModule,
+    controllers: [AgentsController],
+    providers: [
+      { provide: AGENTS, useValue: agents },
+      { provide: AGENT_TWINS, useValue: twins },
+    ],
+  };
 }

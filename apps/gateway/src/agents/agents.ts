@@ -7,6 +7,7 @@ import { addressText, type DataPlaneLink } from '../control/data-plane-link.ts';
 import type { EnrolmentRequest, EnrolmentResult } from '../dataplane/ports.ts';
 import { shortId } from '../identity/short-id.ts';
 import type { AgentRepository, AgentRow } from '../store/agents.ts';
+import { lockedReason } from './agent-twins.ts';
 import type { CertificateAuthority, IssuedCertificate } from './certificate-authority.ts';
 import { joinTokenView, revokeJoinToken } from './join-tokens.ts';
 
@@ -38,6 +39,8 @@ export interface AgentParts {
   readonly dataPlane: DataPlaneLink;
   readonly audit: AuditLog;
   readonly now: () => number;
+  /** Somebody showed what only a copy of the agent can still have. */
+  readonly onCopy: (agentId: string, reason: string, detail: Readonly<Record<string, unknown>>) => Promise<void>;
 }
 
 /** Makes the use-cases. */
@@ -68,7 +71,7 @@ export function createAgents(parts: AgentParts): Agents {
       }
       await audit.append({ actor: by, action: 'agent-revoked', subject: name });
       await agents.revoke(name, new Date(now()));
-      dataPlane.disconnectAgent(name, 'the agent was revoked');
+      dataPlane.disconnectAgent(name, 'the agent was revoked', 'for-good');
     },
   };
 }
@@ -104,7 +107,8 @@ async function enrol(parts: AgentParts, request: EnrolmentRequest, remoteAddress
     },
     new Date(now()),
   );
-  if (replaced.length > 0) dataPlane.disconnectAgent(agentName, 'another agent was enrolled under this name');
+  if (replaced.length > 0)
+    dataPlane.disconnectAgent(agentName, 'another agent was enrolled under this name', 'for-good');
   return {
     agentId,
     agentName,
@@ -147,6 +151,12 @@ async function authorise(parts: AgentParts, agentId: string, serial: string): Pr
   const row = await agents.find(agentId);
   if (row === undefined) throw refused('It is unknown.');
   if (row.revoked_at !== null) throw refused('It was revoked.');
+  if (row.locked_at !== null) {
+    throw new WeirError('not_permitted', 'The gateway does not accept this agent.', {
+      why: `${lockedReason(row)}.`,
+      fix: `Find out why, then: weir agent unlock ${row.name}`,
+    });
+  }
   const at = new Date(now());
   if (serial.toUpperCase() === row.serial) {
     await agents.seen(agentId, { previousSerial: null, previousUsedAt: null, at });
@@ -164,6 +174,12 @@ async function authorise(parts: AgentParts, agentId: string, serial: string): Pr
     subject: row.name,
     detail: { agentId, serial, reason: 'old certificate' },
   });
+  // Whoever has shown the new certificate has stored it before: only a copy still has the old one.
+  if (row.previous_serial === null) {
+    await parts.onCopy(agentId, 'it showed a certificate from before its last renewal: a copy of this agent runs', {
+      serial,
+    });
+  }
   throw refused('Its certificate was replaced by a renewal; a copy of the agent may be running.');
 }
 
@@ -185,6 +201,7 @@ function viewOf(row: AgentRow, dataPlane: DataPlaneLink): AgentView {
     capabilities: [...(info?.capabilities ?? [])],
     lastSeenAt: lastSeenAt?.toISOString() ?? null,
     channels: info?.channels ?? 0,
+    locked: row.locked_at === null ? null : { at: row.locked_at.toISOString(), reason: row.lock_reason ?? '' },
   };
 }
 

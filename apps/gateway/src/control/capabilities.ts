@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { DynamicModule } from '@nestjs/common';
 import { type Access, createAccess } from '../access/access.ts';
+import { createAgentTwins } from '../agents/agent-twins.ts';
 import { agentsModule } from '../agents/agents.module.ts';
 import { type Agents, createAgents } from '../agents/agents.ts';
 import type { CertificateAuthority } from '../agents/certificate-authority.ts';
@@ -95,7 +96,15 @@ export function createCapabilities(foundation: Foundation): Capabilities {
   const connections = createConnections({ connections: repositories.connections, access, dataPlane, audit });
   const { keys } = foundation;
   const credentials = createCredentials({ credentials: repositories.credentials, connections, keys, audit, now });
-  const agents = createAgents({ agents: repositories.agents, ca: foundation.ca, dataPlane, audit, now });
+  const twins = createAgentTwins({
+    ...{ agents: repositories.agents, nonces: repositories.agentNonces, dataPlane, audit, now },
+    onLocked: (name, reason) =>
+      sessions.endWhere((session) => session.agentName === name, `its agent was locked: ${reason}`, 'gateway'),
+  });
+  const agents = createAgents({
+    ...{ agents: repositories.agents, ca: foundation.ca, dataPlane, audit, now },
+    onCopy: (agentId, reason, detail) => twins.copySeen(agentId, reason, detail),
+  });
   const standingOf = createStandings(repositories);
   const circumstances = createCircumstances({
     ...{ policies, standingOf },
@@ -121,6 +130,7 @@ export function createCapabilities(foundation: Foundation): Capabilities {
     sessions,
     rows: repositories.sessions,
     agents,
+    twins,
     asks: approval,
     budgets,
     credentials,
@@ -132,7 +142,7 @@ export function createCapabilities(foundation: Foundation): Capabilities {
     policiesModule(policies),
     connectionsModule(connections),
     credentialsModule(credentials),
-    agentsModule(agents),
+    agentsModule(agents, twins),
     sessionsModule(sessions),
     approvalsModule(approvals),
     notificationsModule(notifications, slack),

@@ -1,4 +1,5 @@
 import { WeirError } from '@weir/errors';
+import type { AgentTwins } from '../agents/agent-twins.ts';
 import type { Agents } from '../agents/agents.ts';
 import { type AskParts, askApproval } from '../approvals/ask-approval.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
@@ -16,6 +17,7 @@ export interface ControlPlaneParts {
   readonly sessions: Pick<Sessions, 'live'>;
   readonly rows: Pick<SessionRepository, 'find'>;
   readonly agents: Agents;
+  readonly twins: AgentTwins;
   readonly asks: AskParts;
   readonly budgets: Pick<Budgets, 'open'>;
   readonly credentials: Pick<Credentials, 'sealFor'>;
@@ -81,6 +83,10 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     askApproval: (session, ask, tell) => askApproval(asks, session, ask, tell),
     sealTarget: (connection, target, agent, use) => parts.credentials.sealFor(connection, target, agent, use),
     openBudgets: (sessionId) => parts.budgets.open(sessionId),
+    identifyAgent: (agentId, nonce, holder) => parts.twins.identify(agentId, nonce, holder),
+    nextAgentNonce: (agentId) => parts.twins.nextNonce(agentId),
+    agentNonceStored: (agentId, nonce) => parts.twins.nonceStored(agentId, nonce),
+    agentTwins: (agentId, first, second) => parts.twins.twins(agentId, first, second),
     authoriseAgent: (agentId, serial) => agents.authorise(agentId, serial),
     enrol: (request, remoteAddress) => agents.enrol(request, remoteAddress),
     renewAgent: (agentId, serial, der) => agents.renew(agentId, serial, der),

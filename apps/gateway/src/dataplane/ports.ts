@@ -13,6 +13,13 @@ import type { EnrolmentRequest, EnrolmentResult } from '@weir/tunnel';
 
 export type { EnrolmentRequest, EnrolmentResult };
 
+/** A process that holds an agent's identity. */
+export interface AgentHolder {
+  readonly remoteAddress: string;
+  /** Random per process start. */
+  readonly instanceId: string;
+}
+
 /** Verifier of a session's password (RFC 5802: StoredKey, ServerKey), made once when the session opens. */
 export interface SessionVerifier {
   readonly salt: Buffer;
@@ -72,6 +79,13 @@ export interface ControlPlane {
   openBudgets(sessionId: string): ChannelBudgets;
   /** May this agent certificate connect? @throws WeirError not_permitted. */
   authoriseAgent(agentId: string, serial: string): Promise<{ readonly name: string }>;
+  /** The agent's hello with the nonce that it stored last. @throws WeirError not_permitted: another holder of its identity is known. */
+  identifyAgent(agentId: string, nonce: Uint8Array, holder: AgentHolder): Promise<void>;
+  /** A new nonce to give to the agent. */
+  nextAgentNonce(agentId: string): Promise<Buffer>;
+  agentNonceStored(agentId: string, nonce: Uint8Array): Promise<void>;
+  /** Two living processes hold this identity. */
+  agentTwins(agentId: string, first: AgentHolder, second: AgentHolder): Promise<void>;
   /** Exchanges a join token and a certificate request for an identity. @throws WeirError not_permitted, invalid_request. */
   enrol(request: EnrolmentRequest, remoteAddress: string): Promise<EnrolmentResult>;
   /** A new certificate for an authorised agent that shows the certificate of this serial. @throws WeirError not_permitted, invalid_request, conflict. */
@@ -104,7 +118,8 @@ export interface DataPlane {
     connection: { readonly name: string; readonly agent: string },
     target: Target,
   ): Promise<{ ok: boolean; steps: { name: string; ok: boolean; detail: string }[] }>;
-  disconnectAgent(agentName: string, reason: string): void;
+  /** `for-now`: it tries again, and gets in when the control plane authorises it. */
+  disconnectAgent(agentName: string, reason: string, how: 'for-good' | 'for-now'): void;
 }
 
 /** The evidence journal (D2): one per gateway process, one fdatasync for all waiting records. */

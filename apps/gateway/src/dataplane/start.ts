@@ -3,6 +3,8 @@ import { createSecureContext } from 'node:tls';
 import { WeirError } from '@weir/errors';
 import { type ChannelOpen, capabilities, type Target } from '@weir/proto';
 import {
+  type AgentHello,
+  type AgentPeer,
   type ConnectedAgent,
   createFrontServer,
   createTunnelServer,
@@ -12,6 +14,7 @@ import {
 import { createCancelKeys } from './cancel-keys.ts';
 import { type AdmittedClient, createFrontDoor } from './front-door.ts';
 import { createLiveChannels } from './live-channels.ts';
+import { createNonceRotation } from './nonce-rotation.ts';
 import type { ControlPlane, DataPlane, Journal } from './ports.ts';
 import { createRelay } from './relay.ts';
 
@@ -71,6 +74,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<Started
     requireTls: true,
   });
 
+  const nonces = createNonceRotation(controlPlane, (problem) => options.log('warn', problem));
   const { certificate, key, ca } = options.tls();
   const tunnel: TunnelServer = await createTunnelServer({
     listen: options.listen.tunnel,
@@ -87,14 +91,37 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<Started
         throw error;
       }
     },
+    async identify(peer, hello) {
+      try {
+        await controlPlane.identifyAgent(peer.agentId, hello.nonce ?? new Uint8Array(), holderOf(peer, hello));
+        return { accept: true };
+      } catch (error) {
+        if (error instanceof WeirError && error.code === 'not_permitted')
+          return { accept: false, reason: error.why ?? error.message };
+        throw error;
+      }
+    },
+    isAlive: async (other) => {
+      try {
+        await nonces.rotate(other);
+        return true;
+      } catch (error) {
+        options.log('info', `the earlier connection of an agent does not answer: ${String(error)}`);
+        return false;
+      }
+    },
+    onTwins: (first, second) =>
+      controlPlane.agentTwins(first.agentId, holderOf(first.peer, first.hello), holderOf(second.peer, second.hello)),
     renew: (peer, request) => controlPlane.renewAgent(peer.agentId, peer.certificateSerial, request),
     onJoined(agent) {
       const name = names.get(agent.agentId);
       if (name === undefined) return;
       agents.set(name, agent);
+      nonces.begin(agent);
       options.log('info', `agent ${name} ${agent.hello.version} is connected`);
     },
     onLeft(agent, reason) {
+      nonces.end(agent);
       const name = names.get(agent.agentId);
       if (name === undefined || agents.get(name) !== agent) return;
       agents.delete(name);
@@ -158,11 +185,14 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<Started
       const { ok, steps } = await agent.testConnection(Buffer.from(JSON.stringify(sealed)));
       return { ok, steps: [...steps] };
     },
-    disconnectAgent(name, reason) {
+    disconnectAgent(name, reason, how) {
       const agent = agents.get(name);
-      if (agent !== undefined) tunnel.revoke(agent.agentId, reason);
+      if (agent === undefined) return;
+      if (how === 'for-good') tunnel.revoke(agent.agentId, reason);
+      else tunnel.disconnect(agent.agentId, reason);
     },
     async close() {
+      nonces.stop();
       live.cutAll(new WeirError('session_ended', 'the gateway stops'));
       postgres.close();
       await Promise.all([tunnel.close(), front.close()]);
@@ -178,6 +208,10 @@ function requireAgent(agents: ReadonlyMap<string, ConnectedAgent>, name: string)
   });
 }
 
+const holderOf = (peer: AgentPeer, hello: AgentHello) => ({
+  remoteAddress: peer.remoteAddress,
+  instanceId: hello.instanceId,
+});
 const keyOf = (name: string, agent: ConnectedAgent) => ({ name, sealingKey: agent.hello.sealingKey });
 
 function openChannel(

@@ -6,6 +6,7 @@ import { budgets } from './migrations/002-budgets.ts';
 import { accounts } from './migrations/003-accounts.ts';
 import { approvals } from './migrations/008-approvals.ts';
 import { decisions } from './migrations/008-decisions.ts';
+import { agentLocks } from './migrations/009-agent-locks.ts';
 import { credentials } from './migrations/011-credentials.ts';
 import type { StoreTables } from './tables.ts';
 
@@ -16,6 +17,7 @@ const provider: MigrationProvider = {
     '003-accounts': accounts,
     '008-approvals': approvals,
     '008-decisions': decisions,
+    '009-agent-locks': agentLocks,
     '011-credentials': credentials,
   }),
 };

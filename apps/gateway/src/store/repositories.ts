@@ -1,3 +1,4 @@
+import { type AgentNonceRepository, createAgentNonceRepository } from './agent-nonces.ts';
 import { type AgentRepository, createAgentRepository } from './agents.ts';
 import { type AnchorRepository, createAnchorRepository } from './anchors.ts';
 import { type ApprovalRepository, createApprovalRepository } from './approvals.ts';
@@ -19,6 +20,7 @@ export interface Repositories {
   readonly credentials: CredentialRepository;
   readonly policies: PolicyRepository;
   readonly agents: AgentRepository;
+  readonly agentNonces: AgentNonceRepository;
   readonly sessions: SessionRepository;
   readonly approvals: ApprovalRepository;
   readonly budgets: BudgetRepository;
@@ -35,6 +37,7 @@ export function createRepositories(store: Pick<Store, 'db'>, contentKey: Buffer)
     credentials: createCredentialRepository(store),
     policies: createPolicyRepository(store),
     agents: createAgentRepository(store),
+    agentNonces: createAgentNonceRepository(store),
     sessions: createSessionRepository(store),
     approvals: createApprovalRepository(store, createContentSeal(contentKey)),
     budgets: createBudgetRepository(store),

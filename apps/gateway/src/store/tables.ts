@@ -116,6 +116,12 @@ export interface StoreTables {
     enrolled_at: Moment;
     last_seen_at: MaybeMoment;
     revoked_at: MaybeMoment;
+    locked_at: MaybeMoment;
+    lock_reason: string | null;
+    locked_by: string | null;
+    /** SHA-256 of the nonce that was shown or confirmed last, and of the one that was given since. */
+    nonce_hash: Buffer | null;
+    next_nonce_hash: Buffer | null;
   };
   join_tokens: {
     hash: Buffer;

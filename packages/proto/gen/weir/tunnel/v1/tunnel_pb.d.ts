@@ -147,6 +147,12 @@ export declare type ControlRequest = Message<"weir.tunnel.v1.ControlRequest"> & 
      */
     value: TestResult;
     case: "testResult";
+  } | {
+    /**
+     * @generated from field: weir.tunnel.v1.NonceStored nonce_stored = 5;
+     */
+    value: NonceStored;
+    case: "nonceStored";
   } | { case: undefined; value?: undefined };
 };
 
@@ -201,6 +207,12 @@ export declare type ControlResponse = Message<"weir.tunnel.v1.ControlResponse"> 
      */
     value: Revoke;
     case: "revoke";
+  } | {
+    /**
+     * @generated from field: weir.tunnel.v1.RotateNonce rotate_nonce = 7;
+     */
+    value: RotateNonce;
+    case: "rotateNonce";
   } | { case: undefined; value?: undefined };
 };
 
@@ -239,6 +251,13 @@ export declare type Hello = Message<"weir.tunnel.v1.Hello"> & {
    * @generated from field: bytes sealing_key = 4;
    */
   sealingKey: Uint8Array;
+
+  /**
+   * The nonce that the agent has stored last; empty before its first. A copy of the agent shows an old one.
+   *
+   * @generated from field: bytes nonce = 5;
+   */
+  nonce: Uint8Array;
 };
 
 /**
@@ -353,6 +372,40 @@ export declare type Kill = Message<"weir.tunnel.v1.Kill"> & {
  * Use `create(KillSchema)` to create a new message.
  */
 export declare const KillSchema: GenMessage<Kill>;
+
+/**
+ * A new nonce: the agent stores it durably, then says so. From then on no older one is accepted.
+ *
+ * @generated from message weir.tunnel.v1.RotateNonce
+ */
+export declare type RotateNonce = Message<"weir.tunnel.v1.RotateNonce"> & {
+  /**
+   * @generated from field: bytes nonce = 1;
+   */
+  nonce: Uint8Array;
+};
+
+/**
+ * Describes the message weir.tunnel.v1.RotateNonce.
+ * Use `create(RotateNonceSchema)` to create a new message.
+ */
+export declare const RotateNonceSchema: GenMessage<RotateNonce>;
+
+/**
+ * @generated from message weir.tunnel.v1.NonceStored
+ */
+export declare type NonceStored = Message<"weir.tunnel.v1.NonceStored"> & {
+  /**
+   * @generated from field: bytes nonce = 1;
+   */
+  nonce: Uint8Array;
+};
+
+/**
+ * Describes the message weir.tunnel.v1.NonceStored.
+ * Use `create(NonceStoredSchema)` to create a new message.
+ */
+export declare const NonceStoredSchema: GenMessage<NonceStored>;
 
 /**
  * @generated from message weir.tunnel.v1.Confirm
