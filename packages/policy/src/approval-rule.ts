@@ -1,13 +1,25 @@
+import { createGlobs } from './glob.ts';
+
 /** Who must agree: `one-of` the groups or `all-of` them (each by a person of its own), and at least so many different people. */
 export interface ApprovalRule {
   readonly groups: readonly string[];
   readonly require: 'one-of' | 'all-of';
   readonly people: number;
+  /** Whose decisions never count, not even as members of the groups: globs of groups and of names. */
+  readonly never?: Never | undefined;
+}
+
+/** People who are left out, by globs of groups and of names. */
+export interface Never {
+  readonly groups?: readonly string[] | undefined;
+  readonly principals?: readonly string[] | undefined;
 }
 
 /** A decision with the groups that its person is in now; null groups = he does not count any more (disabled, gone). `personId`: the human behind all linked accounts. */
 export interface CountedDecision {
   readonly personId: string;
+  /** Of the account that decided; needed where a rule leaves people out by name. */
+  readonly name?: string;
   readonly decision: 'approve' | 'deny';
   readonly groups: readonly string[] | null;
 }
@@ -20,12 +32,30 @@ export function decisionsComeTo(
   rule: ApprovalRule,
   decisions: readonly CountedDecision[],
 ): 'pending' | 'approved' | 'denied' {
-  const able = decisions.filter(({ groups }) => groups?.some((group) => rule.groups.includes(group)) ?? false);
+  const able = decisions.filter((one) => isAble(rule, one));
   if (able.some(({ decision }) => decision === 'deny')) return 'denied';
   const groupsOf = new Map(able.map(({ personId, groups }) => [personId, groups ?? []]));
   const wanted = rule.require === 'all-of' ? rule.groups : [];
   if (groupsOf.size < Math.max(rule.people, wanted.length, 1)) return 'pending';
   return isCovered(wanted, groupsOf) ? 'approved' : 'pending';
+}
+
+/** Is this person among those that are left out? Exact names and globs; without a name, names cannot be told and count as left out. */
+export function isLeftOut(never: Never | undefined, person: Pick<CountedDecision, 'name' | 'groups'>): boolean {
+  if (never === undefined) return false;
+  const matches = (patterns: readonly string[]) => createGlobs(patterns, { ignoreCase: false });
+  if (never.groups !== undefined && (person.groups ?? []).some(matches(never.groups))) return true;
+  if (never.principals === undefined) return false;
+  return person.name === undefined || matches(never.principals)(person.name);
+}
+
+/** May this person decide under the rule? */
+export function isAble(
+  rule: Pick<ApprovalRule, 'groups' | 'never'>,
+  person: Pick<CountedDecision, 'name' | 'groups'>,
+): boolean {
+  const isMember = person.groups?.some((group) => rule.groups.includes(group)) ?? false;
+  return isMember && !isLeftOut(rule.never, person);
 }
 
 /** Can each wanted group be given a person of its own? Augmenting paths over a handful of groups and people. */

@@ -2,6 +2,7 @@ import { WeirError } from '@weir/errors';
 import { z } from 'zod';
 import { compilePlan } from './compile.ts';
 import { loadPlan } from './load.ts';
+import type { Plan } from './plan.ts';
 import type { PolicyDocument } from './schema/document.ts';
 import { count, list, oneOf, section, text } from './schema/field.ts';
 import { principalKinds } from './schema/selector.ts';
@@ -24,6 +25,17 @@ const caseSchema = section({
   }),
   connection: section({ name: text(200), labels: z.record(text(200), text(200)).default({}) }),
   sql: text(100_000),
+  grants: z
+    .array(
+      section({
+        rule: text(63),
+        kind: oneOf(['request', 'break-glass']).default('request'),
+        ticket: text(200).nullable().default(null),
+      }),
+    )
+    .default([]),
+  client: text(100).optional(),
+  mfaAgeSeconds: count(0).optional(),
   now: z.iso.datetime({ error: 'Expected a time such as 2026-01-31T12:00:00Z.' }).optional(),
   interactive: z.boolean().default(true),
   statementCount: count(1).default(1),
@@ -71,19 +83,32 @@ export function evaluateCase(
   statement: Statement,
   now: Date,
 ): CaseResult {
-  const { name, principal, connection, expect } = policyCase;
-  const plan = compilePlan(
-    documents,
-    { id: principal.name, ...principal },
-    { ...connection, protocol: 'postgres' },
-    { policyVersion: 'test' },
-  );
-  const verdict = loadPlan(plan).evaluate(statement, {
-    now: policyCase.now === undefined ? now : new Date(policyCase.now),
+  const { name, expect } = policyCase;
+  const at = policyCase.now === undefined ? now : new Date(policyCase.now);
+  const verdict = loadPlan(planOfCase(documents, policyCase, at)).evaluate(statement, {
+    now: at,
     interactive: policyCase.interactive,
     statementCount: policyCase.statementCount,
   });
   return { name, verdict, problem: problemOf(verdict, expect) };
+}
+
+/** The plan of the person of a case, with the grants that it names. @throws WeirError `policy_invalid`. */
+export function planOfCase(documents: readonly PolicyDocument[], policyCase: PolicyCase, now: Date): Plan {
+  const { principal, connection, grants, client = null, mfaAgeSeconds } = policyCase;
+  return compilePlan(
+    documents,
+    { id: principal.name, ...principal },
+    { ...connection, protocol: 'postgres' },
+    {
+      policyVersion: 'test',
+      grants,
+      session: {
+        clientAddress: client,
+        mfaAtMs: mfaAgeSeconds === undefined ? null : now.getTime() - mfaAgeSeconds * 1000,
+      },
+    },
+  );
 }
 
 function problemOf(verdict: Verdict, expect: PolicyCase['expect']): string | null {

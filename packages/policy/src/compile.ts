@@ -1,4 +1,5 @@
 import { WeirError } from '@weir/errors';
+import { type GrantFacts, grantsInForce, opensBy } from './access-request.ts';
 import { isConditionProblem, tryCondition } from './condition.ts';
 import { tryDuration } from './duration.ts';
 import { fingerprint } from './fingerprint.ts';
@@ -24,6 +25,13 @@ import type {
 import type { MaskingSpec, Stance } from './schema/masking.ts';
 import { isExempt, isNamed, isReached } from './scope.ts';
 
+/** What a session brings that stays the same while it lives. */
+export interface SessionFacts {
+  readonly clientAddress: string | null;
+  /** Milliseconds since the epoch; null = no second factor was used. */
+  readonly mfaAtMs: number | null;
+}
+
 /**
  * Compiles the policy for one principal on one connection. The order of the documents does not matter.
  * `policyVersion` is carried through for records. @throws WeirError `policy_invalid` when two documents have one name.
@@ -32,13 +40,22 @@ export function compilePlan(
   documents: readonly PolicyDocument[],
   principal: Principal,
   connection: ConnectionFacts,
-  options: { readonly policyVersion: string },
+  options: {
+    readonly policyVersion: string;
+    /** What was granted to this principal for this connection and has not ended; grants of rules that do not hold are passed over. */
+    readonly grants?: readonly GrantFacts[];
+    readonly session?: SessionFacts;
+  },
 ): Plan {
   refuseDuplicates(documents);
+  const grants = grantsInForce(documents, principal, connection, options.grants ?? []);
   const mine = documents
     .filter((document) => isNamed(document.spec.who, principal) && isReached(document.spec.connections, connection))
     .sort((left, right) => (left.name < right.name ? -1 : 1));
-  const access = mine.filter((document) => document.kind === 'Access').map(accessRule);
+  const access = mine
+    .filter((document) => document.kind === 'Access')
+    .filter(({ spec }) => spec.grant === undefined || grants.some((grant) => opensBy(spec.grant, grant)))
+    .map(accessRule);
   const allowed = access.length > 0;
   const guardrails = allowed ? mine.filter((document) => document.kind === 'Guardrail').map(guardrailRule) : [];
   const maskings = allowed ? mine.filter((document) => document.kind === 'Masking') : [];
@@ -52,8 +69,9 @@ export function compilePlan(
       groups: [...principal.groups].sort(),
     },
     connection: { name: connection.name, protocol: connection.protocol, labels: { ...connection.labels } },
+    session: sessionOf([...access, ...guardrails], grants, options.session),
     allowed,
-    reason: allowed ? null : `No access rule lets ${principal.name} use the connection ${connection.name}.`,
+    reason: allowed ? null : refusalOf(mine, principal, connection),
     requires: requiredBy(guardrails, budgets, connection),
     access,
     guardrails,
@@ -67,6 +85,30 @@ export function compilePlan(
 export function planVersion(plan: Plan): string {
   const { version: _version, policyVersion: _policyVersion, ...contents } = plan;
   return fingerprint(contents);
+}
+
+function refusalOf(mine: readonly PolicyDocument[], principal: Principal, connection: ConnectionFacts): string {
+  const isGrantable = mine.some((document) => document.kind === 'Access');
+  if (isGrantable) return `${principal.name} needs a grant for the connection ${connection.name} and has none.`;
+  return `No access rule lets ${principal.name} use the connection ${connection.name}.`;
+}
+
+/** Only where a condition reads it: other plans stay the same for everybody. */
+function sessionOf(
+  rules: readonly { readonly when: string | null }[],
+  grants: readonly GrantFacts[],
+  session: SessionFacts | undefined,
+): Plan['session'] {
+  const reads = rules.some(({ when }) => when !== null && readsSession(when));
+  if (!reads) return null;
+  const ticket = grants.map((grant) => grant.ticket).find((text) => text !== null) ?? null;
+  return { clientAddress: session?.clientAddress ?? null, mfaAtMs: session?.mfaAtMs ?? null, ticket };
+}
+
+function readsSession(when: string): boolean {
+  const condition = tryCondition(when, 'rule');
+  if (isConditionProblem(condition)) return false;
+  return ['client', 'mfa', 'ticket'].some((name) => condition.reads.has(name));
 }
 
 function refuseDuplicates(documents: readonly PolicyDocument[]): void {

@@ -1,7 +1,11 @@
 import { type ASTNode, Environment, EvaluationError, ParseError } from '@marcbachmann/cel-js';
+import { isInNetwork, tryNetwork } from './network.ts';
 
-/** What a condition may read. `rule`: everything; `scope`: only what is known when a channel opens (principal and connection). */
-export type ConditionScope = 'rule' | 'scope';
+/**
+ * What a condition may read. `rule`: everything about a statement and its session; `scope`: only what is known when a channel opens (principal and
+ * connection); `request`: what is known when somebody asks for a grant.
+ */
+export type ConditionScope = 'rule' | 'scope' | 'request';
 
 /** Values for the variables of a condition; see docs/policy.md for their meaning. */
 export interface ConditionContext {
@@ -10,6 +14,14 @@ export interface ConditionContext {
   readonly statement?: ConditionStatement;
   readonly session?: { readonly interactive: boolean };
   readonly now?: Date;
+  /** Absent when it is not known. */
+  readonly client?: { readonly address: string };
+  /** Absent when no second factor was used. */
+  readonly mfa?: { readonly ageSeconds: bigint };
+  /** Of the grant; absent without one. */
+  readonly ticket?: string;
+  /** What is asked for, while a request for a grant is looked at. */
+  readonly request?: { readonly seconds: bigint; readonly reason: string };
 }
 
 /** The statement as conditions see it: names only, never its text, so that no condition can decide by a pattern on SQL. */
@@ -50,6 +62,10 @@ const limits = { maxAstNodes: 500, maxDepth: 24, maxListElements: 100, maxMapEnt
 const environments: Readonly<Record<ConditionScope, Environment>> = {
   rule: ruleEnvironment(),
   scope: baseEnvironment(),
+  request: circumstances(baseEnvironment()).registerVariable({
+    name: 'request',
+    schema: { seconds: 'int', reason: 'string' },
+  }),
 };
 
 /** Compiles a CEL condition, or says what is wrong with it: syntax, types, unknown fields, a result that is not bool, a regular expression. */
@@ -66,6 +82,8 @@ export function tryCondition(expression: string, scope: ConditionScope): Conditi
     if (words.calls.has('matches')) {
       return { message: 'matches() is not available; use startsWith, endsWith, contains or ==.', offset: 0 };
     }
+    const network = wrongNetwork(program.ast);
+    if (network !== undefined) return { message: network, offset: 0 };
     const reads = new Set([...words.names].filter((name) => environment.hasVariable(name)));
     return { reads, evaluate: (context) => run(program, context) };
   } catch (error) {
@@ -99,9 +117,19 @@ function baseEnvironment(): Environment {
     });
 }
 
+/** Adds when and from where. */
+function circumstances(environment: Environment): Environment {
+  return environment
+    .registerVariable('now', 'google.protobuf.Timestamp')
+    .registerVariable({ name: 'client', schema: { address: 'string' } })
+    .registerVariable({ name: 'mfa', schema: { ageSeconds: 'int' } })
+    .registerVariable('ticket', 'string')
+    .registerFunction('string.inNetwork(string): bool', isInNetwork);
+}
+
 function ruleEnvironment(): Environment {
   const names = 'list<string>';
-  return baseEnvironment()
+  return circumstances(baseEnvironment())
     .registerVariable({
       name: 'statement',
       schema: {
@@ -118,8 +146,7 @@ function ruleEnvironment(): Environment {
         role: 'string',
       },
     })
-    .registerVariable({ name: 'session', schema: { interactive: 'bool' } })
-    .registerVariable('now', 'google.protobuf.Timestamp');
+    .registerVariable({ name: 'session', schema: { interactive: 'bool' } });
 }
 
 function problemOf(error: unknown): ConditionProblem {
@@ -128,6 +155,22 @@ function problemOf(error: unknown): ConditionProblem {
   const range = error.range as { start: number } | undefined;
   const word = error instanceof ParseError ? 'syntax' : 'type';
   return { message: `CEL ${word} error: ${String(error.summary)}.`, offset: range?.start ?? 0 };
+}
+
+/** Networks are written out, so that a slip is found when the policy is read and not when somebody is let in by it. */
+function wrongNetwork(root: ASTNode): string | undefined {
+  const visit = (value: unknown): string | undefined => {
+    if (Array.isArray(value)) return value.map(visit).find((found) => found !== undefined);
+    if (!isNode(value)) return undefined;
+    if (value.op === 'rcall' && value.args[0] === 'inNetwork') {
+      const [network] = value.args[2];
+      const text: unknown = network?.op === 'value' ? network.args : undefined;
+      if (typeof text !== 'string') return 'Write the network of inNetwork() as a text such as "10.0.0.0/8".';
+      if (tryNetwork(text) === undefined) return `"${text}" is not a network such as 10.0.0.0/8 or fd00::/8.`;
+    }
+    return visit(value.args);
+  };
+  return visit(root);
 }
 
 /** Names and called functions anywhere in the expression. */

@@ -28,6 +28,8 @@ export type FindingCode =
   | 'masking-shadowed'
   | 'masking-never-applies'
   | 'unknown-group'
+  | 'unknown-grant'
+  | 'grant-opens-nothing'
   | 'opaque-with-masks'
   | 'budget-without-bytes';
 

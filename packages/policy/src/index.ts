@@ -1,8 +1,20 @@
+export {
+  breakGlassRules,
+  type GrantFacts,
+  grantsInForce,
+  isApprovedAtOnce,
+  isAskable,
+  longestOf,
+  opensBy,
+  type RequestCircumstances,
+  requestRules,
+} from './access-request.ts';
 export * from './approval-rule.ts';
 export { budgetWindowAt } from './budget-window.ts';
-export { type CaseResult, evaluateCase, type PolicyCase, parseCases } from './case.ts';
-export { compilePlan } from './compile.ts';
+export { type CaseResult, evaluateCase, type PolicyCase, parseCases, planOfCase } from './case.ts';
+export { compilePlan, type SessionFacts } from './compile.ts';
 export { nearestWord } from './did-you-mean.ts';
+export { maxDurationMs, tryDuration } from './duration.ts';
 export type { Budgets } from './evaluate/budget.ts';
 export type {
   EvaluationContext,
@@ -17,6 +29,7 @@ export { type BudgetRule, type Plan, type PlanCapability, planCapabilities, plan
 export * from './principal.ts';
 export type { BudgetWindow } from './schema/budget.ts';
 export {
+  type AccessRequestDocument,
   builtInRules,
   type DocumentKind,
   documentKinds,

@@ -1,5 +1,6 @@
 import type { Finding } from './finding.ts';
 import { findBudgetWarnings } from './lint/budgets.ts';
+import { findGrantWarnings } from './lint/grants.ts';
 import { findGroupWarnings } from './lint/groups.ts';
 import { findDeadGuardrails } from './lint/guardrails.ts';
 import { findMaskingWarnings } from './lint/masking.ts';
@@ -23,6 +24,7 @@ export function lintPolicySources(sources: readonly PolicySource[]): Finding[] {
           ...findOpaqueWarnings(documents),
           ...findGroupWarnings(documents),
           ...findBudgetWarnings(documents),
+          ...findGrantWarnings(documents),
         ];
   const order = new Map(sources.map((source, index) => [source.name, index]));
   return found.sort(

@@ -110,11 +110,14 @@ function checkCondition(
   name: string | null,
 ): Finding[] {
   const spec = (raw.value as { spec?: unknown }).spec;
-  if (typeof spec !== 'object' || spec === null || !('when' in spec) || typeof spec.when !== 'string') return [];
-  const result = tryCondition(spec.when, kind === 'Masking' ? 'scope' : 'rule');
+  const key = kind === 'AccessRequest' ? 'autoApprove' : 'when';
+  if (typeof spec !== 'object' || spec === null || !Object.hasOwn(spec, key)) return [];
+  const text = (spec as Record<string, unknown>)[key];
+  if (typeof text !== 'string') return [];
+  const result = tryCondition(text, kind === 'AccessRequest' ? 'request' : kind === 'Masking' ? 'scope' : 'rule');
   if (!isConditionProblem(result)) return [];
-  const position = raw.positionInText(['spec', 'when'], result.offset);
-  return [finding('condition', `spec.when: ${result.message}`, source, position, name)];
+  const position = raw.positionInText(['spec', key], result.offset);
+  return [finding('condition', `spec.${key}: ${result.message}`, source, position, name)];
 }
 
 function findDuplicates(documents: readonly PlacedDocument[]): Finding[] {

@@ -102,6 +102,13 @@ export const planSchema = section({
     protocol: z.literal('postgres'),
     labels: z.record(z.string(), z.string()),
   }),
+  /** What does not change while the session lives; null = no condition reads it. */
+  session: section({
+    clientAddress: text(100).nullable(),
+    /** When the person last used a second factor, milliseconds since the epoch. */
+    mfaAtMs: z.int().min(0).nullable(),
+    ticket: text(200).nullable(),
+  }).nullable(),
   allowed: z.boolean(),
   reason: z.string().nullable(),
   requires: z.array(oneOf(planCapabilities)),

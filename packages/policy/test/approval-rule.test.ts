@@ -11,6 +11,23 @@ const yes = (personId: string, ...groups: string[]) => ({ personId, decision: 'a
 const no = (personId: string, ...groups: string[]) => ({ personId, decision: 'deny' as const, groups });
 const gone = (personId: string) => ({ personId, decision: 'approve' as const, groups: null });
 
+const named = (name: string, ...groups: string[]) => ({ ...yes(name, ...groups), name });
+
+describe('people who are left out', () => {
+  const rule = need(['a', 'b'], 'one-of');
+  test.each([
+    ['by group', { groups: ['x'] }, [named('p', 'a', 'x')], 'pending'],
+    ['by a glob of groups', { groups: ['x-*'] }, [named('p', 'a', 'x-1')], 'pending'],
+    ['by name', { principals: ['p'] }, [named('p', 'a')], 'pending'],
+    ['by name, but it is another', { principals: ['q'] }, [named('p', 'a')], 'approved'],
+    ['by name, and nobody knows the name', { principals: ['q'] }, [yes('p', 'a')], 'pending'],
+    ['and their denial does not count either', { groups: ['x'] }, [no('p', 'a', 'x')], 'pending'],
+    ['while another one decides', { groups: ['x'] }, [named('p', 'a', 'x'), named('q', 'b')], 'approved'],
+  ])('%s', (_name, never, decisions, state) => {
+    expect(decisionsComeTo({ ...rule, never }, decisions)).toBe(state);
+  });
+});
+
 describe('what decisions come to', () => {
   test.each([
     ['nobody yet', need(['a']), [], 'pending'],
@@ -50,7 +67,11 @@ describe('what decisions come to', () => {
 
 /** The same question answered by trying everything: are there people who may decide, enough of them, and one for each wanted group? */
 function naive(rule: ApprovalRule, decisions: readonly CountedDecision[]): 'pending' | 'approved' | 'denied' {
-  const may = ({ groups }: CountedDecision) => groups !== null && rule.groups.some((group) => groups.includes(group));
+  const { groups: outGroups = [], principals: outNames = [] } = rule.never ?? {};
+  const may = ({ groups, name = '' }: CountedDecision) => {
+    if (groups === null || outNames.includes(name)) return false;
+    return rule.groups.some((group) => groups.includes(group)) && !groups.some((group) => outGroups.includes(group));
+  };
   if (decisions.some((one) => may(one) && one.decision === 'deny')) return 'denied';
   const people = [...new Set(decisions.filter(may).map(({ personId }) => personId))];
   const groupsOf = (person: string) => decisions.findLast((one) => one.personId === person && may(one))?.groups ?? [];
@@ -77,12 +98,20 @@ test('10,000 random rules come to what trying everything says', () => {
     groups: fc.uniqueArray(fc.constantFrom(...names), { minLength: 1, maxLength: 4 }),
     require: fc.constantFrom('one-of' as const, 'all-of' as const),
     people: fc.integer({ min: 1, max: 4 }),
+    never: fc.oneof(
+      { weight: 2, arbitrary: fc.constant(undefined) },
+      fc.record({
+        groups: fc.option(fc.constantFrom(['x'], ['d'], ['d', 'x']), { nil: undefined }),
+        principals: fc.option(fc.constantFrom(['p'], ['q', 'r']), { nil: undefined }),
+      }),
+    ),
   });
-  const decision = fc.record({
-    personId: fc.constantFrom('p', 'q', 'r', 's', 't'),
+  const people = fc.constantFrom('p', 'q', 'r', 's', 't').map((name) => ({ personId: name, name }));
+  const rest = fc.record({
     decision: fc.oneof({ weight: 12, arbitrary: fc.constant('approve' as const) }, fc.constant('deny' as const)),
     groups: fc.option(fc.uniqueArray(fc.constantFrom(...names, 'x'), { maxLength: 4 }), { freq: 12 }),
   });
+  const decision = fc.tuple(people, rest).map(([person, more]) => ({ ...person, ...more }));
   const outcomes = new Map<string, number>();
   const property = fc.property(rules, fc.array(decision, { maxLength: 7 }), (rule, decisions) => {
     const outcome = decisionsComeTo(rule, decisions);

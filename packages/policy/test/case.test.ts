@@ -20,6 +20,7 @@ describe('cases of weir policy test', () => {
         principal: { name: 'alice', kind: 'person', groups: ['dev'] },
         connection: { name: 'demo-pg', labels: {} },
         sql: 'DROP TABLE t',
+        grants: [],
         interactive: true,
         statementCount: 1,
         expect: { action: 'deny' },

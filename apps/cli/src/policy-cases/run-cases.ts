@@ -1,8 +1,8 @@
 import {
-  compilePlan,
   loadPlan,
   type PlanEvaluator,
   type PolicyDocument,
+  planOfCase,
   type Statement,
   type StatementFacts,
   type Verdict,
@@ -45,15 +45,9 @@ function runCase(
   { policyCase, masked }: ReadCase,
   around: Surroundings,
 ): CaseOutcome {
-  const { name, principal, connection, interactive } = policyCase;
-  const evaluator = loadPlan(
-    compilePlan(
-      documents,
-      { id: principal.name, ...principal },
-      { ...connection, protocol: 'postgres' },
-      { policyVersion: 'test' },
-    ),
-  );
+  const { name, interactive } = policyCase;
+  const now = policyCase.now === undefined ? around.now : new Date(policyCase.now);
+  const evaluator = loadPlan(planOfCase(documents, policyCase, now));
   const analysis = around.analyser.analyse({
     text: policyCase.sql,
     searchPath,
@@ -66,7 +60,6 @@ function runCase(
     const verdict: Verdict = { action: 'deny', rule: 'unknown-statement', reason, hint: '', trace: [] };
     return { name, verdict, masked: [], problem: problemOf(verdict, [], policyCase, masked) };
   }
-  const now = policyCase.now === undefined ? around.now : new Date(policyCase.now);
   const statementCount = Math.max(policyCase.statementCount, analysis.statements.length);
   const verdicts = analysis.statements.map(({ facts }) =>
     evaluator.evaluate(statementOf(policyCase.sql, facts), { now, interactive, statementCount }),

@@ -1,3 +1,4 @@
+import { sessionContext } from '../access-request.ts';
 import type { Condition, ConditionContext, ConditionResult, ConditionStatement } from '../condition.ts';
 import type { Plan } from '../plan.ts';
 import { builtInRules } from '../schema/document.ts';
@@ -73,7 +74,10 @@ export function createPlanEvaluator(plan: Plan, conditions: ReadonlyMap<string, 
     budgets,
     trustedFunctions: trusted.length === 0 ? undefined : trusted,
     reads: {
-      now: readsVariable('now') || [...plan.access, ...plan.guardrails].some(({ window }) => window !== null),
+      now:
+        readsVariable('now') ||
+        readsVariable('mfa') ||
+        [...plan.access, ...plan.guardrails].some(({ window }) => window !== null),
       interactive: readsVariable('session'),
       statementCount: plan.guardrails.some(
         ({ match, rows }) => match.multiStatement === true || rows?.affected !== undefined,
@@ -144,6 +148,7 @@ function contextOf(plan: Plan, statement: Statement, context: EvaluationContext)
     statement: statementOf(statement),
     session: { interactive: context.interactive },
     now: context.now,
+    ...(plan.session === null ? {} : sessionContext(plan.session, context.now)),
   };
 }
 

@@ -2,6 +2,7 @@ import { didYouMean, nearestWord } from '../did-you-mean.ts';
 import type { Finding } from '../finding.ts';
 import { createGlob } from '../glob.ts';
 import type { PlacedDocument } from '../parse.ts';
+import type { AccessRequestSpec } from '../schema/access-request.ts';
 import type { PolicyDocument } from '../schema/document.ts';
 import type { ValuePath } from '../source.ts';
 import { warning } from './warning.ts';
@@ -36,6 +37,7 @@ function isKnown(group: string, known: readonly string[]): boolean {
 function usesOf(document: PolicyDocument): GroupUse[] {
   if (document.kind === 'Access') return uses(document.spec.who.exceptGroups, ['spec', 'who', 'exceptGroups']);
   const { who } = document.spec;
+  if (document.kind === 'AccessRequest') return usesOfRequest(document.spec);
   const named = [
     ...uses(who?.groups, ['spec', 'who', 'groups']),
     ...uses(who?.exceptGroups, ['spec', 'who', 'exceptGroups']),
@@ -45,6 +47,14 @@ function usesOf(document: PolicyDocument): GroupUse[] {
   }
   const approvers = uses(document.spec.approval?.approvers.groups, ['spec', 'approval', 'approvers', 'groups'], true);
   return [...named, ...approvers];
+}
+
+/** Those who ask, and who decide or review, need no access of their own. */
+function usesOfRequest({ approvers, breakGlass }: AccessRequestSpec): GroupUse[] {
+  return [
+    ...uses(approvers?.groups, ['spec', 'approvers', 'groups'], true),
+    ...uses(breakGlass?.review.by.groups, ['spec', 'breakGlass', 'review', 'by', 'groups'], true),
+  ];
 }
 
 function uses(groups: readonly string[] | undefined, path: ValuePath, isApprover = false): GroupUse[] {

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { statementKinds } from '../statement.ts';
 import { count, list, oneOf, pathGlob, section, text } from './field.ts';
 import { connectionsSchema, whoSchema } from './selector.ts';
@@ -28,6 +28,12 @@ export const accessSchema = section({
   trustedFunctions: list(exactFunction).optional(),
   window: windowSchema.optional(),
   when: conditionSchema.optional(),
+  /** Only with a grant: of any rule that hands them out, or of the rules with these names. */
+  grant: z
+    .union([z.literal('required'), list(text(63))], {
+      error: 'Expected the word "required" or a list of names of AccessRequest documents.',
+    })
+    .optional(),
 }).superRefine((spec, context) => {
   if (spec.trustedFunctions === undefined || (spec.when === undefined && spec.window === undefined)) return;
   const message =

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type AccessSpec, accessSchema } from './access.ts';
+import { type AccessRequestSpec, accessRequestSchema } from './access-request.ts';
 import { type BudgetSpec, budgetSchema } from './budget.ts';
 import { oneOf, section, text } from './field.ts';
 import { type GuardrailSpec, guardrailSchema } from './guardrail.ts';
@@ -9,7 +10,7 @@ import { type MaskingSpec, maskingSchema } from './masking.ts';
 export const policyApiVersion = 'weir.dev/v1';
 
 /** Kinds of policy documents. */
-export const documentKinds = ['Access', 'Guardrail', 'Masking', 'Budget'] as const;
+export const documentKinds = ['Access', 'Guardrail', 'Masking', 'Budget', 'AccessRequest'] as const;
 export type DocumentKind = (typeof documentKinds)[number];
 
 /** Names that verdicts give to built-in decisions; documents cannot take them. */
@@ -46,6 +47,7 @@ export const documentSchemas = {
   Guardrail: envelope('Guardrail', guardrailSchema),
   Masking: envelope('Masking', maskingSchema),
   Budget: envelope('Budget', budgetSchema),
+  AccessRequest: envelope('AccessRequest', accessRequestSchema),
 } as const;
 
 interface DocumentBase {
@@ -71,5 +73,14 @@ export interface BudgetDocument extends DocumentBase {
   readonly kind: 'Budget';
   readonly spec: BudgetSpec;
 }
+export interface AccessRequestDocument extends DocumentBase {
+  readonly kind: 'AccessRequest';
+  readonly spec: AccessRequestSpec;
+}
 /** One checked policy document. */
-export type PolicyDocument = AccessDocument | GuardrailDocument | MaskingDocument | BudgetDocument;
+export type PolicyDocument =
+  | AccessDocument
+  | GuardrailDocument
+  | MaskingDocument
+  | BudgetDocument
+  | AccessRequestDocument;

@@ -1,8 +1,7 @@
 import { z } from 'zod';
-import { maxApprovers } from '../approval-rule.ts';
-import { tryDuration } from '../duration.ts';
 import { influenceWays, statementKinds } from '../statement.ts';
 import { conditionSchema } from './access.ts';
+import { approversSchema, durationText } from './approvers.ts';
 import { count, list, oneOf, pathGlob, section, text } from './field.ts';
 import { connectionsSchema, whoSchema } from './selector.ts';
 import { windowSchema } from './window.ts';
@@ -44,25 +43,9 @@ export type Match = z.output<typeof matchSchema>;
 
 /** How approval is asked for, as written in a document. */
 export const approvalSchema = section({
-  approvers: section({
-    groups: list(text(200)),
-    require: oneOf(['one-of', 'all-of']).default('one-of'),
-    people: count(1).default(1),
-  })
-    .refine((approvers) => approvers.people <= maxApprovers, {
-      error: `At most ${maxApprovers} people.`,
-      path: ['people'],
-    })
-    .refine((approvers) => approvers.require === 'one-of' || new Set(approvers.groups).size <= maxApprovers, {
-      error: `At most ${maxApprovers} groups can be asked at once.`,
-      path: ['groups'],
-    }),
+  approvers: approversSchema,
   mode: oneOf(['auto', 'wait', 'retry']).default('auto'),
-  timeout: text(20)
-    .refine((value) => tryDuration(value) !== undefined, {
-      error: (issue) => `"${String(issue.input)}" is not a time such as 30s, 10m, 2h or 1d (7d at most).`,
-    })
-    .default('10m'),
+  timeout: durationText.default('10m'),
 });
 
 /** Bounds that are watched while a statement runs, in rows of each statement. */
