@@ -2,6 +2,7 @@ import { WeirError } from '@weir/errors';
 import { Command, CommanderError } from 'commander';
 import type { Cli } from './cli.ts';
 import { addAgent } from './commands/agent.ts';
+import { addApply } from './commands/apply.ts';
 import { addAudit } from './commands/audit.ts';
 import { addBudgets } from './commands/budgets.ts';
 import { addConnect } from './commands/connect.ts';
@@ -37,6 +38,7 @@ const commands = [
   addAudit,
   addPolicy,
   addConnections,
+  addApply,
   addAgent,
   addGateway,
   addStatus,

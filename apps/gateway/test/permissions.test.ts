@@ -29,6 +29,7 @@ const matrix: Record<RouteName, Who> = {
   changePassword: 'members',
   putUser: 'admins',
   listConnections: 'members',
+  getConnection: 'admins',
   putConnection: 'admins',
   deleteConnection: 'admins',
   testConnection: 'admins',
@@ -194,6 +195,19 @@ describe('connections', () => {
       ['vault', false, true],
     ]);
     expect(all[0]?.reason).toContain('No access rule');
+  });
+
+  test('are read as they were stored, with the reference of the password', async () => {
+    const admin = await gateway.as('admin');
+    const target = { protocol: 'postgres', host: 'h', database: 'd', user: 'u' } as const;
+    const password = { from: 'env', name: 'ORDERS_DB_PASSWORD' } as const;
+    const spec = { name: 'whole', agent: 'away', labels: { env: 'test' }, target: { ...target, password } };
+    await admin.putConnection(spec);
+    const stored = { ...spec, target: { ...spec.target, port: 5432, tls: { mode: 'prefer' } } };
+    expect(await admin.getConnection('whole')).toEqual(stored);
+    await admin.deleteConnection('whole');
+    const gone = await admin.getConnection('whole').catch((error: unknown) => error);
+    expect(gone).toMatchObject({ code: 'not_found' });
   });
 
   test('are tested by their agent', async () => {

@@ -23,6 +23,8 @@ export interface ApiClient {
   /** The caller's own; ends all of his tokens. */
   changePassword(body: m.ChangePasswordRequest): Promise<void>;
   listConnections(): Promise<m.Connection[]>;
+  /** The whole definition; the password is a reference. */
+  getConnection(name: string): Promise<m.ConnectionSpec>;
   putConnection(spec: m.ConnectionSpecRequest): Promise<m.Connection>;
   deleteConnection(name: string): Promise<void>;
   testConnection(name: string): Promise<m.ConnectionTest>;
@@ -72,6 +74,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     unlinkUser: async (name) => readJson(await send('unlinkUser', { params: { name } }), s.userSchema),
     changePassword: async (body) => done(await send('changePassword', { body })),
     listConnections: async () => readJson(await send('listConnections'), z.array(s.connectionSchema)),
+    getConnection: async (name) => readJson(await send('getConnection', { params: { name } }), s.connectionSpecSchema),
     putConnection: async (spec) =>
       readJson(await send('putConnection', { params: { name: spec.name }, body: spec }), s.connectionSchema),
     deleteConnection: async (name) => done(await send('deleteConnection', { params: { name } })),

@@ -15,6 +15,7 @@ export const routes = {
   unlinkUser: 'DELETE /api/v1/users/:name/link', // admin, not oneself; user
   changePassword: 'PUT /api/v1/account/password', // changePasswordRequest; 204; ends all tokens of the account
   listConnections: 'GET /api/v1/connections', // connection[] that the caller may see (all for admins)
+  getConnection: 'GET /api/v1/connections/:name', // connections:write; connectionSpec as it is stored, the password as a reference
   putConnection: 'PUT /api/v1/connections/:name', // admin; connectionSpec -> connection
   deleteConnection: 'DELETE /api/v1/connections/:name', // admin; 204; ends its sessions
   testConnection: 'POST /api/v1/connections/:name/test', // admin; connectionTest

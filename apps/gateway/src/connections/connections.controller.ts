@@ -22,6 +22,12 @@ export class ConnectionsController {
   }
 
   @Needs('connections:write')
+  @Get(':name')
+  get(@Param('name', name) of: string): Promise<ConnectionSpec> {
+    return this.connections.find(of);
+  }
+
+  @Needs('connections:write')
   @Put(':name')
   put(
     @Param('name', name) of: string,
