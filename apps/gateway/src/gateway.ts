@@ -12,7 +12,7 @@ import { type Capabilities, createCapabilities } from './control/capabilities.ts
 import { addressText, createDataPlaneLink, type RunningDataPlane } from './control/data-plane-link.ts';
 import { loadKeyProvider } from './credentials/load-key-provider.ts';
 import type { ControlPlane, Journal } from './dataplane/ports.ts';
-import { startApiServer } from './http/api-server.ts';
+import { type ApiServer, startApiServer } from './http/api-server.ts';
 import type { Log } from './log/create-log.ts';
 import { openChannels } from './notifications/open-channels.ts';
 import { createJournal, loadOrCreateRecordingKeys, type SyncFile } from './recordings/index.ts';
@@ -110,6 +110,7 @@ async function start(options: GatewayOptions, undo: Undo): Promise<Omit<Gateway,
     ...{ config, repositories, ca, journal, audit, dataPlane, log, now },
     openChannels: await openChannels(config.notifications, now),
     keys: await loadKeyProvider(config.stateDir, config.keys),
+    browserKey: await loadSecretKey(config.stateDir, 'browser'),
     version: gatewayVersion,
     ping: () => store.ping(),
   });
@@ -124,13 +125,15 @@ async function start(options: GatewayOptions, undo: Undo): Promise<Omit<Gateway,
   const serverIdentity = await createServerIdentity({ ca, hosts: config.publicHost, now, log });
   undo.push(() => serverIdentity.stop());
   const maskingKey = await loadSecretKey(config.stateDir, 'masking');
-  const { controlPlane, modules, identity } = capabilities;
+  const { controlPlane, modules, identity, authorizationServer } = capabilities;
   const running = await options.startDataPlane({ config, serverIdentity, controlPlane, journal, maskingKey, log });
   dataPlane.attach(running);
   undo.push(() => running.close());
   undo.push(() => capabilities.sessions.close('the gateway stopped'));
-  const api = await startApiServer({ api: config.api, modules, identity, log });
+  const api = await startApiServer({ api: config.api, modules, identity, authorizationServer, log });
   undo.push(() => api.close());
+  await authorizationServer.open(issuerOf(config, api));
+  undo.push(() => authorizationServer.stop());
   await writeJoinTokens(config.bootstrap, capabilities.agents);
   const detail = { version: gatewayVersion };
   await audit.append({ actor: 'gateway', action: 'gateway-started', subject: 'gateway', detail });
@@ -165,6 +168,13 @@ async function openState({ config, log, sync, now = Date.now }: GatewayOptions, 
   });
   undo.push(() => journal.close());
   return { store, repositories, audit, journal };
+}
+
+/** Under which address clients and browsers reach the gateway: as configured, else by its first public name, else by where it listens. */
+function issuerOf({ identity, api, publicHost }: GatewayConfig, { url, port }: ApiServer): string {
+  if (identity.issuer !== undefined) return identity.issuer.replace(/\/+$/, '');
+  const [name] = publicHost;
+  return api.tls === undefined || name === undefined ? url : `https://${name}:${port}`;
 }
 
 function addressesOf(running: RunningDataPlane, api: string, stateDir: string): GatewayAddresses {

@@ -71,6 +71,18 @@ const letsIn: Record<Who, readonly string[]> = {
 /** Routes that machines call with credentials of their own: what people hold opens none of them. */
 const ofMachines = ['POST /integrations/slack/interactions'];
 
+/** Pages for browsers: they are open to everybody, and show what the browser's own session may see. */
+const ofBrowsers = [
+  'GET /pages/weir.css',
+  'GET /sign-in',
+  'GET /sign-in/:interaction',
+  'POST /sign-in/:interaction',
+  'GET /consent/:interaction',
+  'POST /consent/:interaction',
+  'GET /signed-in',
+  'POST /sign-out',
+];
+
 /** Calls a route with names that do not exist and a body that fits nothing, so that no call changes anything. */
 async function call(route: string, token?: string): Promise<{ status: number; code: string | null }> {
   const [method = '', template = ''] = route.split(' ');
@@ -89,7 +101,7 @@ async function call(route: string, token?: string): Promise<{ status: number; co
 }
 
 test('the running server has the routes of the table and those of machines, no others', () => {
-  expect([...gateway.gateway.routes].sort()).toEqual([...Object.values(routes), ...ofMachines].sort());
+  expect([...gateway.gateway.routes].sort()).toEqual([...Object.values(routes), ...ofMachines, ...ofBrowsers].sort());
 });
 
 test('an auditor changes nothing but what is his own', () => {

@@ -2,3 +2,4 @@ export * from './client.ts';
 export * from './messages.ts';
 export * from './routes.ts';
 export * from './schemas.ts';
+export * from './sign-in/index.ts';

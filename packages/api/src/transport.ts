@@ -2,6 +2,7 @@ import { catalogue, type ErrorCode, WeirError } from '@weir/errors';
 import type { z } from 'zod';
 import { type RouteName, routes } from './routes.ts';
 import { problemSchema } from './schemas.ts';
+import type { Authorizer } from './sign-in/token-holder.ts';
 
 /** Where and as whom a client calls. */
 export interface ApiClientOptions {
@@ -9,6 +10,8 @@ export interface ApiClientOptions {
   readonly baseUrl: string;
   /** Bearer token, or a function that reads it for each call; undefined = not signed in. */
   readonly token?: string | (() => string | undefined) | undefined;
+  /** Gives each request its authorization, instead of `token`; asked once more when the gateway does not accept it. */
+  readonly authorizer?: Authorizer | undefined;
   /** Replaces the global fetch, e.g. by one that trusts the gateway's own CA. */
   readonly fetch?: typeof globalThis.fetch | undefined;
   /** Bound of one call until its headers arrive, milliseconds; 30,000 when absent. */
@@ -27,30 +30,49 @@ export type Send = (route: RouteName, call?: Call) => Promise<Response>;
 
 /** Makes the sender: builds the address from the route table, adds the token, turns every failure into a WeirError. */
 export function createSend(options: ApiClientOptions): Send {
+  const { baseUrl, authorizer, timeoutMs } = options;
   const fetchOf = options.fetch ?? globalThis.fetch;
-  return async (route, call = {}) => {
-    const { method, url } = addressOf(options.baseUrl, route, call);
+  const attempt = async (route: RouteName, call: Call): Promise<Response> => {
+    const { method, url } = addressOf(baseUrl, route, call);
     const token = typeof options.token === 'function' ? options.token() : options.token;
     const headers: Record<string, string> = { accept: 'application/json, application/problem+json' };
     if (token !== undefined) headers['authorization'] = `Bearer ${token}`;
+    if (authorizer !== undefined) Object.assign(headers, await authorizer.authorize(method, url));
     if (call.body !== undefined) headers['content-type'] = 'application/json';
-    const abort = new AbortController();
-    const timer = setTimeout(() => abort.abort(new Error('no answer in time')), options.timeoutMs ?? 30_000);
-    let response: Response;
-    try {
-      const body = call.body === undefined ? {} : { body: JSON.stringify(call.body) };
-      response = await fetchOf(url, { method, headers, redirect: 'error', signal: abort.signal, ...body });
-    } catch (cause) {
-      throw new WeirError('gateway_unavailable', `The gateway at ${options.baseUrl} does not answer.`, {
-        why: reasonOf(cause),
-        cause,
-      });
-    } finally {
-      clearTimeout(timer);
-    }
-    if (!response.ok) throw await errorOf(response);
-    return response;
+    const body = call.body === undefined ? {} : { body: JSON.stringify(call.body) };
+    return fetchFrom(baseUrl, url, { method, headers, redirect: 'error', ...body }, fetchOf, timeoutMs);
   };
+  return async (route, call = {}) => {
+    const response = await attempt(route, call);
+    if (response.ok) return response;
+    const error = await errorOf(response);
+    if (error.code !== 'sign_in_required' || authorizer === undefined || !(await authorizer.renew())) throw error;
+    const again = await attempt(route, call);
+    if (!again.ok) throw await errorOf(again);
+    return again;
+  };
+}
+
+/** Fetches with a bound until the headers arrive, 30 s when not given. @throws WeirError gateway_unavailable when nobody answers. */
+export async function fetchFrom(
+  gateway: string,
+  url: string,
+  init: RequestInit,
+  fetchOf: typeof globalThis.fetch = globalThis.fetch,
+  timeoutMs = 30_000,
+): Promise<Response> {
+  const abort = new AbortController();
+  const timer = setTimeout(() => abort.abort(new Error('no answer in time')), timeoutMs);
+  try {
+    return await fetchOf(url, { ...init, signal: abort.signal });
+  } catch (cause) {
+    throw new WeirError('gateway_unavailable', `The gateway at ${gateway} does not answer.`, {
+      why: reasonOf(cause),
+      cause,
+    });
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Reads a JSON answer and checks it. @throws WeirError protocol_violation when it is not what the contract says. */
@@ -95,7 +117,8 @@ async function bodyOf(response: Response): Promise<unknown> {
   }
 }
 
-async function errorOf(response: Response): Promise<WeirError> {
+/** The error of an answer that is no success. */
+export async function errorOf(response: Response): Promise<WeirError> {
   const parsed = problemSchema.safeParse(await bodyOf(response));
   if (!parsed.success) {
     return new WeirError('protocol_violation', `The address answered with HTTP status ${response.status}.`, {

@@ -41,6 +41,18 @@ const apiSchema = z
   });
 
 /** Who people are, and what they may do at the gateway itself. */
+const clientSchema = z.strictObject({
+  id: nameSchema,
+  name: z.string().min(1).max(100),
+  redirectUris: z
+    .array(
+      z.url({ protocol: /^https?$/ }).refine((uri) => {
+        const { protocol, hostname } = new URL(uri);
+        return protocol === 'https:' || hostname === '127.0.0.1' || hostname === '[::1]';
+      }, 'plain http is for 127.0.0.1 and [::1] only'),
+    )
+    .min(1),
+});
 const identitySchema = z.strictObject({
   /** Address under which people reach the gateway with a browser: passkeys are bound to its host. Default: the API's own. */
   issuer: z.url({ protocol: /^https?$/, error: 'write an address like https://weir.example.com' }).optional(),
@@ -50,8 +62,10 @@ const identitySchema = z.strictObject({
     .default({ enabled: true, emergency: [] }),
   /** Roles that groups give, beside those of accounts. */
   roles: z.partialRecord(roleSchema, z.strictObject({ groups: z.array(nameSchema) })).default({}),
+  /** Programs beside the gateway's own that may ask people for tokens. Plain http is for loopback addresses only. */
+  clients: z.array(clientSchema).default([]),
 });
-const identityDefaults = { local: { enabled: true, emergency: [] }, roles: {} };
+const identityDefaults = { local: { enabled: true, emergency: [] }, roles: {}, clients: [] };
 
 const storeSchema = z.union(
   [

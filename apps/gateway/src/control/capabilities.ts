@@ -24,16 +24,21 @@ import type { KeyProvider } from '../credentials/key-provider.ts';
 import type { ControlPlane, Journal } from '../dataplane/ports.ts';
 import { evidenceModule } from '../evidence/evidence.module.ts';
 import { createEvidence, type Evidence } from '../evidence/evidence.ts';
+import { createPasswordSignIn } from '../identity/check-password.ts';
 import { effectiveRoles } from '../identity/effective-roles.ts';
 import { identityModule } from '../identity/identity.module.ts';
 import { createIdentity, type Identity } from '../identity/identity.ts';
 import { createLoginThrottle } from '../identity/login-throttle.ts';
+import { type AuthorizationServer, createAuthorizationServer } from '../identity/oauth/authorization-server.ts';
+import { createSignIn, type SignIn } from '../identity/oauth/sign-in.ts';
 import { createPasswordChecker } from '../identity/passwords.ts';
 import type { Log } from '../log/create-log.ts';
 import { notificationsModule } from '../notifications/notifications.module.ts';
 import { createNotifications, type Notifications } from '../notifications/notifications.ts';
 import type { OpenChannels } from '../notifications/open-channels.ts';
 import { createSlackInteractions } from '../notifications/slack-interactions.ts';
+import { type Browsers, createBrowsers } from '../pages/browser.ts';
+import { pagesModule } from '../pages/pages.module.ts';
 import { policiesModule } from '../policies/policies.module.ts';
 import { createPolicies, type Policies } from '../policies/policies.ts';
 import { sessionsModule } from '../sessions/sessions.module.ts';
@@ -41,6 +46,7 @@ import { createSessions, type Sessions } from '../sessions/sessions.ts';
 import { statusModule } from '../status/status.module.ts';
 import { createStatus, type Status } from '../status/status.ts';
 import type { Repositories } from '../store/repositories.ts';
+import type { UserRow } from '../store/users.ts';
 import { createControlPlane } from './control-plane.ts';
 import type { DataPlaneLink } from './data-plane-link.ts';
 
@@ -57,6 +63,8 @@ export interface Foundation {
   readonly audit: AuditLog;
   readonly dataPlane: DataPlaneLink;
   readonly openChannels: OpenChannels;
+  /** 32 bytes that forms of pages are bound to browsers with. */
+  readonly browserKey: Buffer;
   readonly log: Log;
   readonly now: () => number;
 }
@@ -64,6 +72,10 @@ export interface Foundation {
 /** The gateway's use-cases, wired. */
 export interface Capabilities {
   readonly identity: Identity;
+  readonly authorizationServer: AuthorizationServer;
+  /** Sign-in by browser: other ways to sign in plug in here, and pages ask it who is signed in. */
+  readonly signIn: SignIn;
+  readonly browsers: Browsers;
   readonly policies: Policies;
   readonly access: Access;
   readonly connections: Connections;
@@ -86,10 +98,14 @@ export function createCapabilities(foundation: Foundation): Capabilities {
   const { repositories, audit, dataPlane, now } = foundation;
   const passwords = createPasswordChecker();
   const throttle = createLoginThrottle(now);
-  const identity = createIdentity({
+  const checkPassword = createPasswordSignIn({
     ...{ users: repositories.users, passwords, throttle, audit, log: foundation.log, now },
-    roleGroups: foundation.config.identity.roles,
     local: foundation.config.identity.local,
+  });
+  const { authorizationServer, browsers, signIn } = createSignInOf(foundation);
+  const identity = createIdentity({
+    ...{ users: repositories.users, passwords, throttle, audit, checkPassword, now },
+    roleGroups: foundation.config.identity.roles,
   });
   const policies = createPolicies({ policies: repositories.policies, audit });
   const access = createAccess(policies);
@@ -139,6 +155,7 @@ export function createCapabilities(foundation: Foundation): Capabilities {
   });
   const modules = [
     identityModule(identity, policies),
+    pagesModule({ signIn, server: authorizationServer, browsers, checkPassword }),
     policiesModule(policies),
     connectionsModule(connections),
     credentialsModule(credentials),
@@ -153,9 +170,34 @@ export function createCapabilities(foundation: Foundation): Capabilities {
   ];
   const { clock: approvalClock } = approval;
   return {
-    ...{ identity, policies, access, connections, credentials, agents, sessions, approvals, approvalClock, budgets },
+    ...{
+      identity,
+      authorizationServer,
+      signIn,
+      browsers,
+      policies,
+      access,
+      connections,
+      credentials,
+      agents,
+      sessions,
+      approvals,
+      approvalClock,
+      budgets,
+    },
     ...{ notifications, evidence, status, controlPlane, modules },
   };
+}
+
+/** The authorization server and sign-in by browser. */
+function createSignInOf({ config, repositories, browserKey, audit, log, now }: Foundation) {
+  const { oauth, users, browserSessions: sessions } = repositories;
+  const { clients, roles } = config.identity;
+  const authorizationServer = createAuthorizationServer({ oauth, users, clients, audit, log, now });
+  const browsers = createBrowsers(browserKey, () => authorizationServer.issuer);
+  const rolesOf = (user: UserRow) => effectiveRoles(user, roles);
+  const signIn = createSignIn({ server: authorizationServer, browsers, sessions, users, audit, rolesOf, now });
+  return { authorizationServer, browsers, signIn };
 }
 
 function createApprovalParts({ repositories, audit, log, now }: Foundation, circumstances: Circumstances) {

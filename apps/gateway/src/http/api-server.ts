@@ -10,6 +10,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { GatewayConfig } from '../config/config-schema.ts';
 import { AuthGuard } from '../identity/auth-guard.ts';
 import type { Identity } from '../identity/identity.ts';
+import type { AuthorizationServer } from '../identity/oauth/authorization-server.ts';
 import { requireDeclarations } from '../identity/route-declarations.ts';
 import type { Log } from '../log/create-log.ts';
 import { ErrorFilter, problemOf, sendProblem } from './error-filter.ts';
@@ -36,11 +37,12 @@ export async function startApiServer(options: {
   readonly api: GatewayConfig['api'];
   readonly modules: readonly DynamicModule[];
   readonly identity: Pick<Identity, 'authenticate'>;
+  readonly authorizationServer: Pick<AuthorizationServer, 'takes' | 'handle'>;
   readonly log: Log;
 }): Promise<ApiServer> {
-  const { api, modules, identity, log } = options;
+  const { api, modules, identity, authorizationServer, log } = options;
   requireDeclarations(modules);
-  const adapter = await createAdapter(api, log);
+  const adapter = await createAdapter(api, authorizationServer, log);
   const registered = new Set<string>();
   adapter.getInstance().addHook('onRoute', ({ method, url }) => {
     for (const word of [method].flat()) if (word !== 'HEAD' && word !== 'OPTIONS') registered.add(`${word} ${url}`);
@@ -74,7 +76,11 @@ export async function startApiServer(options: {
   };
 }
 
-async function createAdapter(api: GatewayConfig['api'], log: Log): Promise<FastifyAdapter> {
+async function createAdapter(
+  api: GatewayConfig['api'],
+  authorizationServer: Pick<AuthorizationServer, 'takes' | 'handle'>,
+  log: Log,
+): Promise<FastifyAdapter> {
   const base = {
     logger: false,
     // Never the client's own: two requests with one id would be one in the log.
@@ -101,6 +107,13 @@ async function createAdapter(api: GatewayConfig['api'], log: Log): Promise<Fasti
   const adapter = new FastifyAdapter({ ...base, ...(https === undefined ? {} : { https }) } as typeof base);
   const fastify = adapter.getInstance();
   fastify.addHook('onRequest', async (request, reply) => {
+    // It reads bodies itself, so it comes before everything that would.
+    if (authorizationServer.takes(request.url)) {
+      reply.hijack();
+      reply.raw.setHeader('x-request-id', request.id);
+      authorizationServer.handle(request.raw, reply.raw);
+      return;
+    }
     // Many clients name a type also when they send nothing: an empty body is no body, not broken JSON.
     const { 'content-length': length = '0', 'transfer-encoding': encoding } = request.headers;
     if (length === '0' && encoding === undefined) delete request.headers['content-type'];

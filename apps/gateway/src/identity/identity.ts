@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { LoginRequest, LoginResponse } from '@weir/api';
 import { WeirError } from '@weir/errors';
-import type { Log } from '../log/create-log.ts';
 import type { TokenRow, UserRow } from '../store/users.ts';
 import { type AccountParts, type Accounts, createAccounts, type NewUser } from './accounts/accounts.ts';
 import type { Caller } from './caller.ts';
+import type { PasswordSignIn } from './check-password.ts';
 import { effectiveRoles } from './effective-roles.ts';
 
 /** Life of a token. */
@@ -33,13 +33,7 @@ export interface Identity {
 
 /** What identity stands on. */
 export interface IdentityParts extends AccountParts {
-  readonly local: {
-    /** May local accounts sign in? */
-    readonly enabled: boolean;
-    /** Accounts that may even when it is switched off. */
-    readonly emergency: readonly string[];
-  };
-  readonly log: Log;
+  readonly checkPassword: PasswordSignIn;
   readonly now: () => number;
 }
 
@@ -86,41 +80,10 @@ function callerOf(
 }
 
 async function login(parts: IdentityParts, request: LoginRequest, address: string): Promise<LoginResponse> {
-  const { users, passwords, throttle, audit, local } = parts;
-  const failed = (code: string, more: object = {}) =>
-    audit.append({
-      actor: request.user,
-      action: 'login-failed',
-      subject: request.user,
-      detail: { address, code, ...more },
-    });
-  try {
-    throttle.attempt(request.user, address);
-  } catch (error) {
-    await failed('too_many_attempts');
-    throw error;
-  }
-  const user = await users.findByName(request.user);
-  const isRight = await passwords.check(user?.password_hash, request.password);
-  const isEmergency = local.emergency.includes(request.user);
-  // Everybody gets the same answer, so that nobody learns which names exist or are for emergencies.
-  const refuse = async (more: object = {}): Promise<WeirError> => {
-    await failed('wrong_password', more);
-    const fix = local.enabled
-      ? 'Check name and password, then run: weir login'
-      : 'Sign in through your identity provider: local accounts are switched off here.';
-    return new WeirError('wrong_password', 'Name or password is wrong.', { fix });
-  };
-  if (user === undefined || !isRight || user.disabled) throw await refuse();
-  if (!local.enabled && !isEmergency) throw await refuse({ reason: 'local accounts are switched off' });
-  throttle.succeeded(request.user, address);
-  if (!local.enabled) {
-    parts.log.warn('an emergency account signs in', { user: user.name, address });
-    await audit.append({ actor: user.name, action: 'emergency-sign-in', subject: user.name, detail: { address } });
-  }
+  const { user } = await parts.checkPassword(request, address);
   const answer = await issue(parts, user, { address, by: 'password', mfa: false });
-  if (answer === undefined) throw await refuse();
-  return answer;
+  if (answer !== undefined) return answer;
+  throw new WeirError('wrong_password', 'Name or password is wrong.');
 }
 
 async function issue(

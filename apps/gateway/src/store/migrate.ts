@@ -4,6 +4,7 @@ import { type MigrationProvider, Migrator } from 'kysely/migration';
 import { first } from './migrations/001-first.ts';
 import { budgets } from './migrations/002-budgets.ts';
 import { accounts } from './migrations/003-accounts.ts';
+import { oauth } from './migrations/005-oauth.ts';
 import { approvals } from './migrations/008-approvals.ts';
 import { decisions } from './migrations/008-decisions.ts';
 import { agentLocks } from './migrations/009-agent-locks.ts';
@@ -15,6 +16,7 @@ const provider: MigrationProvider = {
     '001-first': first,
     '002-budgets': budgets,
     '003-accounts': accounts,
+    '005-oauth': oauth,
     '008-approvals': approvals,
     '008-decisions': decisions,
     '009-agent-locks': agentLocks,

@@ -3,10 +3,12 @@ import { type AgentRepository, createAgentRepository } from './agents.ts';
 import { type AnchorRepository, createAnchorRepository } from './anchors.ts';
 import { type ApprovalRepository, createApprovalRepository } from './approvals.ts';
 import { type AuditRepository, createAuditRepository } from './audit.ts';
+import { type BrowserSessionRepository, createBrowserSessionRepository } from './browser-sessions.ts';
 import { type BudgetRepository, createBudgetRepository } from './budgets.ts';
 import { type ConnectionRepository, createConnectionRepository } from './connections.ts';
 import { type CredentialRepository, createCredentialRepository } from './credentials.ts';
 import { createNotificationRepository, type NotificationRepository } from './notifications.ts';
+import { createOAuthRepository, type OAuthRepository } from './oauth.ts';
 import type { Store } from './open-store.ts';
 import { createPolicyRepository, type PolicyRepository } from './policies.ts';
 import { createContentSeal } from './sealed-content.ts';
@@ -16,6 +18,8 @@ import { createUserRepository, type UserRepository } from './users.ts';
 /** All that the store offers to the capabilities. */
 export interface Repositories {
   readonly users: UserRepository;
+  readonly oauth: OAuthRepository;
+  readonly browserSessions: BrowserSessionRepository;
   readonly connections: ConnectionRepository;
   readonly credentials: CredentialRepository;
   readonly policies: PolicyRepository;
@@ -33,6 +37,8 @@ export interface Repositories {
 export function createRepositories(store: Pick<Store, 'db'>, contentKey: Buffer): Repositories {
   return {
     users: createUserRepository(store),
+    oauth: createOAuthRepository(store, createContentSeal(contentKey)),
+    browserSessions: createBrowserSessionRepository(store),
     connections: createConnectionRepository(store),
     credentials: createCredentialRepository(store),
     policies: createPolicyRepository(store),

@@ -27,6 +27,8 @@ export interface StoreTables {
     email_verified: Generated<boolean>;
     /** The same for all accounts of one human; an account that is not linked has its own id here. */
     person_id: string;
+    /** Raised when all sign-ins of the account end. */
+    sign_in_epoch: Generated<number>;
     /** Who made the account: local, scim or the name of an upstream provider. */
     source: Generated<string>;
     last_sign_in_at: MaybeMoment;
@@ -40,6 +42,41 @@ export interface StoreTables {
   /** View: the groups of an account from all sources. */
   effective_groups: { user_id: string; name: string };
   tokens: { hash: Buffer; user_id: string; created_at: Moment; expires_at: Moment; mfa_at: MaybeMoment };
+  /** What oidc-provider keeps, sealed; ids are SHA-256 hashes. */
+  oauth_payloads: {
+    model: string;
+    id: Buffer;
+    payload: Buffer;
+    grant_hash: Buffer | null;
+    uid_hash: Buffer | null;
+    user_code_hash: Buffer | null;
+    user_id: string | null;
+    consumed_at: MaybeMoment;
+    expires_at: Moment;
+  };
+  /** One row per sign-in of a client. */
+  oauth_grants: {
+    /** SHA-256 of the grant's id; tokens name it as `sid`. */
+    hash: Buffer;
+    user_id: string;
+    client_id: string;
+    amr: string[];
+    auth_time: Moment;
+    mfa_at: MaybeMoment;
+    created_at: Moment;
+    expires_at: Moment;
+    revoked_at: MaybeMoment;
+  };
+  /** Sealed private JWKs. */
+  oauth_keys: { kid: string; key: Buffer; created_at: Moment };
+  browser_sessions: {
+    hash: Buffer;
+    user_id: string;
+    amr: string[];
+    auth_time: Moment;
+    mfa_at: MaybeMoment;
+    expires_at: Moment;
+  };
   passkeys: {
     /** The credential's id, base64url. */
     id: string;

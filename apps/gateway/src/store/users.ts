@@ -133,7 +133,16 @@ function tokensOf(
       await db.deleteFrom('tokens').where('hash', '=', hash).execute();
     },
     deleteTokensOf: async (userId) => {
-      await db.deleteFrom('tokens').where('user_id', '=', userId).execute();
+      await db.transaction().execute(async (tx) => {
+        // First the account: a sign-in that is being finished waits for this row, and then sees the new epoch.
+        await sql`UPDATE users SET sign_in_epoch = sign_in_epoch + 1 WHERE id = ${userId}`.execute(tx);
+        await tx.deleteFrom('tokens').where('user_id', '=', userId).execute();
+        await tx.deleteFrom('browser_sessions').where('user_id', '=', userId).execute();
+        await tx.deleteFrom('oauth_payloads').where('user_id', '=', userId).execute();
+        await sql`UPDATE oauth_grants SET revoked_at = now() WHERE user_id = ${userId} AND revoked_at IS NULL`.execute(
+          tx,
+        );
+      });
     },
   };
 }

@@ -1,0 +1,5 @@
+export * from './authorization-server.ts';
+export * from './code-flow.ts';
+export * from './dpop-key.ts';
+export * from './password-sign-in.ts';
+export * from './token-holder.ts';
