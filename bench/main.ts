@@ -11,6 +11,7 @@ import { measureDelay } from './measures/delay.ts';
 import { measureIdle } from './measures/idle.ts';
 import { measureQueries } from './measures/queries.ts';
 import { measureResult } from './measures/result.ts';
+import { measureRevocation } from './measures/revocation.ts';
 import { measureStalled } from './measures/stalled.ts';
 import { formatReport } from './report.ts';
 import type { Section } from './section.ts';
@@ -23,6 +24,7 @@ const measures: Readonly<Record<string, (context: BenchContext) => Promise<Secti
   delay: measureDelay,
   idle: measureIdle,
   stalled: measureStalled,
+  revocation: measureRevocation,
 };
 const usage = `pnpm bench [--quick] [--only NAME[,NAME]…] [--profile FOLDER]
   --quick     one short round by the main routes only, a minute for each measurement; docs/benchmarks stays as it is

@@ -50,6 +50,10 @@ export interface Weir {
   readonly agentPid: number;
   /** DSN of the native listener for a new session; without `person` of one whom the masks are about. */
   nativeDsn(sslmode: 'disable' | 'require', person?: BenchPerson): Promise<string>;
+  /** The API as an administrator. */
+  admin(): Promise<ApiClient>;
+  /** DSNs of so many new sessions of the masked person, for the native listener without TLS. */
+  sessions(count: number): Promise<string[]>;
   /** Starts `weir connect` for a session of the masked person and gives its local DSN. */
   connectDsn(): Promise<string>;
   stop(): Promise<void>;
@@ -115,6 +119,22 @@ export async function startWeir(cleanUp: CleanUp, options: WeirOptions): Promise
       const url = new URL(native.dsn);
       url.searchParams.set('sslmode', sslmode);
       return url.href;
+    },
+    admin: () => login('admin'),
+    async sessions(count) {
+      const api = await login(people.masked.name);
+      const dsns: string[] = [];
+      let asked = 0;
+      const openSome = async () => {
+        while (asked < count) {
+          asked++;
+          const url = new URL((await api.openSession({ connection: 'bench-pg', via: 'native' })).native.dsn);
+          url.searchParams.set('sslmode', 'disable');
+          dsns.push(url.href);
+        }
+      };
+      await Promise.all(Array.from({ length: 4 }, openSome));
+      return dsns;
     },
     async connectDsn() {
       const env = { WEIR_HOME: join(folder.path, 'cli') };
