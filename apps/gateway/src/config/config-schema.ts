@@ -1,6 +1,7 @@
 import { connectionSpecSchema, nameSchema, roleSchema } from '@weir/api';
 import { z } from 'zod';
 import { notificationsSchema } from './notification-schema.ts';
+import { providersSchema } from './provider-schema.ts';
 import { secretReferenceSchema } from './secret-reference.ts';
 
 const port = z.int().min(0).max(65535);
@@ -64,8 +65,10 @@ const identitySchema = z.strictObject({
   roles: z.partialRecord(roleSchema, z.strictObject({ groups: z.array(nameSchema) })).default({}),
   /** Programs beside the gateway's own that may ask people for tokens. Plain http is for loopback addresses only. */
   clients: z.array(clientSchema).default([]),
+  /** Where people sign in upstream: OpenID Connect and SAML. */
+  providers: providersSchema,
 });
-const identityDefaults = { local: { enabled: true, emergency: [] }, roles: {}, clients: [] };
+const identityDefaults = { local: { enabled: true, emergency: [] }, roles: {}, clients: [], providers: [] };
 
 const storeSchema = z.union(
   [

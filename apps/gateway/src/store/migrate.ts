@@ -4,6 +4,7 @@ import { type MigrationProvider, Migrator } from 'kysely/migration';
 import { first } from './migrations/001-first.ts';
 import { budgets } from './migrations/002-budgets.ts';
 import { accounts } from './migrations/003-accounts.ts';
+import { upstream } from './migrations/004-upstream.ts';
 import { oauth } from './migrations/005-oauth.ts';
 import { approvals } from './migrations/008-approvals.ts';
 import { decisions } from './migrations/008-decisions.ts';
@@ -17,6 +18,7 @@ const provider: MigrationProvider = {
     '002-budgets': budgets,
     '003-accounts': accounts,
     '005-oauth': oauth,
+    '004-upstream': upstream,
     '008-approvals': approvals,
     '008-decisions': decisions,
     '009-agent-locks': agentLocks,

@@ -7,12 +7,14 @@ import { type BrowserSessionRepository, createBrowserSessionRepository } from '.
 import { type BudgetRepository, createBudgetRepository } from './budgets.ts';
 import { type ConnectionRepository, createConnectionRepository } from './connections.ts';
 import { type CredentialRepository, createCredentialRepository } from './credentials.ts';
+import { createIdentityRepository, type IdentityRepository } from './identities.ts';
 import { createNotificationRepository, type NotificationRepository } from './notifications.ts';
 import { createOAuthRepository, type OAuthRepository } from './oauth.ts';
 import type { Store } from './open-store.ts';
 import { createPolicyRepository, type PolicyRepository } from './policies.ts';
 import { createContentSeal } from './sealed-content.ts';
 import { createSessionRepository, type SessionRepository } from './sessions.ts';
+import { createUpstreamAttemptRepository, type UpstreamAttemptRepository } from './upstream-attempts.ts';
 import { createUserRepository, type UserRepository } from './users.ts';
 
 /** All that the store offers to the capabilities. */
@@ -20,6 +22,8 @@ export interface Repositories {
   readonly users: UserRepository;
   readonly oauth: OAuthRepository;
   readonly browserSessions: BrowserSessionRepository;
+  readonly identities: IdentityRepository;
+  readonly upstreamAttempts: UpstreamAttemptRepository;
   readonly connections: ConnectionRepository;
   readonly credentials: CredentialRepository;
   readonly policies: PolicyRepository;
@@ -39,6 +43,8 @@ export function createRepositories(store: Pick<Store, 'db'>, contentKey: Buffer)
     users: createUserRepository(store),
     oauth: createOAuthRepository(store, createContentSeal(contentKey)),
     browserSessions: createBrowserSessionRepository(store),
+    identities: createIdentityRepository(store, createContentSeal(contentKey)),
+    upstreamAttempts: createUpstreamAttemptRepository(store, createContentSeal(contentKey)),
     connections: createConnectionRepository(store),
     credentials: createCredentialRepository(store),
     policies: createPolicyRepository(store),

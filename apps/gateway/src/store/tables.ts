@@ -119,6 +119,30 @@ export interface StoreTables {
     last_used_at: MaybeMoment;
     revoked_at: MaybeMoment;
   };
+  identities: {
+    id: string;
+    /** Name of the provider in the configuration. */
+    provider: string;
+    /** OIDC issuer or SAML entity id: a subject means nothing without it. */
+    issuer: string;
+    subject: string;
+    user_id: string;
+    groups: string[];
+    email: string | null;
+    /** Ids of the person's sessions there, newest first. */
+    upstream_sessions: string[];
+    /** Sealed. */
+    refresh_token: Buffer | null;
+    created_at: Moment;
+    last_sign_in_at: Moment;
+    /** When the provider last said something of it. */
+    checked_at: Moment;
+    next_check_at: MaybeMoment;
+    /** Its groups hold until then. */
+    confirmed_until: Moment;
+  };
+  upstream_attempts: { hash: Buffer; provider: string; browser: Buffer; content: Buffer; expires_at: Moment };
+  upstream_seen: { hash: Buffer; expires_at: Moment };
   connections: {
     name: string;
     agent: string;

@@ -18,6 +18,8 @@ export interface AccountChange {
   readonly apply: () => Promise<void>;
   /** Ends what the accounts have signed in to, e.g. after a new password. Disabling always does. */
   readonly endsTokens?: boolean;
+  /** It has happened elsewhere already (at an identity provider): nothing here can refuse it. */
+  readonly isForced?: boolean;
 }
 
 /** The one way in which accounts change: one after the other, audited before, and live sessions follow before it is answered. */
@@ -43,9 +45,9 @@ export function createAccountChanges(parts: ChangeParts): AccountChanges {
   const perform = async (prepare: () => Promise<AccountChange | undefined>): Promise<void> => {
     const change = await prepare();
     if (change === undefined) return;
-    const { by, action, subject, detail, affected, imagine, apply, endsTokens = false } = change;
+    const { by, action, subject, detail, affected, imagine, apply, endsTokens = false, isForced = false } = change;
     try {
-      await keepAnAdmin(parts, affected, imagine);
+      if (!isForced) await keepAnAdmin(parts, affected, imagine);
     } catch (error) {
       await audit.append({ actor: by, action: 'account-change-refused', subject, detail: { attempted: action } });
       throw error;

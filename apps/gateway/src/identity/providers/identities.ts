@@ -1,0 +1,229 @@
+import { randomUUID } from 'node:crypto';
+import { WeirError } from '@weir/errors';
+import type { ProviderConfig } from '../../config/provider-schema.ts';
+import type { IdentityRepository, IdentityRow, IdentityStatement } from '../../store/identities.ts';
+import type { UserRepository, UserRow } from '../../store/users.ts';
+import type { AccountChange, AccountChanges } from '../accounts/account-changes.ts';
+import { differenceOf } from '../accounts/account-view.ts';
+import { accountName, numberedName } from './account-name.ts';
+import type { UpstreamProfile } from './profile.ts';
+
+/** Accounts of people who sign in upstream. */
+export interface UpstreamIdentities {
+  /** The account of somebody whom a provider has just named; makes one for a new person. @throws WeirError not_permitted when this person gets no access. */
+  admit(provider: ProviderConfig, profile: UpstreamProfile): Promise<UserRow>;
+  /** What the provider says now of somebody who is signed in. */
+  confirm(provider: ProviderConfig, identity: IdentityRow, profile: ConfirmedProfile): Promise<void>;
+  /** Takes all that an identity gave: its groups, the person's sign-ins and live sessions. `action` is the audit log's word. */
+  end(identity: IdentityRow, action: string, detail: Readonly<Record<string, unknown>>): Promise<void>;
+}
+
+/** The part of a profile that can change while somebody is signed in. */
+export type ConfirmedProfile = Pick<UpstreamProfile, 'email' | 'refreshToken'> & { readonly groups: readonly string[] };
+
+/** What it stands on. */
+export interface UpstreamIdentityParts {
+  readonly users: UserRepository;
+  readonly identities: IdentityRepository;
+  readonly changes: AccountChanges;
+  /** Ends the live sessions of an account. */
+  readonly endSessions: (userId: string, reason: string) => Promise<void>;
+  readonly now: () => number;
+}
+
+/** Accounts that may share a beginning of their name. */
+const maxNumber = 10_000;
+
+/** Makes the use-cases. */
+export function createUpstreamIdentities(parts: UpstreamIdentityParts): UpstreamIdentities {
+  const { users, identities, changes, endSessions, now } = parts;
+  const actorOf = (provider: string): string => `provider:${provider}`;
+  const accountOf = async (identity: IdentityRow): Promise<UserRow> => {
+    const user = await users.findById(identity.user_id);
+    if (user === undefined) throw new WeirError('internal', `The identity ${identity.id} has no account.`);
+    return user;
+  };
+  const end: UpstreamIdentities['end'] = async (identity, action, detail) => {
+    const user = await accountOf(identity);
+    await changes.perform(async () => ({
+      ...{ by: actorOf(identity.provider), action, subject: user.name, affected: [user], endsTokens: true },
+      detail: { provider: identity.provider, before: { groups: identity.groups }, after: { groups: [] }, ...detail },
+      imagine: (account: UserRow) => account,
+      isForced: true,
+      apply: () => identities.end(identity.id, new Date(now())),
+    }));
+    await endSessions(user.id, `${identity.provider} does not vouch for you any more: sign in again`);
+  };
+  return {
+    end,
+    admit: async (provider, profile) => {
+      const known = await identities.find(provider.name, profile.subject);
+      if (profile.groups === undefined) {
+        if (known !== undefined) await end(known, 'upstream-access-ended', { why: 'no groups in the sign-in' });
+        throw new WeirError('not_permitted', `${provider.name} did not say which groups you are in.`, {
+          why: `The claim ${provider.groups?.claim ?? ''} is missing or is no list of names.`,
+          fix: 'Ask an administrator to let the identity provider send it to Weir.',
+        });
+      }
+      const statement = statementOf(provider, { ...profile, groups: profile.groups }, now());
+      let userId = '';
+      await changes.perform(async () => {
+        // Read again in turn: of two first sign-ins at once, the second finds what the first has made.
+        const current = await identities.find(provider.name, profile.subject);
+        const prepared =
+          current === undefined
+            ? await prepareNew(parts, provider, profile, statement)
+            : await prepareKnown(parts, current, profile, statement);
+        userId = prepared.userId;
+        return { ...prepared.change, by: actorOf(provider.name) };
+      });
+      const user = await users.findById(userId);
+      if (user !== undefined && !user.disabled) return user;
+      throw new WeirError('not_permitted', 'Your account at the gateway is disabled.');
+    },
+    confirm: async (provider, identity, profile) => {
+      const at = now();
+      const statement = statementOf(
+        provider,
+        { ...profile, refreshToken: profile.refreshToken ?? undefined, session: null, endsAtMs: null },
+        at,
+      );
+      if (identity.groups.join() === profile.groups.join()) return identities.update(identity.id, statement, false);
+      const user = await accountOf(identity);
+      await changes.perform(async () => ({
+        ...{ by: actorOf(identity.provider), action: 'upstream-groups-changed', subject: user.name, affected: [user] },
+        detail: { provider: provider.name, ...differenceOf({ groups: identity.groups }, { groups: profile.groups }) },
+        imagine: (account: UserRow) => account,
+        isForced: true,
+        apply: () => identities.update(identity.id, statement, false),
+      }));
+    },
+  };
+}
+
+type Prepared = { readonly userId: string; readonly change: Omit<AccountChange, 'by'> };
+
+async function prepareKnown(
+  { users, identities }: UpstreamIdentityParts,
+  known: IdentityRow,
+  profile: UpstreamProfile,
+  statement: IdentityStatement,
+): Promise<Prepared> {
+  if (known.issuer !== profile.issuer) {
+    throw new WeirError('not_permitted', `${known.provider} is another identity provider than before.`, {
+      why: `You signed in by ${known.issuer}, and now come from ${profile.issuer}: it may not be the same person.`,
+      fix: 'Ask an administrator to configure the new one under another name.',
+    });
+  }
+  const user = await users.findById(known.user_id);
+  if (user === undefined || user.disabled)
+    throw new WeirError('not_permitted', 'Your account at the gateway is disabled.');
+  const change = {
+    display_name: profile.displayName ?? user.display_name,
+    ...(profile.email === null ? {} : { email: profile.email, email_verified: profile.isEmailVerified }),
+  };
+  // The account is the provider's only when it made it: of others it says groups alone.
+  const isItsOwn = user.source === known.provider;
+  return {
+    userId: user.id,
+    change: {
+      ...{ action: 'upstream-identity-confirmed', subject: user.name, affected: [user], isForced: true },
+      detail: { provider: known.provider, ...differenceOf({ groups: known.groups }, { groups: statement.groups }) },
+      imagine: (account) => account,
+      apply: async () => {
+        await identities.update(known.id, statement, true);
+        if (isItsOwn) await users.update(user.name, change);
+      },
+    },
+  };
+}
+
+async function prepareNew(
+  { users, identities }: UpstreamIdentityParts,
+  provider: ProviderConfig,
+  profile: UpstreamProfile,
+  statement: IdentityStatement,
+): Promise<Prepared> {
+  const { issuer, subject } = profile;
+  const identity = { id: randomUUID(), provider: provider.name, issuer, subject };
+  const detail = { provider: provider.name, issuer, upstreamSubject: subject, groups: statement.groups };
+  const linked = await sameVerifiedAddress(users, provider, profile);
+  if (linked !== undefined) {
+    return {
+      userId: linked.id,
+      change: {
+        ...{ action: 'upstream-identity-linked', subject: linked.name, affected: [linked], isForced: true },
+        detail: { ...detail, email: profile.email },
+        imagine: (account) => account,
+        apply: () => identities.insert(identity, linked.id, statement),
+      },
+    };
+  }
+  const user = {
+    ...{ id: randomUUID(), name: await freeName(users, profile), password_hash: null, groups: [], roles: [] },
+    ...{ display_name: profile.displayName, email: profile.email, email_verified: profile.isEmailVerified },
+    source: provider.name,
+  };
+  return {
+    userId: user.id,
+    change: {
+      ...{ action: 'user-added', subject: user.name, affected: [] },
+      detail: { ...detail, before: null, after: { groups: [], roles: [], source: user.source } },
+      imagine: () => undefined,
+      apply: async () => {
+        if (!(await users.insert(user))) throw new WeirError('conflict', `The name ${user.name} is taken.`);
+        await identities.insert(identity, user.id, statement);
+      },
+    },
+  };
+}
+
+/** The one enabled account with the same address, when both are verified and the provider may link. */
+async function sameVerifiedAddress(
+  users: UserRepository,
+  provider: ProviderConfig,
+  { email, isEmailVerified }: UpstreamProfile,
+): Promise<UserRow | undefined> {
+  if (provider.type !== 'oidc' || !provider.linkByVerifiedEmail || !isEmailVerified || email === null) return undefined;
+  const address = email.toLowerCase();
+  const [one, ...others] = (await users.list()).filter(
+    (user) => user.email_verified && user.email?.toLowerCase() === address,
+  );
+  return others.length === 0 && one?.disabled === false ? one : undefined;
+}
+
+async function freeName(users: UserRepository, { name, email }: UpstreamProfile): Promise<string> {
+  const wanted = accountName(name) ?? accountName(email ?? '') ?? 'user';
+  const taken = new Set((await users.list()).map((user) => user.name));
+  for (let number = 1; number <= maxNumber; number++) {
+    const candidate = numberedName(wanted, number);
+    if (!taken.has(candidate)) return candidate;
+  }
+  throw new WeirError('conflict', `Too many accounts are called ${wanted}.`);
+}
+
+/** What is stored of the provider's word, and until when it holds. `refreshToken`: undefined = the one from before stays, null = there is none. */
+function statementOf(
+  provider: ProviderConfig,
+  profile: {
+    readonly groups: readonly string[];
+    readonly email: string | null;
+    readonly refreshToken: string | null | undefined;
+    readonly session: string | null;
+    readonly endsAtMs: number | null;
+  },
+  atMs: number,
+): IdentityStatement {
+  const { groups, email, refreshToken, session, endsAtMs } = profile;
+  const minutes = (count: number): number => Math.round(count * 60_000);
+  const isAsked = provider.type === 'oidc' && refreshToken !== null;
+  const holdsMs = isAsked
+    ? minutes(provider.refreshMinutes) + minutes(provider.outageMinutes)
+    : minutes(provider.signInMinutes);
+  return {
+    ...{ groups, email, upstreamSession: session, at: new Date(atMs) },
+    ...(refreshToken === undefined ? {} : { refreshToken }),
+    nextCheckAt: isAsked ? new Date(atMs + minutes(provider.refreshMinutes)) : null,
+    confirmedUntil: new Date(Math.min(atMs + holdsMs, endsAtMs ?? Number.POSITIVE_INFINITY)),
+  };
+}
