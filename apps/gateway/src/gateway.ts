@@ -117,6 +117,8 @@ async function start(options: GatewayOptions, undo: Undo): Promise<Omit<Gateway,
   await capabilities.policies.load();
   await capabilities.sessions.recover();
   await capabilities.approvalClock.start();
+  await capabilities.grantClock.start();
+  undo.push(() => capabilities.grantClock.stop());
   undo.push(() => capabilities.approvalClock.stop());
   await capabilities.notifications.start();
   undo.push(() => capabilities.notifications.stop());

@@ -43,6 +43,16 @@ const matrix: Record<RouteName, Who> = {
   listRequests: 'members',
   showRequest: 'members',
   decideRequest: 'members',
+  newAccessRequest: 'members',
+  listAccessRequests: 'members',
+  showAccessRequest: 'members',
+  decideAccessRequest: 'members',
+  cancelAccessRequest: 'members',
+  listGrants: 'members',
+  showGrant: 'members',
+  revokeGrant: 'members',
+  breakGlass: 'members',
+  reviewGrant: 'members',
   listBudgets: 'members',
   getPolicy: 'readers of policy',
   applyPolicy: 'editors of policy',
@@ -107,7 +117,17 @@ test('the running server has the routes of the table and those of machines, no o
 test('an auditor changes nothing but what is his own', () => {
   const forAuditors = (Object.keys(matrix) as RouteName[]).filter((route) => letsIn[matrix[route]].includes('audrey'));
   const changing = forAuditors.filter((route) => !routes[route].startsWith('GET ') && matrix[route] !== 'everybody');
-  expect(changing.sort()).toEqual(['changePassword', 'decideRequest', 'killSession', 'logout', 'openSession']);
+  const aboutAccess = [
+    'breakGlass',
+    'cancelAccessRequest',
+    'decideAccessRequest',
+    'newAccessRequest',
+    'reviewGrant',
+    'revokeGrant',
+  ];
+  expect(changing.sort()).toEqual(
+    ['changePassword', 'decideRequest', 'killSession', 'logout', 'openSession', ...aboutAccess].sort(),
+  );
 });
 
 test.each(ofMachines)('%s takes no token of a person', async (route) => {

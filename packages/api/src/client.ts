@@ -1,5 +1,7 @@
 import { WeirError } from '@weir/errors';
 import { z } from 'zod';
+import type * as am from './access-messages.ts';
+import * as access from './access-schemas.ts';
 import { readLines } from './lines.ts';
 import type * as m from './messages.ts';
 import * as s from './schemas.ts';
@@ -40,6 +42,18 @@ export interface ApiClient {
   listRequests(query?: m.ListRequestsQuery): Promise<m.ApprovalRequest[]>;
   showRequest(id: string): Promise<m.RequestDetails>;
   decideRequest(id: string, body: m.DecideRequest): Promise<m.ApprovalRequest>;
+  newAccessRequest(body: am.NewAccessRequest): Promise<am.AccessRequest>;
+  listAccessRequests(query?: am.ListAccessRequestsQuery): Promise<am.AccessRequest[]>;
+  showAccessRequest(id: string): Promise<am.AccessRequest>;
+  decideAccessRequest(id: string, body: m.DecideRequest): Promise<am.AccessRequest>;
+  cancelAccessRequest(id: string): Promise<am.AccessRequest>;
+  listGrants(query?: am.ListGrantsQuery): Promise<am.Grant[]>;
+  showGrant(id: string): Promise<am.Grant>;
+  /** Ends a grant, and its sessions, before it ends by itself. */
+  revokeGrant(id: string, body?: am.RevokeGrantRequest): Promise<am.Grant>;
+  /** Takes access at once; a review follows. */
+  breakGlass(body: am.BreakGlassRequest): Promise<am.Grant>;
+  reviewGrant(id: string, body: am.ReviewGrantRequest): Promise<am.Grant>;
   listBudgets(): Promise<m.BudgetView[]>;
   getPolicy(): Promise<m.PolicyDocumentSet>;
   applyPolicy(body: m.ApplyPolicyRequest): Promise<m.PolicyDocumentSet>;
@@ -94,6 +108,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     showRequest: async (id) => readJson(await send('showRequest', { params: { id } }), s.requestDetailsSchema),
     decideRequest: async (id, body) =>
       readJson(await send('decideRequest', { params: { id }, body }), s.approvalRequestSchema),
+    ...accessMethods(send),
     listBudgets: async () => readJson(await send('listBudgets'), z.array(s.budgetSchema)),
     getPolicy: async () => readJson(await send('getPolicy'), s.policyDocumentSetSchema),
     applyPolicy: async (body) => readJson(await send('applyPolicy', { body }), s.policyDocumentSetSchema),
@@ -112,6 +127,36 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     listNotifications: async (query = {}) =>
       readJson(await send('listNotifications', { query }), z.array(s.deliverySchema)),
     status: async () => readJson(await send('status'), s.statusSchema),
+  };
+}
+
+type AccessMethod =
+  | 'newAccessRequest'
+  | 'listAccessRequests'
+  | 'showAccessRequest'
+  | 'decideAccessRequest'
+  | 'cancelAccessRequest'
+  | 'listGrants'
+  | 'showGrant'
+  | 'revokeGrant'
+  | 'breakGlass'
+  | 'reviewGrant';
+
+function accessMethods(send: ReturnType<typeof createSend>): Pick<ApiClient, AccessMethod> {
+  const request = async (response: Promise<Response>) => readJson(await response, access.accessRequestSchema);
+  const grant = async (response: Promise<Response>) => readJson(await response, access.grantSchema);
+  return {
+    newAccessRequest: (body) => request(send('newAccessRequest', { body })),
+    listAccessRequests: async (query = {}) =>
+      readJson(await send('listAccessRequests', { query }), z.array(access.accessRequestSchema)),
+    showAccessRequest: (id) => request(send('showAccessRequest', { params: { id } })),
+    decideAccessRequest: (id, body) => request(send('decideAccessRequest', { params: { id }, body })),
+    cancelAccessRequest: (id) => request(send('cancelAccessRequest', { params: { id } })),
+    listGrants: async (query = {}) => readJson(await send('listGrants', { query }), z.array(access.grantSchema)),
+    showGrant: (id) => grant(send('showGrant', { params: { id } })),
+    revokeGrant: (id, body = {}) => grant(send('revokeGrant', { params: { id }, body })),
+    breakGlass: (body) => grant(send('breakGlass', { body })),
+    reviewGrant: (id, body) => grant(send('reviewGrant', { params: { id }, body })),
   };
 }
 

@@ -1,3 +1,5 @@
+export * from './access-messages.ts';
+export * from './access-schemas.ts';
 export * from './client.ts';
 export * from './messages.ts';
 export * from './routes.ts';

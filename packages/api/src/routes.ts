@@ -29,6 +29,16 @@ export const routes = {
   listRequests: 'GET /api/v1/requests', // approvalRequest[]; own + those that the caller may decide; ?state=
   showRequest: 'GET /api/v1/requests/:id', // requestDetails
   decideRequest: 'POST /api/v1/requests/:id/decision', // decideRequest -> approvalRequest; self-approval 403 self_approval
+  newAccessRequest: 'POST /api/v1/access-requests', // newAccessRequest -> accessRequest; 201
+  listAccessRequests: 'GET /api/v1/access-requests', // accessRequest[]; own + those that the caller may decide; ?state=&limit=
+  showAccessRequest: 'GET /api/v1/access-requests/:id', // accessRequest
+  decideAccessRequest: 'POST /api/v1/access-requests/:id/decision', // decideRequest -> accessRequest
+  cancelAccessRequest: 'POST /api/v1/access-requests/:id/cancel', // own; accessRequest
+  listGrants: 'GET /api/v1/grants', // grant[]; own + those that the caller watches over; ?state=&limit=
+  showGrant: 'GET /api/v1/grants/:id', // grant
+  revokeGrant: 'POST /api/v1/grants/:id/revoke', // own, approvers, reviewers, admin; revokeGrantRequest -> grant; its sessions end
+  breakGlass: 'POST /api/v1/grants/break-glass', // breakGlassRequest -> grant; 201
+  reviewGrant: 'POST /api/v1/grants/:id/review', // reviewers, not oneself; reviewGrantRequest -> grant
   listBudgets: 'GET /api/v1/budgets', // budget[] of the windows that run now; own ones for members, all for admin/auditor
   getPolicy: 'GET /api/v1/policy', // policyDocumentSet (admin, auditor)
   applyPolicy: 'PUT /api/v1/policy', // admin; applyPolicyRequest -> policyDocumentSet; 422 policy_invalid

@@ -346,6 +346,8 @@ export const statusSchema = z.object({
   agents: z.array(agentSchema),
   sessions: z.int(),
   pendingRequests: z.int(),
+  /** Reviews of break-glass that are not done, and how many of them are overdue. */
+  reviews: z.object({ open: z.int(), overdue: z.int() }).default({ open: 0, overdue: 0 }),
   policyVersion: z.string(),
   journal: z.object({ healthy: z.boolean(), entries: z.int() }),
 });

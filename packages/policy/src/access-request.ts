@@ -55,6 +55,21 @@ export function grantsInForce<Grant extends GrantFacts>(
   return grants.filter(({ rule, kind }) => (kind === 'break-glass' ? breaking : asking).has(rule));
 }
 
+/** Rules whose grants would open this connection for this principal now, by name. */
+export function rulesThatOpen(
+  documents: readonly PolicyDocument[],
+  principal: Principal,
+  connection: ConnectionFacts,
+): AccessRequestDocument[] {
+  const wanted = documents
+    .filter((document) => document.kind === 'Access')
+    .filter(({ spec }) => isNamed(spec.who, principal) && isReached(spec.connections, connection))
+    .map(({ spec }) => spec.grant);
+  return requestRules(documents, principal, connection).filter(({ name }) =>
+    wanted.some((grant) => opensBy(grant, { rule: name })),
+  );
+}
+
 /** Does the rule give grants to those who ask, or to emergencies alone? */
 export function isAskable({ spec }: AccessRequestDocument): boolean {
   return spec.approvers !== undefined || spec.autoApprove !== undefined;

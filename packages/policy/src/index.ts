@@ -8,6 +8,7 @@ export {
   opensBy,
   type RequestCircumstances,
   requestRules,
+  rulesThatOpen,
 } from './access-request.ts';
 export * from './approval-rule.ts';
 export { budgetWindowAt } from './budget-window.ts';

@@ -9,7 +9,7 @@ import { targetOf } from './target.ts';
 
 /** The named targets that people reach. */
 export interface Connections {
-  /** Those that the caller may open; all for admins. */
+  /** Those that the caller may open or ask for; all for admins. */
   list(caller: Caller): Promise<Connection[]>;
   /** @throws WeirError not_found with the nearest names that the caller may see. */
   find(name: string): Promise<ConnectionSpec>;
@@ -37,8 +37,13 @@ export function createConnections(parts: ConnectionParts): Connections {
   const tell = async (name: string, spec: ConnectionSpec | undefined): Promise<void> => {
     for (const listener of listeners) await listener(name, spec);
   };
+  const decisionOf = (spec: ConnectionSpec, caller: Caller) =>
+    access.compile(principalOf(caller), spec, {
+      session: { clientAddress: caller.clientAddress, mfaAtMs: caller.mfaAtMs },
+    });
   const viewOf = (spec: ConnectionSpec, caller: Caller): Connection => {
-    const { allowed, reason } = access.compile(principalOf(caller), spec);
+    const { allowed, reason: why, fix } = decisionOf(spec, caller);
+    const reason = fix === null ? why : `${why} ${fix}`;
     const { name, labels, agent, target } = spec;
     const { protocol, database } = target;
     return { name, protocol, labels, agent, agentOnline: dataPlane.agentOnline(agent), database, allowed, reason };
@@ -50,8 +55,11 @@ export function createConnections(parts: ConnectionParts): Connections {
   };
   return {
     list: async (caller) => {
-      const views = (await connections.list()).map((spec) => viewOf(spec, caller));
-      return seesAll(caller) ? views : views.filter((view) => view.allowed);
+      const isSeen = (spec: ConnectionSpec): boolean => {
+        const { allowed, fix } = decisionOf(spec, caller);
+        return allowed || fix !== null || seesAll(caller);
+      };
+      return (await connections.list()).filter(isSeen).map((spec) => viewOf(spec, caller));
     },
     find,
     put: async (spec, caller) => {

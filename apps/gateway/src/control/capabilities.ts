@@ -24,6 +24,12 @@ import type { KeyProvider } from '../credentials/key-provider.ts';
 import type { ControlPlane, Journal } from '../dataplane/ports.ts';
 import { evidenceModule } from '../evidence/evidence.module.ts';
 import { createEvidence, type Evidence } from '../evidence/evidence.ts';
+import { type AccessRequests, createAccessRequests } from '../grants/access-requests.ts';
+import { createGrantBook } from '../grants/grant-book.ts';
+import { createGrantClock, type GrantClock } from '../grants/grant-clock.ts';
+import { grantsModule } from '../grants/grants.module.ts';
+import { createGrants, type Grants } from '../grants/grants.ts';
+import type { GrantParts } from '../grants/parts.ts';
 import { createPasswordSignIn } from '../identity/check-password.ts';
 import { effectiveRoles } from '../identity/effective-roles.ts';
 import { identityModule } from '../identity/identity.module.ts';
@@ -84,6 +90,9 @@ export interface Capabilities {
   readonly sessions: Sessions;
   readonly approvals: Approvals;
   readonly approvalClock: ApprovalClock;
+  readonly accessRequests: AccessRequests;
+  readonly grants: Grants;
+  readonly grantClock: GrantClock;
   readonly budgets: Budgets;
   readonly notifications: Notifications;
   readonly evidence: Evidence;
@@ -108,7 +117,8 @@ export function createCapabilities(foundation: Foundation): Capabilities {
     roleGroups: foundation.config.identity.roles,
   });
   const policies = createPolicies({ policies: repositories.policies, audit });
-  const access = createAccess(policies);
+  const book = createGrantBook({ grants: repositories.grants, now });
+  const access = createAccess({ policies, held: (userId, connection) => book.held(userId, connection), now });
   const connections = createConnections({ connections: repositories.connections, access, dataPlane, audit });
   const { keys } = foundation;
   const credentials = createCredentials({ credentials: repositories.credentials, connections, keys, audit, now });
@@ -129,6 +139,7 @@ export function createCapabilities(foundation: Foundation): Capabilities {
   const approval = { ...createApprovalParts(foundation, circumstances), standingOf };
   const approvals = createApprovals(approval);
   const sessions = createSessionsOf(foundation, { connections, access, asks: approval });
+  const jit = createJit(foundation, { book, policies, access, connections, sessions, standingOf });
   const budgets = createBudgets({
     ...{ budgets: repositories.budgets, approvals: repositories.approvals, audit, log: foundation.log, now },
     liveSession: (id) => sessions.live.byId(id)?.live,
@@ -139,7 +150,7 @@ export function createCapabilities(foundation: Foundation): Capabilities {
     directory: join(foundation.config.recordings.dir, 'recordings'),
   });
   const { notifications, slack } = createNotificationsOf(foundation, approvals);
-  const status = createStatusOf(foundation, { agents, sessions, approvals, policies });
+  const status = createStatusOf(foundation, { agents, sessions, approvals, policies, ...jit });
   pushChanges({ identity, policies, connections, sessions });
   const controlPlane = createControlPlane({
     identity,
@@ -162,6 +173,7 @@ export function createCapabilities(foundation: Foundation): Capabilities {
     agentsModule(agents, twins),
     sessionsModule(sessions),
     approvalsModule(approvals),
+    grantsModule(jit.accessRequests, jit.grants),
     notificationsModule(notifications, slack),
     budgetsModule(budgets),
     auditModule(audit),
@@ -185,7 +197,7 @@ export function createCapabilities(foundation: Foundation): Capabilities {
       approvalClock,
       budgets,
     },
-    ...{ notifications, evidence, status, controlPlane, modules },
+    ...{ notifications, evidence, status, controlPlane, modules, ...jit },
   };
 }
 
@@ -205,6 +217,17 @@ function createApprovalParts({ repositories, audit, log, now }: Foundation, circ
   const waiting = createWaitingAsks();
   const clock = createApprovalClock({ approvals, waiting, audit, log, now });
   return { approvals, sessions, circumstances, waiting, clock, audit, log, now };
+}
+
+/** Requests for access, grants, and the clock that ends them. */
+function createJit(
+  { repositories, audit, log, now }: Foundation,
+  shared: Pick<GrantParts, 'book' | 'policies' | 'access' | 'connections' | 'sessions' | 'standingOf'>,
+) {
+  const { accessRequests: requests, grants } = repositories;
+  const grantClock = createGrantClock({ ...shared, requests, grants, audit, log, now });
+  const parts = { ...shared, requests, grants, audit, now, sweep: () => grantClock.sweep() };
+  return { accessRequests: createAccessRequests(parts), grants: createGrants(parts), grantClock };
 }
 
 /** Accounts as they are at the moment of the question. */
@@ -258,7 +281,7 @@ function createSessionsOf(
 
 function createStatusOf(
   { version, journal, ping, log, now }: Foundation,
-  parts: Pick<Capabilities, 'agents' | 'sessions' | 'approvals' | 'policies'>,
+  parts: Pick<Capabilities, 'agents' | 'sessions' | 'approvals' | 'policies' | 'accessRequests' | 'grants'>,
 ): Status {
   let isHealthy = true;
   journal.onBroken(() => {

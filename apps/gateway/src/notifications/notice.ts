@@ -30,6 +30,12 @@ const told: Readonly<Record<string, readonly [NotificationEvent, (event: TextsOf
     ({ actor, subject }) => `${actor} approved ${subject}, and others must decide as well`,
   ],
   'request-expired': ['request-expired', ({ subject }) => `Nobody decided ${subject} in time`],
+  'access-requested': ['request-made', ({ actor, detail }) => `${actor} asks for access to ${detail('connection')}`],
+  'access-decided': [
+    'request-decided',
+    ({ actor, subject, detail }) => `${actor} ${detail('decision') === 'deny' ? 'denied' : 'approved'} ${subject}`,
+  ],
+  'access-expired': ['request-expired', ({ subject }) => `Nobody decided ${subject} in time`],
   'grant-given': ['grant-given', ({ subject }) => `Access was granted: ${subject}`],
   'grant-revoked': ['grant-revoked', ({ actor, subject }) => `${actor} revoked the grant ${subject}`],
   'grant-ending': ['grant-ending', ({ subject }) => `The grant ${subject} ends soon`],
@@ -65,7 +71,7 @@ export function noticeOf(
   const [kind, sentence] = entry;
   const subject = plainLine(event.subject, 100);
   const texts = { actor: plainLine(event.actor, 100), subject, detail: (name: string) => textOf(detail[name]) };
-  const open = kind === 'request-made' ? event.subject : null;
+  const open = kind === 'request-made' && request !== undefined ? event.subject : null;
   return {
     id: `evt_${event.id}`,
     event: kind,
@@ -78,11 +84,14 @@ export function noticeOf(
     ].filter(([, value]) => value !== ''),
     request: open,
     link: publicUrl === undefined || request === undefined ? null : linkTo(publicUrl, request.id),
-    command:
-      request === undefined
-        ? `weir audit ls --after ${Number(event.id) - 1} --limit 1`
-        : `weir requests show ${request.id}`,
+    command: commandOf(event, request),
   };
+}
+
+function commandOf({ id, subject }: AuditRow, request: RequestRow | undefined): string {
+  if (request !== undefined || subject.startsWith('acc_')) return `weir requests show ${plainLine(subject, 100)}`;
+  if (subject.startsWith('grt_')) return `weir grants show ${plainLine(subject, 100)}`;
+  return `weir audit ls --after ${Number(id) - 1} --limit 1`;
 }
 
 /** What a statement touches, never its text: literals in it can be what the policy protects. */

@@ -4,9 +4,11 @@ import type { PolicyDocument } from '@weir/policy';
 export function approverGroups(documents: readonly PolicyDocument[]): ReadonlySet<string> {
   return new Set(
     documents.flatMap((document) =>
-      document.kind === 'Guardrail' || document.kind === 'Budget'
-        ? (document.spec.approval?.approvers.groups ?? [])
-        : [],
+      document.kind === 'AccessRequest'
+        ? (document.spec.approvers?.groups ?? [])
+        : document.kind === 'Guardrail' || document.kind === 'Budget'
+          ? (document.spec.approval?.approvers.groups ?? [])
+          : [],
     ),
   );
 }

@@ -1,5 +1,5 @@
 import type { ConnectionSpec } from '@weir/api';
-import type { Plan } from '@weir/policy';
+import type { Plan, SessionFacts } from '@weir/policy';
 import type { Principal } from '@weir/proto';
 import { factsOf } from '../access/access.ts';
 import { targetOf } from '../connections/target.ts';
@@ -14,6 +14,10 @@ export interface SessionEntry {
   /** Numbers that lists show. */
   readonly counts: { channels: number; statements: number; denied: number; clientAddress: string | null };
   isCountStored: boolean;
+  /** What was so when it was opened and stays so: what conditions read, and the ids of the grants that it may stand on. */
+  readonly opening: { readonly session: SessionFacts; readonly grants: ReadonlySet<string> };
+  /** What its clients are told when its time is over. */
+  readonly expiryReason: string;
   expiry: NodeJS.Timeout | undefined;
   /** Refreshes of one session run one after the other, so that the newest rules stay. */
   refreshing: Promise<void>;

@@ -61,10 +61,15 @@ async function open(
   const { access, now } = parts;
   const connection = await parts.connections.find(request.connection);
   const principal = principalOf(caller);
-  const { plan, allowed, reason } = access.compile(principal, connection);
+  const session = { clientAddress: clientAddress === '' ? null : clientAddress, mfaAtMs: caller.mfaAtMs };
+  const { plan, allowed, reason, fix, grants, endsAtMs } = access.compile(principal, connection, { session });
   if (!allowed) {
-    throw new WeirError('not_permitted', `You may not use the connection ${connection.name}.`, { why: reason });
+    throw new WeirError('not_permitted', `You may not use the connection ${connection.name}.`, {
+      why: reason,
+      ...(fix === null ? {} : { fix }),
+    });
   }
+  const ttlEndMs = now() + parts.ttlSeconds * 1000;
   requireAgent(parts.dataPlane, connection.agent, plan);
   const password = passwordOf(request);
   const live = liveSessionOf({
@@ -74,7 +79,7 @@ async function open(
     plan,
     verifier: await createScramVerifier(password),
     via: request.via ?? 'connect',
-    expiresAtMs: now() + parts.ttlSeconds * 1000,
+    expiresAtMs: Math.min(ttlEndMs, endsAtMs ?? ttlEndMs),
   });
   await store(parts, live, clientAddress);
   const login = freeLogin(parts.live, caller.name);
@@ -84,6 +89,11 @@ async function open(
     channels: new Set(),
     counts: { channels: 0, statements: 0, denied: 0, clientAddress },
     isCountStored: true,
+    opening: { session, grants: new Set(grants.map(({ id }) => id)) },
+    expiryReason:
+      endsAtMs !== null && endsAtMs <= ttlEndMs
+        ? `its grant ${grants.map(({ id }) => id).join(', ')} has ended; ask again: weir requests new ${connection.name}`
+        : 'the session has expired',
     expiry: undefined,
     refreshing: Promise.resolve(),
   };

@@ -11,15 +11,17 @@ import type { SessionParts } from './sessions.ts';
 type RefreshParts = Pick<SessionParts, 'connections' | 'access' | 'dataPlane' | 'log' | 'groupsOf'> & {
   readonly live: LiveSessions;
   readonly ender: SessionEnder;
+  /** Starts the clock of a session again. */
+  readonly onShortened: (entry: SessionEntry) => void;
 };
 
 /** Compiles policy again for the matching live sessions. Resolves when each has its new plan or has ended. */
 export async function refreshSessions(
   parts: RefreshParts,
-  matches: (session: LiveSession) => boolean,
+  matches: (session: LiveSession, entry: SessionEntry) => boolean,
   why: string,
 ): Promise<void> {
-  const matching = parts.live.all().filter((entry) => matches(entry.live));
+  const matching = parts.live.all().filter((entry) => matches(entry.live, entry));
   await Promise.all(
     matching.map((entry) => {
       const turn = entry.refreshing.then(() => refresh(parts, entry, why));
@@ -41,10 +43,15 @@ async function refresh(parts: RefreshParts, entry: SessionEntry, why: string): P
     return void (await end('the target of the connection changed'));
   }
   const now = { ...principal, groups: [...groups] };
-  const { plan, allowed, reason } = parts.access.compile(now, connection);
-  if (!allowed) return void (await end(`${why}: ${reason}`));
+  const { session, grants } = entry.opening;
+  const { plan, allowed, reason, fix, endsAtMs } = parts.access.compile(now, connection, { session, only: grants });
+  if (!allowed) return void (await end(`${why}: ${reason}${fix === null ? '' : ` ${fix}`}`));
   const before = entry.live.plan as Plan;
-  entry.live = liveSessionOf({ ...entry.live, principal: now, connection, plan });
+  // A rule that became shorter shortens the session; nothing makes it longer.
+  const expiresAtMs = Math.min(entry.live.expiresAtMs, endsAtMs ?? entry.live.expiresAtMs);
+  const isShorter = expiresAtMs < entry.live.expiresAtMs;
+  entry.live = liveSessionOf({ ...entry.live, principal: now, connection, plan, expiresAtMs });
+  if (isShorter) parts.onShortened(entry);
   if (before.version === plan.version) return;
   try {
     await parts.dataPlane.updatePlan(id, plan);

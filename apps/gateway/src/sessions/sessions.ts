@@ -30,7 +30,7 @@ export interface Sessions {
   end(id: string, reason: string, by: string): Promise<boolean>;
   endWhere(matches: (session: LiveSession) => boolean, reason: string, by: string): Promise<void>;
   /** Compiles policy again for the matching sessions: pushes new plans, ends sessions that are no longer allowed. */
-  refresh(matches: (session: LiveSession) => boolean, why: string): Promise<void>;
+  refresh(matches: (session: LiveSession, entry: SessionEntry) => boolean, why: string): Promise<void>;
   readonly live: LiveSessions;
   liveCount(): number;
   /** Ends all sessions and waits for their recordings. */
@@ -52,7 +52,11 @@ export function createSessions(parts: SessionParts): Sessions {
   const live = createLiveSessions();
   const notes = createDurableNotes(parts.journal);
   const ender = createSessionEnder({ ...parts, live });
-  const counting = setInterval(() => storeCounts(parts, live), countIntervalMs);
+  const counting = setInterval(() => {
+    storeCounts(parts, live);
+    // Timers do not see that the wall clock was set.
+    for (const entry of live.all()) if (entry.live.expiresAtMs <= parts.now()) expire(entry, ender, parts);
+  }, countIntervalMs);
   counting.unref();
   const onOpened = (entry: SessionEntry): void => startClock(entry, ender, parts);
   const visible = async (caller: Caller, id: string): Promise<SessionRow> => {
@@ -64,7 +68,8 @@ export function createSessions(parts: SessionParts): Sessions {
     const matching = live.all().filter((entry) => matches(entry.live));
     await Promise.all(matching.map((entry) => ender.end(entry.live.id, reason, by)));
   };
-  const refresh: Sessions['refresh'] = (matches, why) => refreshSessions({ ...parts, live, ender }, matches, why);
+  const refresh: Sessions['refresh'] = (matches, why) =>
+    refreshSessions({ ...parts, live, ender, onShortened: onOpened }, matches, why);
   return {
     recover: () => recover(parts),
     open: async (caller, request, address) => {
@@ -128,14 +133,17 @@ async function begun(entries: AsyncIterable<RecordEntry>): Promise<AsyncIterable
 }
 
 function startClock(entry: SessionEntry, ender: SessionEnder, parts: Pick<SessionParts, 'now' | 'log'>): void {
-  const { id, expiresAtMs } = entry.live;
-  const delayMs = Math.min(Math.max(0, expiresAtMs - parts.now()), maxTimerMs);
-  entry.expiry = setTimeout(() => {
-    ender
-      .end(id, 'the session has expired', 'gateway')
-      .catch((error: unknown) => parts.log.error('an expired session could not be ended', error, { session: id }));
-  }, delayMs);
+  const delayMs = Math.min(Math.max(0, entry.live.expiresAtMs - parts.now()), maxTimerMs);
+  clearTimeout(entry.expiry);
+  entry.expiry = setTimeout(() => expire(entry, ender, parts), delayMs);
   entry.expiry.unref();
+}
+
+function expire(entry: SessionEntry, ender: SessionEnder, { log }: Pick<SessionParts, 'log'>): void {
+  const { id } = entry.live;
+  ender
+    .end(id, entry.expiryReason, 'gateway')
+    .catch((error: unknown) => log.error('an expired session could not be ended', error, { session: id }));
 }
 
 function storeCounts(parts: Pick<SessionParts, 'sessions' | 'log'>, live: LiveSessions): void {

@@ -2,6 +2,8 @@ import type { GatewayStatus } from '@weir/api';
 import { WeirError } from '@weir/errors';
 import type { Agents } from '../agents/agents.ts';
 import type { Approvals } from '../approvals/approvals.ts';
+import type { AccessRequests } from '../grants/access-requests.ts';
+import type { Grants } from '../grants/grants.ts';
 import type { Policies } from '../policies/policies.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 
@@ -24,6 +26,8 @@ export function createStatus(parts: {
   readonly agents: Pick<Agents, 'list'>;
   readonly sessions: Pick<Sessions, 'liveCount'>;
   readonly approvals: Pick<Approvals, 'countPending'>;
+  readonly accessRequests: Pick<AccessRequests, 'countPending'>;
+  readonly grants: Pick<Grants, 'countReviews'>;
   readonly policies: Pick<Policies, 'current'>;
   readonly journal: JournalHealth;
   readonly checkHealth: () => Promise<void>;
@@ -36,7 +40,8 @@ export function createStatus(parts: {
       startedAt,
       agents: await parts.agents.list(),
       sessions: parts.sessions.liveCount(),
-      pendingRequests: await parts.approvals.countPending(),
+      pendingRequests: (await parts.approvals.countPending()) + (await parts.accessRequests.countPending()),
+      reviews: await parts.grants.countReviews(),
       policyVersion: parts.policies.current.version,
       journal: { healthy: parts.journal.isHealthy(), entries: parts.journal.entries() },
     }),

@@ -6,6 +6,7 @@ import { budgets } from './migrations/002-budgets.ts';
 import { accounts } from './migrations/003-accounts.ts';
 import { upstream } from './migrations/004-upstream.ts';
 import { oauth } from './migrations/005-oauth.ts';
+import { jit } from './migrations/007-jit.ts';
 import { approvals } from './migrations/008-approvals.ts';
 import { decisions } from './migrations/008-decisions.ts';
 import { agentLocks } from './migrations/009-agent-locks.ts';
@@ -19,6 +20,7 @@ const provider: MigrationProvider = {
     '003-accounts': accounts,
     '005-oauth': oauth,
     '004-upstream': upstream,
+    '007-jit': jit,
     '008-approvals': approvals,
     '008-decisions': decisions,
     '009-agent-locks': agentLocks,

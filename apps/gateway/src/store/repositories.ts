@@ -1,3 +1,4 @@
+import { type AccessRequestRepository, createAccessRequestRepository } from './access-requests.ts';
 import { type AgentNonceRepository, createAgentNonceRepository } from './agent-nonces.ts';
 import { type AgentRepository, createAgentRepository } from './agents.ts';
 import { type AnchorRepository, createAnchorRepository } from './anchors.ts';
@@ -7,6 +8,7 @@ import { type BrowserSessionRepository, createBrowserSessionRepository } from '.
 import { type BudgetRepository, createBudgetRepository } from './budgets.ts';
 import { type ConnectionRepository, createConnectionRepository } from './connections.ts';
 import { type CredentialRepository, createCredentialRepository } from './credentials.ts';
+import { createGrantRepository, type GrantRepository } from './grants.ts';
 import { createIdentityRepository, type IdentityRepository } from './identities.ts';
 import { createNotificationRepository, type NotificationRepository } from './notifications.ts';
 import { createOAuthRepository, type OAuthRepository } from './oauth.ts';
@@ -31,6 +33,8 @@ export interface Repositories {
   readonly agentNonces: AgentNonceRepository;
   readonly sessions: SessionRepository;
   readonly approvals: ApprovalRepository;
+  readonly accessRequests: AccessRequestRepository;
+  readonly grants: GrantRepository;
   readonly budgets: BudgetRepository;
   readonly notifications: NotificationRepository;
   readonly audit: AuditRepository;
@@ -52,6 +56,8 @@ export function createRepositories(store: Pick<Store, 'db'>, contentKey: Buffer)
     agentNonces: createAgentNonceRepository(store),
     sessions: createSessionRepository(store),
     approvals: createApprovalRepository(store, createContentSeal(contentKey)),
+    accessRequests: createAccessRequestRepository(store),
+    grants: createGrantRepository(store),
     budgets: createBudgetRepository(store),
     notifications: createNotificationRepository(store),
     audit: createAuditRepository(store),

@@ -249,6 +249,72 @@ export interface StoreTables {
     reason: string;
     at: Moment;
   };
+  access_requests: {
+    id: string;
+    user_id: string;
+    principal: string;
+    principal_kind: 'person' | 'service' | 'ai-agent';
+    connection: string;
+    rule: string;
+    seconds: number;
+    reason: string;
+    ticket: string | null;
+    approvers: string[];
+    require: 'one-of' | 'all-of';
+    people: number;
+    never: Json<{ groups?: string[]; principals?: string[] } | null> | null;
+    /** What it was asked under (grants/asked-under.ts). */
+    asked_under: string;
+    /** Ids of the people behind the principal when it asked. */
+    behind: string[];
+    state: 'pending' | 'approved' | 'denied' | 'expired' | 'cancelled' | 'outdated';
+    created_at: Moment;
+    expires_at: Moment;
+    decided_at: MaybeMoment;
+    decided_by: string | null;
+    decision_reason: string | null;
+  };
+  access_decisions: {
+    request_id: string;
+    person_id: string;
+    user_id: string;
+    name: string;
+    decision: 'approve' | 'deny';
+    reason: string;
+    at: Moment;
+  };
+  grants: {
+    id: string;
+    request_id: string | null;
+    kind: 'request' | 'break-glass';
+    user_id: string;
+    principal: string;
+    principal_kind: 'person' | 'service' | 'ai-agent';
+    connection: string;
+    rule: string;
+    reason: string;
+    ticket: string | null;
+    /** Where the connection led when it was granted, as a hash. */
+    target: string;
+    behind: string[];
+    /** Groups that may see and revoke it. */
+    watchers: string[];
+    from_at: Moment;
+    until_at: Moment;
+    revoked_at: MaybeMoment;
+    revoked_by: string | null;
+    revoke_reason: string | null;
+    /** Its end is in the audit log. */
+    end_noted_at: MaybeMoment;
+    /** Of break-glass: groups that look at it afterwards. */
+    review_by: string[] | null;
+    review_due_at: MaybeMoment;
+    overdue_noted_at: MaybeMoment;
+    reviewed_at: MaybeMoment;
+    reviewed_by: string | null;
+    review_verdict: 'justified' | 'not-justified' | null;
+    review_comment: string | null;
+  };
   budget_usage: {
     user_id: string;
     principal: string;
