@@ -19,6 +19,7 @@ import { addPolicy } from './commands/policy.ts';
 import { addRequests } from './commands/requests.ts';
 import { addSessions } from './commands/sessions.ts';
 import { addStatus } from './commands/status.ts';
+import { addUsers } from './commands/users.ts';
 import { addWhoami } from './commands/whoami.ts';
 import { failureOf, printFailure } from './terminal/failure.ts';
 import { weirVersion } from './version.ts';
@@ -39,6 +40,7 @@ const commands = [
   addPolicy,
   addConnections,
   addApply,
+  addUsers,
   addAgent,
   addGateway,
   addStatus,

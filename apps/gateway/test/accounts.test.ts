@@ -62,6 +62,32 @@ describe('an account', () => {
     await admin.deleteUser('nora');
   });
 
+  test('that is disabled loses its sessions and tokens, and does not get them back', async () => {
+    await admin.putUser('nils', { password, groups: ['developers'] });
+    const nils = await signIn('nils');
+    const session = await nils.openSession({ connection: 'shop' });
+    const startedMs = performance.now();
+    await admin.putUser('nils', { disabled: true, only: 'change' });
+    expect(gateway.dataPlane.killed.get(session.id)).toBe('the account is disabled');
+    expect(performance.now() - startedMs).toBeLessThan(2_000);
+    expect((await failure(nils.whoami())).code).toBe('sign_in_required');
+    expect((await failure(signIn('nils'))).code).toBe('wrong_password');
+    await admin.putUser('nils', { disabled: false, only: 'change' });
+    expect((await failure(nils.whoami())).code).toBe('sign_in_required');
+    await (await signIn('nils')).whoami();
+    await admin.deleteUser('nils');
+  });
+
+  test('is added by those who want to add, and changed by those who want to change', async () => {
+    expect((await failure(admin.putUser('alice', { password: 'another good one', only: 'add' }))).code).toBe(
+      'conflict',
+    );
+    await signIn('alice');
+    const change = { password, only: 'change' } as const;
+    expect((await failure(admin.putUser('ghost', change))).code).toBe('not_found');
+    expect((await failure(admin.showUser('ghost'))).code).toBe('not_found');
+  });
+
   test('that is not there cannot be shown, deleted or linked', async () => {
     const calls = [
       () => admin.showUser('ghost'),

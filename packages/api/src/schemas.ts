@@ -48,8 +48,9 @@ export const userSchema = z.object({
   createdAt: z.iso.datetime(),
   lastSignInAt: z.iso.datetime().nullable(),
 });
-/** Adds an account (password needed) or changes what is given. */
+/** Adds an account (password needed) or changes what is given; with `only`, the one alone. */
 export const putUserRequestSchema = z.strictObject({
+  only: z.enum(['add', 'change']).optional(),
   password: z.string().min(1).max(1024).optional(),
   groups: z.array(nameSchema).max(200).optional(),
   roles: z.array(roleSchema).optional(),

@@ -35,11 +35,12 @@ export interface Tokens {
 
 /** An OAuth error of the token endpoint (RFC 6749 section 5.2), for those who wait for a device. */
 export class TokenRefusal extends Error {
-  constructor(
-    readonly error: string,
-    readonly description: string,
-  ) {
+  readonly error: string;
+  readonly description: string;
+  constructor(error: string, description: string) {
     super(`${error}: ${description}`);
+    this.error = error;
+    this.description = description;
   }
 }
 

@@ -25,7 +25,7 @@ export interface Accounts {
   list(): Promise<User[]>;
   /** @throws WeirError not_found. */
   show(name: string): Promise<User>;
-  /** Adds an account, or changes what is given. @throws WeirError invalid_request, not_permitted (own roles), conflict (last admin). */
+  /** Adds an account, or changes what is given. @throws WeirError invalid_request, not_permitted (own roles), conflict (last admin; with `only: add`, the name is taken), not_found (`only: change`). */
   put(name: string, request: PutUserRequest, by: Changer): Promise<User>;
   /** Deletes an account and ends what it has open. @throws WeirError not_found, not_permitted (own account), conflict (last admin). */
   delete(name: string, by: Changer): Promise<void>;
@@ -110,6 +110,10 @@ async function prepareChange(parts: AccountParts, name: string, request: PutUser
   const { users, roleGroups, passwords } = parts;
   const { password, groups, roles, disabled, displayName, email } = request;
   const known = await users.findByName(name);
+  if (request.only === 'change' && known === undefined) await accountOf(users, name);
+  if (request.only === 'add' && known !== undefined) {
+    throw new WeirError('conflict', `There is a user ${name} already.`, { fix: `Change it: weir users set ${name}` });
+  }
   if (password !== undefined)
     checkPassword(password, [name, known?.display_name ?? '', by.name === name ? '' : by.name]);
   const hash = password === undefined ? undefined : await passwords.hash(password);
