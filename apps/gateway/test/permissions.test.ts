@@ -83,6 +83,9 @@ const ofMachines = ['POST /integrations/slack/interactions'];
 
 /** Pages for browsers: they are open to everybody, and show what the browser's own session may see. */
 const ofBrowsers = [
+  'GET /requests',
+  'GET /requests/:id',
+  'POST /requests/:id',
   'GET /pages/weir.css',
   'GET /sign-in',
   'GET /sign-in/:interaction',
