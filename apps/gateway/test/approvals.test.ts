@@ -25,7 +25,8 @@ describe('a statement that waits', () => {
     const ask = askAs(gateway, session);
     const { requestId, expiresAtMs } = await ask.answer(1);
     expect(requestId).toMatch(/^req_[2-9a-z]{6}$/);
-    expect(ask.states[0]).toEqual({ ask: 1, requestId, state: 'pending', expiresAtMs });
+    const link = `${gateway.gateway.addresses.api}/requests/${requestId}`;
+    expect(ask.states[0]).toEqual({ ask: 1, requestId, state: 'pending', link, expiresAtMs });
     const bob = await gateway.as('bob');
     const shown = (await bob.listRequests({ state: 'pending' })).find((request) => request.id === requestId);
     expect(shown).toMatchObject({

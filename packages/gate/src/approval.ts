@@ -21,12 +21,14 @@ export interface ApprovalAnswer {
   readonly state: 'approved' | 'denied' | 'expired' | 'pending' | 'cancelled' | 'client-gone';
   readonly by: string | null;
   readonly reason: string | null;
+  /** Page on which a pending request is decided; null or absent = there is none. */
+  readonly link?: string | null;
 }
 
 /** The way to the people: one question at a time per channel. */
 export interface ApprovalDesk {
   /** `onPending` is called when the request exists and the statement waits. @throws WeirError when the gateway is lost. */
-  ask(question: ApprovalQuestion, onPending: (requestId: string) => void): Promise<ApprovalAnswer>;
+  ask(question: ApprovalQuestion, onPending: (requestId: string, link: string | null) => void): Promise<ApprovalAnswer>;
   /** Gives up the open question. @returns whether there was one. */
   withdraw(why: 'cancelled' | 'client-gone'): boolean;
 }
@@ -38,6 +40,12 @@ export function approvalMode(
 ): 'wait' | 'retry' {
   if (state.insideTransaction || verdict.mode === 'retry') return 'retry';
   return verdict.mode === 'wait' || state.interactive ? 'wait' : 'retry';
+}
+
+/** What an approver types or opens. */
+export function howToApprove(requestId: string, link: string | null): string {
+  const command = `weir requests approve ${requestId}`;
+  return link === null ? command : `${link} or ${command}`;
 }
 
 /** The refusal that an answer other than approved means. */
@@ -52,7 +60,7 @@ export function refuseByAnswer(answer: ApprovalAnswer, rule: string): Denial {
         `this statement needs the approval of another person: request ${answer.requestId}`,
         {
           detail,
-          hint: `After approval (weir requests approve ${answer.requestId}) send the same statement again; it then runs once.`,
+          hint: `After approval (${howToApprove(answer.requestId, answer.link ?? null)}) send the same statement again; it then runs once.`,
         },
       );
     case 'denied':

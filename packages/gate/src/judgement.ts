@@ -1,7 +1,7 @@
 import { isWeirError } from '@weir/errors';
 import type { ApprovalVerdict, Verdict } from '@weir/policy';
 import type { AnalysedStatement } from '@weir/sql';
-import { type ApprovalAnswer, approvalMode, leadingKind, refuseByAnswer } from './approval.ts';
+import { type ApprovalAnswer, approvalMode, howToApprove, leadingKind, refuseByAnswer } from './approval.ts';
 import { bindToRule, tablesOf } from './approval-binding.ts';
 import {
   type Allowance,
@@ -184,11 +184,11 @@ export function createJudgement(context: GateContext): {
         kind: leadingKind(understood.statements),
         verdict,
       },
-      (requestId) => {
+      (requestId, link) => {
         context.note('approval-asked', `request ${requestId} waits for a decision`, count + 1);
         context.notice(
           `weir: this statement waits for approval, request ${requestId}`,
-          `Another person decides: weir requests approve ${requestId}. Ctrl-C withdraws it.`,
+          `Another person decides: ${howToApprove(requestId, link)}. Ctrl-C withdraws it.`,
         );
       },
     );

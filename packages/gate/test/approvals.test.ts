@@ -74,7 +74,7 @@ describe('a statement that waits', () => {
     expect(world.events).toEqual([]);
     world.desk.pending();
     expect(world.events).toMatchObject([{ event: 'note', code: 'approval-asked', statement: 1 }]);
-    expect(world.notices.join()).toContain('weir requests approve req-1');
+    expect(world.notices.join()).toContain('https://weir.example.com/requests/req-1 or weir requests approve req-1');
     world.desk.answer({ by: 'bob' });
     expect(ticketOf(await decision).number).toBe(1);
     expect(world.events.at(-1)).toMatchObject({

@@ -145,7 +145,11 @@ export interface MemoryDesk extends ApprovalDesk {
 
 function createMemoryDesk(): MemoryDesk {
   const questions: ApprovalQuestion[] = [];
-  let asked: { onPending: (id: string) => void; resolve: (answer: ApprovalAnswer) => void; reject: (e: Error) => void };
+  let asked: {
+    onPending: (id: string, link: string | null) => void;
+    resolve: (answer: ApprovalAnswer) => void;
+    reject: (e: Error) => void;
+  };
   let isOpen = false;
   const answer = (given: Partial<ApprovalAnswer>) => {
     isOpen = false;
@@ -160,7 +164,7 @@ function createMemoryDesk(): MemoryDesk {
         asked = { onPending, resolve, reject };
       });
     },
-    pending: () => asked.onPending('req-1'),
+    pending: () => asked.onPending('req-1', 'https://weir.example.com/requests/req-1'),
     answer,
     fail: (error) => asked.reject(error),
     withdraw(why) {

@@ -86,6 +86,8 @@ export interface ApprovalState {
   /** Who decided, when decided. */
   readonly by?: string;
   readonly reason?: string;
+  /** Page on which a pending request is decided. */
+  readonly link?: string;
   /** Milliseconds since the epoch when a pending request ends. */
   readonly expiresAtMs?: number;
 }

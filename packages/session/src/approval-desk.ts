@@ -20,7 +20,7 @@ interface OpenQuestion {
   readonly ask: number;
   readonly mode: 'wait' | 'retry';
   requestId: string;
-  readonly onPending: (requestId: string) => void;
+  readonly onPending: (requestId: string, link: string | null) => void;
   readonly resolve: (answer: ApprovalAnswer) => void;
   readonly reject: (error: Error) => void;
 }
@@ -48,8 +48,11 @@ export function createApprovalDesk(frames: ApprovalFrames, database: string): Ch
     stateArrived(state) {
       if (open === undefined || state.ask !== open.ask) return;
       open.requestId = state.requestId;
-      if (state.state === 'pending' && open.mode === 'wait') open.onPending(state.requestId);
-      else finish({ state: state.state, by: state.by ?? null, reason: state.reason ?? null });
+      if (state.state === 'pending' && open.mode === 'wait') open.onPending(state.requestId, state.link ?? null);
+      else {
+        const link = state.link === undefined ? {} : { link: state.link };
+        finish({ state: state.state, by: state.by ?? null, reason: state.reason ?? null, ...link });
+      }
     },
     withdraw(why) {
       if (open === undefined) return false;

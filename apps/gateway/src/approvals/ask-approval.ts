@@ -23,6 +23,8 @@ export interface AskParts {
   readonly clock: ApprovalClock;
   readonly circumstances: Circumstances;
   readonly standingOf: (name: string) => Promise<Standing | undefined>;
+  /** Address of the page on which a request is decided. */
+  readonly linkTo: (requestId: string) => string;
   readonly audit: AuditLog;
   readonly log: Log;
   readonly now: () => number;
@@ -84,7 +86,8 @@ async function wait(
   if (handle.isWithdrawn) return withdrawStored(parts, request.id, session.principal.name);
   handle.requestId = request.id;
   const base = { ask: ask.ask, requestId: request.id };
-  tell({ ...base, state: 'pending', expiresAtMs: request.expiresAt.getTime() });
+  const link = parts.linkTo(request.id);
+  tell({ ...base, state: 'pending', link, expiresAtMs: request.expiresAt.getTime() });
   parts.waiting.wait(request.id, session.id, (outcome) => tell({ ...base, ...outcome }));
   await parts.clock.reschedule();
 }
@@ -124,7 +127,8 @@ async function retry(
       continue;
     }
     const expiresAt = 'expires_at' in request ? request.expires_at : request.expiresAt;
-    tell({ ask: ask.ask, requestId: request.id, state: 'pending', expiresAtMs: expiresAt.getTime() });
+    const link = parts.linkTo(request.id);
+    tell({ ask: ask.ask, requestId: request.id, state: 'pending', link, expiresAtMs: expiresAt.getTime() });
     await parts.clock.reschedule();
     return;
   }

@@ -136,7 +136,8 @@ export function createCapabilities(foundation: Foundation): Capabilities {
     ...{ policies, standingOf },
     findConnection: (name) => repositories.connections.find(name),
   });
-  const approval = { ...createApprovalParts(foundation, circumstances), standingOf };
+  const linkTo = (requestId: string) => `${authorizationServer.issuer}/requests/${requestId}`;
+  const approval = { ...createApprovalParts(foundation, circumstances), standingOf, linkTo };
   const approvals = createApprovals(approval);
   const sessions = createSessionsOf(foundation, { connections, access, asks: approval });
   const jit = createJit(foundation, { book, policies, access, connections, sessions, standingOf });
