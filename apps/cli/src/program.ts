@@ -11,6 +11,7 @@ import { addCredentials } from './commands/credentials.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addExec } from './commands/exec.ts';
 import { addGateway } from './commands/gateway.ts';
+import { addBreakGlass, addGrants } from './commands/grants.ts';
 import { addLogin } from './commands/login.ts';
 import { addLogout } from './commands/logout.ts';
 import { addLs } from './commands/ls.ts';
@@ -33,6 +34,8 @@ const commands = [
   addExec,
   addCredentials,
   addRequests,
+  addGrants,
+  addBreakGlass,
   addBudgets,
   addNotifications,
   addSessions,

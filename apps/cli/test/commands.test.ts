@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { approvalRequestSchema, connectionSchema, sessionSchema } from '@weir/api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { type GatewayStub, pendingRequest, refusal, startGatewayStub } from './fixture/gateway-stub.ts';
+import { accessRequest, type GatewayStub, pendingRequest, refusal, startGatewayStub } from './fixture/gateway-stub.ts';
 import { newFolder, type Run, runWeir } from './fixture/run-weir.ts';
 
 let gateway: GatewayStub;
@@ -172,6 +172,38 @@ describe('exit status', () => {
     const denied = await runWeir(['requests', 'wait', 'req_abc'], { home });
     expect(denied).toMatchObject({ status: 5, stdout: '' });
     expect(denied.stderr).toContain('why: not now');
+  });
+
+  it.each([
+    ['approved', 0],
+    ['denied', 5],
+    ['expired', 5],
+    ['outdated', 5],
+  ])('of a request for access that is %s: %i', async (state, status) => {
+    gateway.answers['GET /api/v1/access-requests/acc_abc'] = { ...accessRequest, state };
+    expect((await runWeir(['requests', 'wait', 'acc_abc'], { home })).status).toBe(status);
+    expect((await runWeir(['requests', 'show', 'acc_abc'], { home })).stdout).toContain('for\t2h');
+  });
+
+  it('of a new request: 0, and the body is what was said', async () => {
+    gateway.answers['POST /api/v1/access-requests'] = accessRequest;
+    const args = ['requests', 'new', 'demo-pg', '--for', '2h', '--reason', 'repair', '--ticket', 'INC-1'];
+    const run = await runWeir(args, { home });
+    expect(run).toMatchObject({
+      status: 0,
+      stdout: '',
+      stderr: expect.stringContaining('weir requests approve acc_abc'),
+    });
+    const sent = gateway.asked.findLast(({ what }) => what === 'POST /api/v1/access-requests');
+    expect(JSON.parse(sent?.body ?? '')).toEqual({
+      connection: 'demo-pg',
+      seconds: 7200,
+      reason: 'repair',
+      ticket: 'INC-1',
+    });
+    for (const time of ['-2h', '0h', '8d', '2 h', 'forever', '']) {
+      expect((await runWeir(['requests', 'new', 'demo-pg', `--for=${time}`], { home })).status).toBe(2);
+    }
   });
 
   it('of doctor is that of the first step that failed', async () => {

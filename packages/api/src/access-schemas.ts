@@ -8,7 +8,7 @@ const ticket = z
   .regex(/^[\x21-\x7e]{1,100}$/, 'use a word of printable ASCII, at most 100 characters')
   .optional();
 /** Up to 7 days; the rule says how long in each case. */
-const seconds = z.int().min(60).max(604_800);
+const seconds = z.int().min(1).max(604_800);
 const limit = z.coerce.number<string | number>().int().min(1).max(1000).default(100);
 
 export const accessRequestStateSchema = z.enum(['pending', 'approved', 'denied', 'expired', 'cancelled', 'outdated']);

@@ -20,6 +20,9 @@ export function addStatus(program: Command, cli: Cli): void {
         ['agents', agents.join('\n') || 'none'],
         ['sessions', status.sessions],
         ['waiting requests', status.pendingRequests],
+        ...(status.reviews.open === 0
+          ? []
+          : [['reviews of break-glass', `${status.reviews.open} open, ${status.reviews.overdue} overdue`] as const]),
         ['policy', status.policyVersion],
         ['evidence', `${status.journal.healthy ? 'healthy' : 'NOT HEALTHY'}, ${status.journal.entries} entries`],
       ]);
