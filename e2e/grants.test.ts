@@ -94,7 +94,7 @@ describe('access for a while', () => {
     expect((await alice.run(['exec', 'demo-pg', 'SELECT 1'])).status).toBe(5);
   });
 
-  it('goes on after the gateway was killed, and ends when it ended before', async () => {
+  it('goes on after the gateway was killed, and ends at the same moment', async () => {
     const given = await grant('1h');
     await system.gateway.kill('SIGKILL');
     await system.restart('gateway');
