@@ -12,6 +12,8 @@ export type { ApiClientOptions } from './transport.ts';
 /** One method per route of the route table. Every method throws a WeirError with the server's code, or gateway_unavailable when nobody answers. */
 export interface ApiClient {
   healthz(): Promise<{ ok: boolean }>;
+  /** The API's own description, OpenAPI 3.1. */
+  openapi(): Promise<m.OpenApi>;
   login(body: m.LoginRequest): Promise<m.LoginResponse>;
   logout(): Promise<void>;
   whoami(): Promise<m.Whoami>;
@@ -77,6 +79,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
   const send = createSend(options);
   return {
     healthz: async () => readJson(await send('healthz'), s.healthSchema),
+    openapi: async () => readJson(await send('openapi'), s.openapiSchema),
     login: async (body) => readJson(await send('login', { body }), s.loginResponseSchema),
     logout: async () => done(await send('logout')),
     whoami: async () => readJson(await send('whoami'), s.whoamiSchema),

@@ -1,6 +1,9 @@
 export * from './access-messages.ts';
 export * from './access-schemas.ts';
 export * from './client.ts';
+export { contract } from './contract/contract.ts';
+export { createOpenApi, type OpenApiDocument, problemStatus } from './contract/openapi.ts';
+export { codesOf, type RouteContract } from './contract/route-contract.ts';
 export * from './messages.ts';
 export * from './routes.ts';
 export * from './schemas.ts';

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type * as s from './schemas.ts';
 
 /** Types of the API's bodies. `…Request` and `…Query` are what a caller writes (defaults optional), the others what the gateway answers. */
+export type OpenApi = z.output<typeof s.openapiSchema>;
 export type LoginRequest = z.input<typeof s.loginRequestSchema>;
 export type LoginResponse = z.output<typeof s.loginResponseSchema>;
 export type Whoami = z.output<typeof s.whoamiSchema>;

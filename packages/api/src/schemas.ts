@@ -9,6 +9,8 @@ export const nameSchema = z
 export const roleSchema = z.enum(['admin', 'policy-editor', 'approver', 'auditor']);
 
 export const healthSchema = z.object({ ok: z.boolean() });
+/** The API's own description, OpenAPI 3.1. */
+export const openapiSchema = z.looseObject({ openapi: z.string(), paths: z.record(z.string(), z.unknown()) });
 
 export const loginRequestSchema = z.strictObject({ user: nameSchema, password: z.string().min(1).max(1024) });
 export const loginResponseSchema = z.object({

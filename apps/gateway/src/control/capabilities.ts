@@ -30,6 +30,7 @@ import { createGrantClock, type GrantClock } from '../grants/grant-clock.ts';
 import { grantsModule } from '../grants/grants.module.ts';
 import { createGrants, type Grants } from '../grants/grants.ts';
 import type { GrantParts } from '../grants/parts.ts';
+import { openapiModule } from '../http/openapi.module.ts';
 import { createPasswordSignIn } from '../identity/check-password.ts';
 import { effectiveRoles } from '../identity/effective-roles.ts';
 import { identityModule } from '../identity/identity.module.ts';
@@ -180,6 +181,7 @@ export function createCapabilities(foundation: Foundation): Capabilities {
     auditModule(audit),
     evidenceModule(evidence),
     statusModule(status),
+    openapiModule(foundation.version),
   ];
   const { clock: approvalClock } = approval;
   return {

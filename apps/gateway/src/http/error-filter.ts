@@ -1,5 +1,5 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
-import { type Problem, routes } from '@weir/api';
+import { type Problem, problemStatus, routes } from '@weir/api';
 import { isWeirError, problemType, WeirError } from '@weir/errors';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Log } from '../log/create-log.ts';
@@ -31,8 +31,7 @@ export function sendProblem(reply: FastifyReply, problem: Problem): void {
 export function problemOf(error: unknown, request: { readonly what: string; readonly id: string }, log: Log): Problem {
   const shown = shownError(error, request.what);
   if (shown.code === 'internal') log.error('a request failed', error, { request: request.what, id: request.id });
-  // 202 and 499 of the catalogue are for other protocols: an error of the API is never a success.
-  const status = shown.entry.httpStatus >= 400 ? shown.entry.httpStatus : 409;
+  const status = problemStatus(shown.code);
   const { code, message, why = null, fix } = shown;
   const instance = `urn:weir:request:${request.id}`;
   return { type: problemType(code), title: shown.entry.title, status, detail: message, instance, code, why, fix };

@@ -1,0 +1,113 @@
+import { catalogue, type ErrorCode } from '@weir/errors';
+import { z } from 'zod';
+import { type RouteName, routes } from '../routes.ts';
+import { nameSchema, problemSchema } from '../schemas.ts';
+import { type Components, createComponents, type JsonSchema } from './components.ts';
+import { contract } from './contract.ts';
+import { codesOf, type RouteContract } from './route-contract.ts';
+
+/** An OpenAPI 3.1 document. */
+export interface OpenApiDocument extends Record<string, unknown> {
+  readonly openapi: string;
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, unknown>>>>>>;
+}
+
+/** Makes the OpenAPI document of the API. `version` is the gateway's; `closed`: see createComponents. */
+export function createOpenApi({
+  version,
+  closed = false,
+}: {
+  readonly version: string;
+  readonly closed?: boolean;
+}): OpenApiDocument {
+  const components = createComponents({ closed });
+  const paths: Record<string, Record<string, Record<string, unknown>>> = {};
+  for (const name of Object.keys(contract) as RouteName[]) {
+    const [method = '', template = ''] = routes[name].split(' ');
+    const path = template.replace(/:([a-zA-Z]+)/g, '{$1}');
+    paths[path] = { ...paths[path], [method.toLowerCase()]: operationOf(name, template, contract[name], components) };
+  }
+  return {
+    openapi: '3.1.1',
+    info: {
+      title: 'Weir',
+      version,
+      description:
+        'The API of the Weir gateway. Every error is problem details (RFC 9457) with a code of docs/errors.md.',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    servers: [{ url: '/' }],
+    security: [{ token: [] }],
+    paths,
+    components: {
+      securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'The token of a sign-in.' } },
+      schemas: components.used(),
+    },
+  };
+}
+
+function operationOf(name: RouteName, template: string, route: RouteContract, components: Components) {
+  const { summary, needs, query, body } = route;
+  const parameters = [...pathParameters(template, route, components), ...queryParameters(query, components)];
+  const { data } = body?.safeParse({}) ?? {};
+  return {
+    operationId: name,
+    summary,
+    'x-weir-needs': needs,
+    ...(needs === 'public' ? { security: [] } : {}),
+    ...(parameters.length === 0 ? {} : { parameters }),
+    ...(body === undefined
+      ? {}
+      : { requestBody: { required: data === undefined, content: json(components.input(body)) } }),
+    responses: { [route.status]: successOf(route, components), ...problemsOf(codesOf(route), components) },
+  };
+}
+
+function pathParameters(template: string, { params = {} }: RouteContract, components: Components) {
+  return [...template.matchAll(/:([a-zA-Z]+)/g)].map(([, name = '']) => {
+    const schema = params[name] ?? (name === 'name' ? nameSchema : z.string().min(1).max(200));
+    return { name, in: 'path', required: true, schema: components.input(schema) };
+  });
+}
+
+function queryParameters(query: z.ZodObject | undefined, components: Components) {
+  return Object.entries(query?.shape ?? {}).map(([name, schema]) => ({
+    name,
+    in: 'query',
+    required: !schema.safeParse(undefined).success,
+    schema: components.input(schema),
+  }));
+}
+
+function successOf({ answer }: RouteContract, components: Components) {
+  const description = 'Done.';
+  if (answer === undefined) return { description };
+  if (answer === 'bytes') return { description, content: { 'application/octet-stream': {} } };
+  if ('lines' in answer) {
+    return { description, content: { 'application/x-ndjson': { schema: components.output(answer.lines) } } };
+  }
+  return { description, content: json(components.output(answer)) };
+}
+
+/** Answers of the codes, by status. */
+function problemsOf(codes: readonly ErrorCode[], components: Components): Record<string, unknown> {
+  const byStatus = Map.groupBy(codes, (code) => problemStatus(code));
+  const problem = components.output(problemSchema);
+  return Object.fromEntries(
+    [...byStatus].map(([status, ofStatus]) => {
+      const schema = { allOf: [problem, { properties: { code: { enum: ofStatus } } }] };
+      const description = ofStatus.map((code) => catalogue[code].title).join(', or ');
+      return [String(status), { description, content: { 'application/problem+json': { schema } } }];
+    }),
+  );
+}
+
+/** HTTP status of a code in the API: the 202 of the catalogue is for other protocols, an error of the API is never a success. */
+export function problemStatus(code: ErrorCode): number {
+  const { httpStatus } = catalogue[code];
+  return httpStatus >= 400 ? httpStatus : 409;
+}
+
+function json(schema: JsonSchema) {
+  return { 'application/json': { schema } };
+}
