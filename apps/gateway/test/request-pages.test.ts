@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { openBrowser, signedInBrowser, type TestBrowser } from './fixture/browser.ts';
+import { testPolicy } from './fixture/policy.ts';
 import { askAs, startTestGateway, type TestGateway } from './fixture/test-gateway.ts';
 
 let gateway: TestGateway;
@@ -130,4 +131,37 @@ test('the list has own requests and those to decide, those that wait first', asy
   expect((await (await browserOf('alice')).get('/requests')).text).toContain('<td>you</td>');
   expect((await (await browserOf('dave')).get('/requests')).text).not.toContain(id);
   expect((await openBrowser(gateway).get('/requests')).path).toContain('/sign-in/');
+});
+
+test('a request for access is decided in the same manner', async () => {
+  const policy = `${testPolicy}
+---
+apiVersion: weir.dev/v1
+kind: Access
+metadata: { name: vault-on-demand }
+spec: { who: { groups: [developers] }, connections: { names: [vault] }, grant: required }
+---
+apiVersion: weir.dev/v1
+kind: AccessRequest
+metadata: { name: ask-for-vault }
+spec:
+  who: { groups: [developers] }
+  connections: { names: [vault] }
+  longest: 4h
+  approvers: { groups: [security] }
+`;
+  await (await gateway.as('admin')).applyPolicy({ text: policy });
+  const alice = await gateway.as('alice');
+  const { id } = await alice.newAccessRequest({ connection: 'vault', seconds: 5400, reason: '<b>repair</b>' });
+  const own = await (await browserOf('alice')).get(`/requests/${id}`);
+  expect(own.text).toContain('Nobody decides his own request.');
+  const bob = await browserOf('bob');
+  expect((await bob.get('/requests')).text).toContain('access to vault');
+  const page = await bob.get(`/requests/${id}`);
+  expect(page.text).toContain('&lt;b&gt;repair&lt;/b&gt;');
+  expect(page.text).toContain('90 min');
+  const decided = await bob.submit({ decision: 'approve', reason: 'ticket 9' });
+  expect(decided.text).toContain('Approved by bob: ticket 9');
+  await alice.openSession({ connection: 'vault' });
+  expect((await (await browserOf('dave')).get(`/requests/${id}`)).status).toBe(404);
 });

@@ -1,8 +1,26 @@
-import type { ApprovalRequest, RequestDetails } from '@weir/api';
+import type { AccessRequest, ApprovalRequest, RequestDetails } from '@weir/api';
 import { type Html, html } from '../pages/html.ts';
 
-/** The list of requests that somebody may see, those that wait first. */
-export function inboxBody(requests: readonly ApprovalRequest[], viewer: { readonly name: string }): Html {
+/** A line of the list. */
+interface Listed {
+  readonly id: string;
+  readonly principal: string;
+  readonly what: string;
+  readonly state: string;
+  readonly decidedBy: string | null;
+  readonly createdAt: string;
+}
+
+/** The list of requests that somebody may see, those that wait first, each newest first. */
+export function inboxBody(
+  statements: readonly ApprovalRequest[],
+  access: readonly AccessRequest[],
+  viewer: { readonly name: string },
+): Html {
+  const requests: Listed[] = [
+    ...statements.map((request) => ({ ...request, what: `${request.kind} on ${request.connection}` })),
+    ...access.map((request) => ({ ...request, what: `access to ${request.connection}` })),
+  ].sort((left, right) => (left.createdAt < right.createdAt ? 1 : -1));
   const open = requests.filter(({ state }) => state === 'pending');
   const others = requests.filter(({ state }) => state !== 'pending');
   if (requests.length === 0) return html`<p>There are no requests that you made or may decide.</p>`;
@@ -11,13 +29,13 @@ ${open.length > 0 && table('Waiting', open, viewer)}
 ${others.length > 0 && table('Decided and ended', others, viewer)}`;
 }
 
-function table(title: string, requests: readonly ApprovalRequest[], viewer: { readonly name: string }): Html {
+function table(title: string, requests: readonly Listed[], viewer: { readonly name: string }): Html {
   return html`<h2>${title}</h2>
 <table><thead><tr><th scope="col">Request</th><th scope="col">Who</th><th scope="col">What</th><th scope="col">State</th></tr></thead><tbody>
 ${requests.map(
-  ({ id, principal, kind, connection, state, decidedBy }) => html`<tr>
+  ({ id, principal, what, state, decidedBy }) => html`<tr>
 <td><a href="/requests/${id}">${id}</a></td><td>${principal === viewer.name ? 'you' : principal}</td>
-<td>${kind} on ${connection}</td><td>${state}${decidedBy !== null && ` by ${decidedBy}`}</td></tr>`,
+<td>${what}</td><td>${state}${decidedBy !== null && ` by ${decidedBy}`}</td></tr>`,
 )}
 </tbody></table>`;
 }
@@ -50,6 +68,34 @@ ${history.requests.length > 0 && historyOf(history.requests)}
 <p><a href="/requests">All requests</a></p>`;
 }
 
+/** A request for access, in the same manner. */
+export function accessBody(request: AccessRequest, csrf: string, complaint?: string): Html {
+  const { seconds, ticket } = request;
+  return html`${complaint !== undefined && html`<p class="error" role="alert">${complaint}</p>`}
+<p role="status">${sentenceOf({ ...request, mode: 'wait' })}</p>
+<dl>
+${fact('Asked by', request.principal)}
+${fact('For', `access to ${request.connection}`)}
+${fact('How long', durationText(seconds))}
+${fact('Reason', request.reason || 'none given')}
+${ticket !== null && fact('Ticket', ticket)}
+${fact('Rule', request.rule)}
+${fact('Who decides', whoDecides(request))}
+${fact('Asked', request.createdAt)}
+${request.state === 'pending' && fact('Open until', request.expiresAt)}
+${request.grant !== null && fact('Grant', request.grant)}
+</dl>
+${request.decisions.length > 0 && decisionsOf(request)}
+${request.mayDecide && form(request.id, csrf)}
+${request.whyNot !== null && html`<p>${request.whyNot}</p>`}
+<p><a href="/requests">All requests</a></p>`;
+}
+
+/** e.g. `2 h`, `90 min`. */
+function durationText(seconds: number): string {
+  return seconds % 3600 === 0 ? `${seconds / 3600} h` : `${Math.round(seconds / 60)} min`;
+}
+
 function form(id: string, csrf: string): Html {
   return html`<form method="post" action="/requests/${id}">
 <input type="hidden" name="csrf" value="${csrf}">
@@ -61,7 +107,12 @@ function form(id: string, csrf: string): Html {
 </form>`;
 }
 
-function sentenceOf({ state, decidedBy, decisionReason, mode }: RequestDetails): string {
+function sentenceOf({
+  state,
+  decidedBy,
+  decisionReason,
+  mode,
+}: Pick<RequestDetails, 'decidedBy' | 'decisionReason' | 'mode'> & { readonly state: string }): string {
   const by = decidedBy === null ? '' : ` by ${decidedBy}`;
   const why = decisionReason === null || decisionReason === '' ? '' : `: ${decisionReason}`;
   if (state === 'pending') return 'This request waits for a decision.';
@@ -69,13 +120,13 @@ function sentenceOf({ state, decidedBy, decisionReason, mode }: RequestDetails):
   return `${state.charAt(0).toUpperCase()}${state.slice(1)}${by}${why}.`;
 }
 
-function whoDecides({ approvers, require, people }: RequestDetails): string {
+function whoDecides({ approvers, require, people }: Pick<RequestDetails, 'approvers' | 'require' | 'people'>): string {
   const groups = approvers.join(require === 'all-of' ? ' and ' : ' or ');
   if (require === 'all-of') return `somebody of each of ${groups}, each another person`;
   return people === 1 ? `somebody of ${groups}` : `${people} people of ${groups}`;
 }
 
-function decisionsOf({ decisions }: RequestDetails): Html {
+function decisionsOf({ decisions }: Pick<RequestDetails, 'decisions'>): Html {
   return html`<h2>Decisions so far</h2><ul>
 ${decisions.map(
   ({ by, decision, reason, at }) =>

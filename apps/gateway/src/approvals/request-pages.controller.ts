@@ -3,6 +3,7 @@ import { decideRequestSchema } from '@weir/api';
 import { isWeirError, type WeirError } from '@weir/errors';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import type { AccessRequests } from '../grants/access-requests.ts';
 import { ZodPipe } from '../http/zod-pipe.ts';
 import type { Caller } from '../identity/caller.ts';
 import type { SignIn } from '../identity/oauth/sign-in.ts';
@@ -11,16 +12,20 @@ import type { Browsers } from '../pages/browser.ts';
 import { html } from '../pages/html.ts';
 import { sendPage } from '../pages/render-page.ts';
 import type { Approvals } from './approvals.ts';
-import { inboxBody, requestBody } from './request-page.ts';
+import { accessBody, inboxBody, requestBody } from './request-page.ts';
 
 export const REQUEST_PAGES = Symbol('request pages');
 
 /** What the pages stand on. */
 export interface RequestPages {
   readonly approvals: Approvals;
+  readonly accessRequests: Pick<AccessRequests, 'list' | 'show' | 'decide'>;
   readonly signIn: Pick<SignIn, 'callerOf'>;
   readonly browsers: Pick<Browsers, 'idOf' | 'csrfOf' | 'requireOwnForm'>;
 }
+
+/** Requests for access and statements that wait have ids of their own kinds. */
+const isForAccess = (id: string): boolean => id.startsWith('acc_');
 
 const formSchema = decideRequestSchema.extend({ csrf: z.string().max(100).optional() });
 const inboxLimit = 100;
@@ -35,8 +40,11 @@ export class RequestPagesController {
   async inbox(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const caller = await this.caller(request, reply);
     if (caller === undefined) return;
-    const requests = await this.pages.approvals.list(caller, { limit: inboxLimit });
-    sendPage(reply, { title: 'Requests', body: inboxBody(requests, caller) });
+    const [statements, access] = await Promise.all([
+      this.pages.approvals.list(caller, { limit: inboxLimit }),
+      this.pages.accessRequests.list(caller, { limit: inboxLimit }),
+    ]);
+    sendPage(reply, { title: 'Requests', body: inboxBody(statements, access, caller) });
   }
 
   @Public()
@@ -59,7 +67,8 @@ export class RequestPagesController {
     const caller = await this.caller(request, reply);
     if (caller === undefined) return;
     try {
-      await this.pages.approvals.decide(caller, id, { decision, reason });
+      const { approvals, accessRequests } = this.pages;
+      await (isForAccess(id) ? accessRequests : approvals).decide(caller, id, { decision, reason });
     } catch (error) {
       if (!isWeirError(error) || error.code === 'internal') throw error;
       await this.page(id, caller, request, reply, error);
@@ -77,11 +86,13 @@ export class RequestPagesController {
     failed?: WeirError,
   ): Promise<void> {
     try {
-      const details = await this.pages.approvals.show(caller, id);
-      const csrf = this.pages.browsers.csrfOf(this.pages.browsers.idOf(request, reply));
+      const { approvals, accessRequests, browsers } = this.pages;
+      const csrf = browsers.csrfOf(browsers.idOf(request, reply));
       const complaint = failed && `${failed.message} ${failed.why ?? ''}`.trim();
-      const title = `Request ${details.id}`;
-      sendPage(reply, { title, status: failed?.entry.httpStatus ?? 200, body: requestBody(details, csrf, complaint) });
+      const body = isForAccess(id)
+        ? accessBody(await accessRequests.show(caller, id), csrf, complaint)
+        : requestBody(await approvals.show(caller, id), csrf, complaint);
+      sendPage(reply, { title: `Request ${id}`, status: failed?.entry.httpStatus ?? 200, body });
     } catch (error) {
       if (!isWeirError(error) || error.code !== 'not_found') throw error;
       sendPage(reply, {

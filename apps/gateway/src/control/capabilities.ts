@@ -175,7 +175,7 @@ export function createCapabilities(foundation: Foundation): Capabilities {
     agentsModule(agents, twins),
     sessionsModule(sessions),
     grantsModule(jit.accessRequests, jit.grants),
-    approvalsModule(approvals, { signIn, browsers }),
+    approvalsModule(approvals, { accessRequests: jit.accessRequests, signIn, browsers }),
     notificationsModule(notifications, slack),
     budgetsModule(budgets),
     auditModule(audit),
