@@ -43,7 +43,41 @@ async function test(cases: string): Promise<{ status: number | null; found: stri
   return { status, found: outcomes.map(({ ok, problem }) => (ok ? 'ok' : (problem ?? ''))), stderr };
 }
 
+const grantPolicy = `apiVersion: weir.dev/v1
+kind: Access
+metadata: { name: repair }
+spec:
+  who: { groups: [developers] }
+  connections: { labels: { env: demo } }
+  grant: required
+  when: client.address.inNetwork("10.0.0.0/8") && mfa.ageSeconds < 900 && ticket.startsWith("INC-")
+---
+apiVersion: weir.dev/v1
+kind: AccessRequest
+metadata: { name: ask }
+spec:
+  who: { groups: [developers] }
+  connections: { labels: { env: demo } }
+  longest: 1h
+  approvers: { groups: [developers] }
+`;
+
 describe('weir policy test', () => {
+  it('knows grants, addresses and second factors', async () => {
+    writeFileSync(join(folder, 'policy.yaml'), grantPolicy);
+    const facts = 'client: 10.0.0.1, mfaAgeSeconds: 60';
+    const { status, found } = await test(`
+  - { ${who}, sql: "SELECT 1", ${facts}, grants: [{ rule: ask, ticket: INC-1 }], expect: allow, rule: repair }
+  - { ${who}, sql: "SELECT 1", ${facts}, grants: [{ rule: ask }], expect: deny }
+  - { ${who}, sql: "SELECT 1", ${facts}, grants: [{ rule: ask, ticket: INC-1, kind: break-glass }], expect: deny, reason: needs a grant }
+  - { ${who}, sql: "SELECT 1", client: 11.0.0.1, mfaAgeSeconds: 60, grants: [{ rule: ask, ticket: INC-1 }], expect: deny }
+  - { ${who}, sql: "SELECT 1", client: 10.0.0.1, grants: [{ rule: ask, ticket: INC-1 }], expect: deny }
+  - { ${who}, sql: "SELECT 1", ${facts}, expect: deny, rule: default, reason: needs a grant }
+`);
+    writeFileSync(join(folder, 'policy.yaml'), policy);
+    expect({ status, found }).toEqual({ status: 0, found: Array(6).fill('ok') });
+  });
+
   it('judges SQL as the agent does, with columns by lineage', async () => {
     const { status, found } = await test(`
   - { ${who}, sql: "SELECT id, upper(email) AS contact FROM customers", expect: allow, rule: staff, masked: [contact] }

@@ -397,6 +397,23 @@ describe('a grant', () => {
   });
 });
 
+test('the end of a long grant is told before, once', async () => {
+  const long = await granted();
+  const short = await granted({ seconds: 1200 });
+  advance(0.2 * hour);
+  await gateway.gateway.capabilities.grantClock.sweep();
+  advance(0.7 * hour);
+  await gateway.gateway.capabilities.grantClock.sweep();
+  await gateway.gateway.capabilities.grantClock.sweep();
+  const told = async () =>
+    (await (await gateway.as('admin')).listAuditEvents({ action: 'grant-ending', limit: 1000 })).map(
+      ({ subject }) => subject,
+    );
+  await until(async () => (await told()).includes(long.id));
+  expect((await told()).filter((id) => id === long.id)).toHaveLength(1);
+  expect(await told()).not.toContain(short.id);
+});
+
 describe('break-glass', () => {
   const take = async (user = 'alice') =>
     (await gateway.as(user)).breakGlass({ connection: 'vault', reason: 'production is down' });

@@ -34,6 +34,10 @@ describe('which events are told', () => {
     ['request-approved', {}, 'request-decided', 'bob approved req_abcdef'],
     ['request-denied', {}, 'request-decided', 'bob denied req_abcdef'],
     ['request-expired', {}, 'request-expired', 'Nobody decided req_abcdef in time'],
+    ['access-requested', { connection: 'shop' }, 'request-made', 'bob asks for access to shop'],
+    ['access-decided', { decision: 'approve' }, 'request-decided', 'bob approved req_abcdef'],
+    ['access-decided', { decision: 'deny' }, 'request-decided', 'bob denied req_abcdef'],
+    ['access-expired', {}, 'request-expired', 'Nobody decided req_abcdef in time'],
     ['agent-locked', {}, 'agent-locked', 'The agent req_abcdef was locked'],
     ['break-glass-used', {}, 'break-glass-used', 'BREAK-GLASS: bob took emergency access'],
     [
@@ -54,6 +58,17 @@ describe('which events are told', () => {
   ])('not %s %o', (action, detail) => {
     expect(noticeOf(event(action, detail), undefined, undefined)).toBeNull();
   });
+});
+
+test('a notice of access has no button, and the command that shows it', () => {
+  const about = (action: string, subject: string) =>
+    noticeOf(event(action, {}, subject), undefined, 'https://weir.example');
+  expect(about('access-requested', 'acc_abcdefgh')).toMatchObject({
+    request: null,
+    link: null,
+    command: 'weir requests show acc_abcdefgh',
+  });
+  expect(about('break-glass-used', 'grt_abcdefgh')?.command).toBe('weir grants show grt_abcdefgh');
 });
 
 describe('a notice', () => {

@@ -1,6 +1,6 @@
 import type { Connection, ConnectionSpec, ConnectionTest } from '@weir/api';
 import { WeirError } from '@weir/errors';
-import type { Access } from '../access/access.ts';
+import type { Access, AccessDecision } from '../access/access.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { DataPlaneLink } from '../control/data-plane-link.ts';
 import { type Caller, principalOf, seesAll } from '../identity/caller.ts';
@@ -41,8 +41,7 @@ export function createConnections(parts: ConnectionParts): Connections {
     access.compile(principalOf(caller), spec, {
       session: { clientAddress: caller.clientAddress, mfaAtMs: caller.mfaAtMs },
     });
-  const viewOf = (spec: ConnectionSpec, caller: Caller): Connection => {
-    const { allowed, reason: why, fix } = decisionOf(spec, caller);
+  const viewOf = (spec: ConnectionSpec, { allowed, reason: why, fix }: AccessDecision): Connection => {
     const reason = fix === null ? why : `${why} ${fix}`;
     const { name, labels, agent, target } = spec;
     const { protocol, database } = target;
@@ -55,11 +54,10 @@ export function createConnections(parts: ConnectionParts): Connections {
   };
   return {
     list: async (caller) => {
-      const isSeen = (spec: ConnectionSpec): boolean => {
-        const { allowed, fix } = decisionOf(spec, caller);
-        return allowed || fix !== null || seesAll(caller);
-      };
-      return (await connections.list()).filter(isSeen).map((spec) => viewOf(spec, caller));
+      const decided = (await connections.list()).map((spec) => ({ spec, decision: decisionOf(spec, caller) }));
+      return decided
+        .filter(({ decision }) => decision.allowed || decision.fix !== null || seesAll(caller))
+        .map(({ spec, decision }) => viewOf(spec, decision));
     },
     find,
     put: async (spec, caller) => {
@@ -68,7 +66,7 @@ export function createConnections(parts: ConnectionParts): Connections {
       await audit.append({ actor: caller.name, action: 'connection-changed', subject: spec.name, detail });
       await connections.put(spec);
       await tell(spec.name, spec);
-      return viewOf(spec, caller);
+      return viewOf(spec, decisionOf(spec, caller));
     },
     ensure: async (spec) => {
       if ((await connections.find(spec.name)) !== undefined) return;

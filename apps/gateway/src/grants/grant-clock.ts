@@ -16,13 +16,15 @@ export interface GrantClock {
 
 /** How often the book is looked at. The wall clock can be set: sleeping until the end would miss that. */
 const tickMs = 1000;
+/** How long before its end a grant is told to end soon, where it is more than three times as long. */
+const endingMs = 600_000;
 /** How often the store is looked at, when the book says nothing. */
 const storeEveryMs = 30_000;
 
 /** Makes the clock. */
 export function createGrantClock(parts: {
   readonly requests: Pick<AccessRequestRepository, 'expireDue'>;
-  readonly grants: Pick<GrantRepository, 'noteEnded' | 'noteOverdue'>;
+  readonly grants: Pick<GrantRepository, 'noteEnding' | 'noteEnded' | 'noteOverdue'>;
   readonly book: GrantBook;
   readonly sessions: Pick<Sessions, 'refresh'>;
   readonly audit: AuditLog;
@@ -45,6 +47,8 @@ export function createGrantClock(parts: {
     const tell = (action: string, subject: string, principal: string, connection: string): void =>
       audit.later({ actor: 'gateway', action, subject, detail: { principal, connection } });
     for (const row of await requests.expireDue(at)) tell('access-expired', row.id, row.principal, row.connection);
+    for (const row of await grants.noteEnding(at, new Date(nowMs + endingMs), 3 * endingMs))
+      tell('grant-ending', row.id, row.principal, row.connection);
     for (const row of await grants.noteEnded(at)) tell('grant-ended', row.id, row.principal, row.connection);
     for (const row of await grants.noteOverdue(at))
       tell('break-glass-review-overdue', row.id, row.principal, row.connection);

@@ -49,6 +49,8 @@ export interface GrantRepository {
   listRunning(now: Date): Promise<GrantRow[]>;
   /** @returns undefined when it has ended or was revoked before. */
   revoke(id: string, by: string, reason: string, at: Date): Promise<GrantRow | undefined>;
+  /** Marks running grants that end until `soon`, each once; those that are no longer than `shortestMs` are left out. */
+  noteEnding(now: Date, soon: Date, shortestMs: number): Promise<GrantRow[]>;
   /** Marks grants whose time is over, each once. */
   noteEnded(now: Date): Promise<GrantRow[]>;
   /** @returns undefined when it was reviewed before or needs no review. */
@@ -94,6 +96,17 @@ export function createGrantRepository({ db }: Pick<Store, 'db'>): GrantRepositor
         .where('until_at', '>', at)
         .returningAll()
         .executeTakeFirst(),
+    noteEnding: (now, soon, shortestMs) =>
+      db
+        .updateTable('grants')
+        .set({ ending_noted_at: now })
+        .where('ending_noted_at', 'is', null)
+        .where('revoked_at', 'is', null)
+        .where('until_at', '>', now)
+        .where('until_at', '<=', soon)
+        .where(sql<boolean>`until_at - from_at > ${shortestMs} * interval '1 millisecond'`)
+        .returningAll()
+        .execute(),
     noteEnded: (now) =>
       db
         .updateTable('grants')

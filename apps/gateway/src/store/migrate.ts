@@ -7,6 +7,7 @@ import { accounts } from './migrations/003-accounts.ts';
 import { upstream } from './migrations/004-upstream.ts';
 import { oauth } from './migrations/005-oauth.ts';
 import { jit } from './migrations/007-jit.ts';
+import { jitEnding } from './migrations/007-jit-ending.ts';
 import { approvals } from './migrations/008-approvals.ts';
 import { decisions } from './migrations/008-decisions.ts';
 import { agentLocks } from './migrations/009-agent-locks.ts';
@@ -21,6 +22,7 @@ const provider: MigrationProvider = {
     '005-oauth': oauth,
     '004-upstream': upstream,
     '007-jit': jit,
+    '007-jit-ending': jitEnding,
     '008-approvals': approvals,
     '008-decisions': decisions,
     '009-agent-locks': agentLocks,

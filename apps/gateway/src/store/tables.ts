@@ -304,6 +304,8 @@ export interface StoreTables {
     revoked_at: MaybeMoment;
     revoked_by: string | null;
     revoke_reason: string | null;
+    /** That it ends soon is in the audit log. */
+    ending_noted_at: MaybeMoment;
     /** Its end is in the audit log. */
     end_noted_at: MaybeMoment;
     /** Of break-glass: groups that look at it afterwards. */
