@@ -37,7 +37,10 @@ export async function enrol(options: EnrolOptions): Promise<AgentState> {
     version: agentVersion,
   });
   const { agentId, agentName, tunnelAddress, ca, certificate } = result;
-  const state: AgentState = { agentId, agentName, tunnelAddress, ca, certificate, key: request.key };
+  const state: AgentState = {
+    ...{ agentId, agentName, tunnelAddress, frontAddress: token.address },
+    ...{ ca, certificate, key: request.key },
+  };
   await writeAgentState(options.stateDir, state);
   if (options.tokenFile !== undefined) await rm(options.tokenFile, { force: true });
   return state;

@@ -1,8 +1,8 @@
-import { randomUUID, X509Certificate } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { capabilities } from '@weir/proto';
 import { createAnalysisHost, createSessionRuntime } from '@weir/session';
 import { createTunnelClient, type LinkState, type TunnelClient } from '@weir/tunnel';
-import { createCertificateRequest } from './certificate-request.ts';
+import { createCertificateKeeper } from './certificate-keeper.ts';
 import { createPasswordResolver } from './credentials/resolve-password.ts';
 import { createSealingKey } from './credentials/sealing-key.ts';
 import { log } from './log.ts';
@@ -19,12 +19,14 @@ export interface RunningAgent {
 /** Dials out to the gateway and serves its channels until closed. @throws WeirError when the folder holds no enrolled agent. */
 export async function runAgent(stateDir: string): Promise<RunningAgent> {
   const store = createAgentStateStore(stateDir, await readAgentState(stateDir));
+  const instanceId = randomUUID();
+  const keeper = createCertificateKeeper(store, instanceId);
+  await keeper.recoverIfNeeded();
   const state = store.current;
   const analysis = createAnalysisHost();
   const sealingKey = createSealingKey();
   const resolvePassword = createPasswordResolver({ sealingKey });
   const runtime = createSessionRuntime({ analysis, resolvePassword, now: Date.now, log });
-  let renewal: NodeJS.Timeout | undefined;
   let stop: (reason: string) => void = () => undefined;
   const stopped = new Promise<string>((resolve) => {
     stop = resolve;
@@ -36,7 +38,7 @@ export async function runAgent(stateDir: string): Promise<RunningAgent> {
     hello: {
       version: agentVersion,
       capabilities: [...capabilities],
-      instanceId: randomUUID(),
+      instanceId,
       sealingKey: sealingKey.publicKeyDer,
     },
     nonce: () => Buffer.from(store.current.nonce ?? '', 'base64'),
@@ -53,50 +55,17 @@ export async function runAgent(stateDir: string): Promise<RunningAgent> {
     onProblem: (problem) => log('warn', problem.message),
   });
 
-  const scheduleRenewal = (certificate: string) => {
-    renewal = setTimeout(() => void renew(certificate), renewalDelayMs(certificate));
-    renewal.unref();
-  };
-  /** A new key pair each time, stored before it is used. */
-  const renew = async (current: string) => {
-    try {
-      const request = await createCertificateRequest();
-      await store.change({ isRenewing: true });
-      const { certificate } = await client.renew(request.der);
-      await store.change({ certificate, key: request.key, isRenewing: false });
-      client.setCredentials({ certificate, key: request.key });
-      log('info', 'certificate renewed');
-      scheduleRenewal(certificate);
-    } catch (error) {
-      log(
-        'warn',
-        `the certificate could not be renewed, trying again: ${error instanceof Error ? error.message : error}`,
-      );
-      renewal = setTimeout(() => void renew(current), store.current.isRenewing === true ? 5_000 : 60_000);
-      renewal.unref();
-    }
-  };
-  if (state.isRenewing === true) {
-    // The gateway takes the certificate before a renewal for a minute only.
-    renewal = setTimeout(() => void renew(state.certificate), 1_000);
-    renewal.unref();
-  } else scheduleRenewal(state.certificate);
+  keeper.start(client);
 
   return {
     stopped,
     async close() {
-      clearTimeout(renewal);
+      keeper.stop();
       runtime.close();
       await client.close();
       await analysis.close();
     },
   };
-}
-
-/** Two thirds of the rest of a certificate's life, ms. */
-export function renewalDelayMs(certificate: string, nowMs = Date.now()): number {
-  const endMs = Date.parse(new X509Certificate(certificate).validTo);
-  return Math.min(Math.max(1_000, ((endMs - nowMs) * 2) / 3), 2 ** 31 - 1);
 }
 
 function report(link: LinkState): void {

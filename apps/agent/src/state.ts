@@ -8,7 +8,9 @@ export interface AgentState {
   readonly agentName: string;
   /** host:port of the gateway's tunnel listener. */
   readonly tunnelAddress: string;
-  /** PEM. */
+  /** host:port of the gateway's front port, where the agent gets a certificate after its last one has ended; absent in states of old versions until a renewal. */
+  readonly frontAddress?: string | undefined;
+  /** PEM; one or more CAs. */
   readonly ca: string;
   readonly certificate: string;
   readonly key: string;

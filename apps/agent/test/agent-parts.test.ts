@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { Pkcs10CertificateRequest, X509CertificateGenerator } from '@peculiar/x509';
 import { createTemporaryFolder, type TemporaryFolder } from '@weir/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { renewalDelayMs } from '../src/certificate-keeper.ts';
 import { createCertificateRequest } from '../src/certificate-request.ts';
 import { enrol } from '../src/enrol.ts';
-import { renewalDelayMs } from '../src/run.ts';
 import { type AgentState, readAgentState, writeAgentState } from '../src/state.ts';
 
 let folder: TemporaryFolder;

@@ -116,7 +116,7 @@ describe('certificate requests', () => {
 });
 
 describe('agents’ certificates', () => {
-  test('name the agent, live a day, and are good for clients alone, whatever the request asked for', async () => {
+  test('name the agent, live an hour, and are good for clients alone, whatever the request asked for', async () => {
     const keys = await crypto.subtle.generateKey(p256, true, ['sign', 'verify']);
     const request = await x509.Pkcs10CertificateRequestGenerator.create({
       name: 'CN=admin,O=evil',
@@ -137,8 +137,8 @@ describe('agents’ certificates', () => {
     expect(leaf.keyUsage).toEqual(['1.3.6.1.5.5.7.3.2']);
     expect(leaf.verify(ca.publicKey) && leaf.checkIssued(ca)).toBe(true);
     const lifeMs = Date.parse(leaf.validTo) - Date.now();
-    expect(lifeMs).toBeLessThanOrEqual(86_400_000);
-    expect(lifeMs).toBeGreaterThan(86_000_000);
+    expect(lifeMs).toBeLessThanOrEqual(3_600_000);
+    expect(lifeMs).toBeGreaterThan(3_500_000);
     expect(ca.ca).toBe(true);
   });
 
@@ -345,7 +345,9 @@ describe('copies of an agent', () => {
   });
 });
 
-test('an honest agent that is killed 1,000 times, each time at another point, is never locked', async () => {
+test('an honest agent that is killed 1,000 times, each time at another point, is never locked', {
+  timeout: 120_000,
+}, async () => {
   const agent = await holderOfNew('honest-thousand');
   const { controlPlane } = gateway.dataPlane;
   let seed = 1;

@@ -1,11 +1,13 @@
 import type { Clock } from './clock.ts';
-import type { AgentHello, TestOutcome } from './gateway-end.ts';
+import type { AgentHello, RenewedIdentity, TestOutcome } from './gateway-end.ts';
 import type { LaneChannel, LaneChannelHandler } from './lane.ts';
 
 /** The agent's key pair, PEM. */
 export interface AgentCredentials {
   readonly certificate: string;
   readonly key: string;
+  /** CAs of the gateway, PEM; absent = those of the settings. */
+  readonly ca?: string;
 }
 
 /** Where the link to the gateway stands. `reason` is for people. */
@@ -54,10 +56,10 @@ export interface TunnelClientOptions {
 /** The agent's end: dials at once, and again until it is closed or revoked. */
 export interface TunnelClient {
   readonly state: LinkState;
-  /** Used from the next connection on; a live connection stays as it is. */
+  /** Used from the next connection on, which is tried at once when none is up; a live connection stays as it is. */
   setCredentials(credentials: AgentCredentials): void;
   /** Asks for a new certificate over the live connection. @throws WeirError gateway_unavailable when there is none. */
-  renew(certificateRequestDer: Uint8Array): Promise<{ readonly certificate: string }>;
+  renew(certificateRequestDer: Uint8Array): Promise<RenewedIdentity>;
   /** Ends all channels and the link for good. */
   close(): Promise<void>;
 }

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
-import type { ServerTls } from './gateway-end.ts';
+import type { RecoveryClaim } from '@weir/proto';
+import type { RenewedIdentity, ServerTls } from './gateway-end.ts';
 
 /** What an agent sends to enrol. */
 export interface EnrolmentRequest {
@@ -19,6 +20,12 @@ export interface EnrolmentResult {
   readonly tunnelAddress: string;
 }
 
+/** What an agent sends when its certificate has ended. */
+export interface RecoveryRequest extends RecoveryClaim {
+  /** Over recoveryClaim, by the key of the certificate. */
+  readonly signature: Uint8Array;
+}
+
 /** One `weir connect` byte stream that arrived at the front door. */
 export interface FrontConnection {
   readonly token: string;
@@ -35,6 +42,8 @@ export interface FrontServerOptions {
   readonly tls: ServerTls;
   /** Rejecting with a WeirError shows that error at the agent. */
   enrol(request: EnrolmentRequest, remoteAddress: string): Promise<EnrolmentResult>;
+  /** A new certificate for an agent whose last one has ended. Absent = refused. */
+  recover?(request: RecoveryRequest, remoteAddress: string): Promise<RenewedIdentity>;
   /** Takes the stream over; throwing or rejecting ends it with that error. */
   connect(connection: FrontConnection): Promise<void> | void;
   onProblem?(problem: Error): void;
@@ -70,6 +79,17 @@ export interface EnrolAgentOptions {
   /** PKCS#10, DER. */
   readonly csrDer: Uint8Array;
   readonly version: string;
+  /** Name that the certificate must carry; default = the host of `address`. */
+  readonly serverName?: string;
+}
+
+/** Settings of a recovery. */
+export interface RecoverAgentOptions {
+  /** host:port of the front port. */
+  readonly address: string;
+  /** The gateway's CAs that the agent trusts, PEM. */
+  readonly ca: string;
+  readonly request: RecoveryRequest;
   /** Name that the certificate must carry; default = the host of `address`. */
   readonly serverName?: string;
 }

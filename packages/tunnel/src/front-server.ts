@@ -1,7 +1,16 @@
 import { create } from '@bufbuild/protobuf';
 import { Server, type ServerDuplexStream, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
 import { WeirError } from '@weir/errors';
-import { Enrolment, type EnrolRequest, type EnrolResponse, EnrolResponseSchema, FrontDoor } from '@weir/proto';
+import {
+  Enrolment,
+  type EnrolRequest,
+  type EnrolResponse,
+  EnrolResponseSchema,
+  FrontDoor,
+  type RecoverRequest,
+  type RecoverResponse,
+  RecoverResponseSchema,
+} from '@weir/proto';
 import { bindServer, serverCredentials, shutDown } from './bind-server.ts';
 import { ByteStream } from './byte-stream.ts';
 import { frontMetadata } from './call-metadata.ts';
@@ -18,6 +27,8 @@ export async function createFrontServer(options: FrontServerOptions): Promise<Fr
   server.addService(grpcServiceOf(Enrolment), {
     enrol: (call: ServerUnaryCall<EnrolRequest, EnrolResponse>, done: sendUnaryData<EnrolResponse>) =>
       void enrol(options, call, done),
+    recover: (call: ServerUnaryCall<RecoverRequest, RecoverResponse>, done: sendUnaryData<RecoverResponse>) =>
+      void recover(options, call, done),
   });
   server.addService(
     { connect: rawMethodOf(FrontDoor.method.connect) },
@@ -37,6 +48,24 @@ async function enrol(
     const { joinToken, certificateRequest, agentVersion } = call.request;
     const request = { joinToken, certificateRequest: Buffer.from(certificateRequest), agentVersion };
     done(null, create(EnrolResponseSchema, await options.enrol(request, call.getPeer())));
+  } catch (error) {
+    report(options, error);
+    done(toServiceError(error));
+  }
+}
+
+async function recover(
+  options: FrontServerOptions,
+  call: ServerUnaryCall<RecoverRequest, RecoverResponse>,
+  done: sendUnaryData<RecoverResponse>,
+): Promise<void> {
+  try {
+    if (options.recover === undefined) {
+      throw new WeirError('feature_not_supported', 'This gateway gives no new certificate for one that has ended.');
+    }
+    const { agentId, certificate, certificateRequest, nonce, sentAtMs, instanceId, signature } = call.request;
+    const claim = { agentId, certificate, certificateRequest, nonce, sentAtMs: Number(sentAtMs), instanceId };
+    done(null, create(RecoverResponseSchema, await options.recover({ ...claim, signature }, call.getPeer())));
   } catch (error) {
     report(options, error);
     done(toServiceError(error));

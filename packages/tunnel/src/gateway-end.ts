@@ -58,6 +58,16 @@ export interface ConnectedAgent {
   testConnection(target: Uint8Array, timeoutMs?: number): Promise<TestOutcome>;
 }
 
+/** What an agent gets with a new certificate. */
+export interface RenewedIdentity {
+  /** PEM. */
+  readonly certificate: string;
+  /** The CAs that it trusts from now on, PEM; absent = as before. */
+  readonly ca?: string;
+  /** host:port of the front port, where it can recover; absent = as before. */
+  readonly frontAddress?: string;
+}
+
 /** Settings of the gateway's end of all tunnels. */
 export interface TunnelServerOptions {
   readonly listen: { readonly host: string; readonly port: number };
@@ -75,8 +85,8 @@ export interface TunnelServerOptions {
   isAlive?(other: ConnectedAgent): Promise<boolean>;
   /** Two living processes hold one identity. What it does must make `authorise` refuse them. */
   onTwins?(first: ConnectedAgent, second: { readonly peer: AgentPeer; readonly hello: AgentHello }): Promise<void>;
-  /** Signs a new certificate (PEM) for an authorised agent. Absent = renewal is refused. */
-  renew?(peer: AgentPeer, certificateRequestDer: Buffer): Promise<{ readonly certificate: string }>;
+  /** Signs a new certificate for an authorised agent. Absent = renewal is refused. */
+  renew?(peer: AgentPeer, certificateRequestDer: Buffer): Promise<RenewedIdentity>;
   /** The agent's control stream and lane are up. */
   onJoined(agent: ConnectedAgent): void;
   /** The agent is gone; its channels have been reset with `agent_unavailable`. */

@@ -11,12 +11,14 @@ import {
 } from '@weir/proto';
 import type { AgentCredentials, TunnelClientOptions } from './agent-end.ts';
 import type { Clock } from './clock.ts';
+import type { RenewedIdentity } from './gateway-end.ts';
 import { fromServiceError } from './grpc-failure.ts';
 import { tunnelWindowBytes } from './grpc-options.ts';
 import { grpcServiceOf } from './grpc-service.ts';
 import { type Heartbeat, startHeartbeat } from './heartbeat.ts';
 import { createLaneEndpoint, type LaneEndpoint } from './lane-endpoint.ts';
 import { LaneSocket, laneProtocol, readLaneAnswer } from './lane-socket.ts';
+import { renewedIdentityOf } from './renewed-identity.ts';
 import { createTlsClient, dialTls, type TlsClientSettings } from './tls-client.ts';
 
 type ControlInit = MessageInitShape<typeof ControlRequestSchema>;
@@ -63,7 +65,7 @@ export class GatewayLink {
     this.clock = clock;
     this.tls = {
       address: options.address,
-      ca: options.ca,
+      ca: credentials.ca ?? options.ca,
       identity: credentials,
       ...(options.serverName === undefined ? {} : { serverName: options.serverName }),
     };
@@ -81,7 +83,7 @@ export class GatewayLink {
   }
 
   /** Asks for a new certificate. */
-  renew(certificateRequestDer: Uint8Array): Promise<{ readonly certificate: string }> {
+  renew(certificateRequestDer: Uint8Array): Promise<RenewedIdentity> {
     const { path, requestSerialize, responseDeserialize } = service.renew;
     const request = create(RenewRequestSchema, { certificateRequest: new Uint8Array(certificateRequestDer) });
     return new Promise((resolve, reject) => {
@@ -93,7 +95,7 @@ export class GatewayLink {
         request,
         { deadline },
         (error, answer) => {
-          if (error === null && answer !== undefined) resolve({ certificate: answer.certificate });
+          if (error === null && answer !== undefined) resolve(renewedIdentityOf(answer));
           else reject(fromServiceError(error, this.options.address));
         },
       );

@@ -14,5 +14,6 @@ export { maxControlFrameBytes } from './lane-channel.ts';
 export { createLaneEndpoint, type LaneEndpoint, type LaneEndpointOptions } from './lane-endpoint.ts';
 export { prefixBytes } from './message-framing.ts';
 export { formatAddress, type NetworkAddress, parseAddress } from './network-address.ts';
+export { recoverAgent } from './recover-agent.ts';
 export { createTunnelClient } from './tunnel-client.ts';
 export { createTunnelServer } from './tunnel-server.ts';

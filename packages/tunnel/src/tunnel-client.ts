@@ -2,6 +2,7 @@ import { isWeirError, WeirError } from '@weir/errors';
 import type { AgentCredentials, LinkState, TunnelClient, TunnelClientOptions } from './agent-end.ts';
 import { Backoff } from './backoff.ts';
 import { type Clock, systemClock } from './clock.ts';
+import type { RenewedIdentity } from './gateway-end.ts';
 import { GatewayLink, type LinkEnd } from './gateway-link.ts';
 import { parseAddress } from './network-address.ts';
 
@@ -14,9 +15,7 @@ export function createTunnelClient(options: TunnelClientOptions): TunnelClient {
     get state() {
       return keeper.state;
     },
-    setCredentials: (credentials) => {
-      keeper.credentials = credentials;
-    },
+    setCredentials: (credentials) => keeper.setCredentials(credentials),
     renew: (certificateRequestDer) => keeper.renew(certificateRequestDer),
     close: async () => keeper.close(),
   };
@@ -57,7 +56,14 @@ class LinkKeeper {
     }
   }
 
-  renew(certificateRequestDer: Uint8Array): Promise<{ readonly certificate: string }> {
+  setCredentials(credentials: AgentCredentials): void {
+    this.credentials = credentials;
+    if (this.state.state !== 'waiting') return;
+    this.cancelWait?.();
+    this.connect();
+  }
+
+  renew(certificateRequestDer: Uint8Array): Promise<RenewedIdentity> {
     if (this.link === undefined || this.state.state !== 'connected') {
       return Promise.reject(new WeirError('gateway_unavailable', 'The agent is not connected to its gateway.'));
     }

@@ -121,8 +121,8 @@ class TunnelDesk {
       if (this.options.renew === undefined) {
         throw new WeirError('feature_not_supported', 'This gateway renews no certificates.');
       }
-      const { certificate } = await this.options.renew(peer, Buffer.from(call.request.certificateRequest));
-      done(null, create(RenewResponseSchema, { certificate }));
+      const renewed = await this.options.renew(peer, Buffer.from(call.request.certificateRequest));
+      done(null, create(RenewResponseSchema, renewed));
     } catch (error) {
       this.report(error);
       done(toServiceError(error));

@@ -4,12 +4,20 @@ import { WeirError } from '@weir/errors';
 import { joinTokenText, tryJoinToken } from '@weir/proto';
 import type { AuditLog } from '../audit/audit-log.ts';
 import { addressText, type DataPlaneLink } from '../control/data-plane-link.ts';
-import type { EnrolmentRequest, EnrolmentResult } from '../dataplane/ports.ts';
+import type {
+  AgentHolder,
+  EnrolmentRequest,
+  EnrolmentResult,
+  RecoveryRequest,
+  RenewedIdentity,
+} from '../dataplane/ports.ts';
 import { shortId } from '../identity/short-id.ts';
 import type { AgentRepository, AgentRow } from '../store/agents.ts';
 import { lockedReason } from './agent-twins.ts';
-import type { CertificateAuthority, IssuedCertificate } from './certificate-authority.ts';
+import type { CertificateAuthority } from './certificate-authority.ts';
 import { joinTokenView, revokeJoinToken } from './join-tokens.ts';
+import { issueNext, refused } from './next-certificate.ts';
+import { recover } from './recover.ts';
 
 /** How long the certificate before the last renewal is still accepted after its first use: one reconnect with all its streams. */
 const previousGraceMs = 60_000;
@@ -23,11 +31,13 @@ export interface Agents {
   /** @throws WeirError not_permitted (unknown, used or expired token), invalid_request (bad certificate request: the token stays good). */
   enrol(request: EnrolmentRequest, remoteAddress: string): Promise<EnrolmentResult>;
   /** @throws WeirError not_permitted, conflict (another renewal was first). */
-  renew(agentId: string, serial: string, certificateRequestDer: Buffer): Promise<{ readonly certificate: string }>;
+  renew(agentId: string, serial: string, certificateRequestDer: Buffer): Promise<RenewedIdentity>;
+  /** @throws WeirError not_permitted, invalid_request, conflict. */
+  recover(request: RecoveryRequest, remoteAddress: string): Promise<RenewedIdentity>;
   /** @throws WeirError not_permitted. */
   authorise(agentId: string, serial: string): Promise<{ readonly name: string }>;
   list(): Promise<AgentView[]>;
-  /** Is there an agent of this name whose certificate is still good? */
+  /** Is there an agent of this name whose certificate is still good, or that can recover? */
   isEnrolled(name: string): Promise<boolean>;
   revoke(name: string, by: string): Promise<void>;
 }
@@ -39,13 +49,16 @@ export interface AgentParts {
   readonly dataPlane: DataPlaneLink;
   readonly audit: AuditLog;
   readonly now: () => number;
+  readonly settings: { readonly certificateTtlSeconds: number; readonly recoverWithinDays: number };
   /** Somebody showed what only a copy of the agent can still have. */
   readonly onCopy: (agentId: string, reason: string, detail: Readonly<Record<string, unknown>>) => Promise<void>;
+  /** An agent shows its last nonce. @throws WeirError not_permitted, after it has locked an agent whose nonce is stale. */
+  readonly identify: (agentId: string, nonce: Uint8Array, holder: AgentHolder) => Promise<void>;
 }
 
 /** Makes the use-cases. */
 export function createAgents(parts: AgentParts): Agents {
-  const { agents, ca, dataPlane, audit, now } = parts;
+  const { agents, ca, dataPlane, audit, settings, now } = parts;
   return {
     createJoinToken: async (agent, ttlSeconds, by) => {
       const secret = randomBytes(32).toString('base64url');
@@ -59,11 +72,13 @@ export function createAgents(parts: AgentParts): Agents {
     revokeJoinToken: (id, by) => revokeJoinToken(parts, id, by),
     enrol: (request, remoteAddress) => enrol(parts, request, remoteAddress),
     renew: (agentId, serial, der) => renew(parts, agentId, serial, der),
+    recover: (request, remoteAddress) => recover(parts, request, remoteAddress),
     authorise: (agentId, serial) => authorise(parts, agentId, serial),
     list: async () => (await agents.list()).map((row) => viewOf(row, dataPlane)),
     isEnrolled: async (name) => {
       const row = await agents.findByName(name);
-      return row !== undefined && row.certificate_expires_at.getTime() > now();
+      const endsMs = row === undefined ? 0 : row.certificate_expires_at.getTime();
+      return endsMs + settings.recoverWithinDays * 86_400_000 > now();
     },
     revoke: async (name, by) => {
       if ((await agents.findByName(name)) === undefined) {
@@ -77,7 +92,7 @@ export function createAgents(parts: AgentParts): Agents {
 }
 
 async function enrol(parts: AgentParts, request: EnrolmentRequest, remoteAddress: string): Promise<EnrolmentResult> {
-  const { agents, ca, dataPlane, audit, now } = parts;
+  const { agents, ca, dataPlane, audit, settings, now } = parts;
   await ca.verifyRequest(request.certificateRequest);
   const secret = tryJoinToken(request.joinToken)?.secret ?? request.joinToken;
   const agentName = await agents.consumeJoinToken(hashSecret(secret), new Date(now()));
@@ -90,7 +105,7 @@ async function enrol(parts: AgentParts, request: EnrolmentRequest, remoteAddress
     });
   }
   const agentId = `agt_${shortId(16)}`;
-  const issued = await ca.signAgent(agentId, request.certificateRequest, now());
+  const issued = await ca.signAgent(agentId, request.certificateRequest, now(), settings.certificateTtlSeconds);
   await audit.append({
     actor: agentName,
     action: 'agent-enrolled',
@@ -118,32 +133,12 @@ async function enrol(parts: AgentParts, request: EnrolmentRequest, remoteAddress
   };
 }
 
-async function renew(
-  parts: AgentParts,
-  agentId: string,
-  serial: string,
-  der: Buffer,
-): Promise<{ readonly certificate: string }> {
-  const { agents, ca, audit, now } = parts;
+async function renew(parts: AgentParts, agentId: string, serial: string, der: Buffer): Promise<RenewedIdentity> {
   await authorise(parts, agentId, serial);
-  const row = await agents.find(agentId);
+  const row = await parts.agents.find(agentId);
   if (row === undefined || row.revoked_at !== null) throw refused('It is unknown or was revoked.');
-  const issued: IssuedCertificate = await ca.signAgent(agentId, der, now());
-  await audit.append({
-    actor: row.name,
-    action: 'agent-renewed',
-    subject: row.name,
-    detail: { agentId, serial: issued.serial, renewal: row.renewals + 1 },
-  });
-  if (
-    await agents.renew(agentId, row.renewals, { serial: issued.serial, before: serial.toUpperCase() }, issued.expiresAt)
-  ) {
-    return { certificate: issued.certificate };
-  }
-  throw new WeirError('conflict', 'Two holders of this identity renewed at the same time.', {
-    why: 'One agent renews one after the other; a copied state folder does not.',
-    fix: 'Make sure that the agent runs once; if it does, revoke it and enrol it again.',
-  });
+  const shown = { serial: serial.toUpperCase(), certificateRequest: der };
+  return issueNext(parts, row, shown, { action: 'agent-renewed' });
 }
 
 async function authorise(parts: AgentParts, agentId: string, serial: string): Promise<{ readonly name: string }> {
@@ -181,13 +176,6 @@ async function authorise(parts: AgentParts, agentId: string, serial: string): Pr
     });
   }
   throw refused('Its certificate was replaced by a renewal; a copy of the agent may be running.');
-}
-
-function refused(why: string): WeirError {
-  return new WeirError('not_permitted', 'The gateway does not accept this agent.', {
-    why,
-    fix: 'Enrol it with a new join token: weir agent enrol NAME',
-  });
 }
 
 function viewOf(row: AgentRow, dataPlane: DataPlaneLink): AgentView {

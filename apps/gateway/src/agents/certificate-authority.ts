@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { createHash, randomBytes, type webcrypto } from 'node:crypto';
+import { createHash, randomBytes, type webcrypto, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
@@ -11,8 +11,6 @@ const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as con
 const dayMs = 86_400_000;
 /** Certificates begin a little in the past, for clocks that are not quite right. */
 const skewMs = 5 * 60_000;
-/** Life of agents' certificates: renewed daily, so a stolen one is soon worthless. */
-export const agentCertificateLifeMs = dayMs;
 /** Life of the listeners' certificate. */
 export const serverCertificateLifeMs = 30 * dayMs;
 
@@ -33,7 +31,14 @@ export interface CertificateAuthority {
   /** @throws WeirError invalid_request when the request is not PKCS#10 or is not signed by its own key. */
   verifyRequest(certificateRequestDer: Buffer): Promise<void>;
   /** Client certificate with the SAN URI `weir://agent/<id>`; everything but the public key of the request is ignored. */
-  signAgent(agentId: string, certificateRequestDer: Buffer, nowMs: number): Promise<IssuedCertificate>;
+  signAgent(
+    agentId: string,
+    certificateRequestDer: Buffer,
+    nowMs: number,
+    lifeSeconds: number,
+  ): Promise<IssuedCertificate>;
+  /** Did this CA sign the certificate (at whatever time)? */
+  hasSigned(certificate: X509Certificate): boolean;
   /** Server certificate (leaf, then CA) with a new key. */
   issueServer(hosts: readonly string[], nowMs: number): Promise<IssuedCertificate & { readonly key: string }>;
 }
@@ -108,18 +113,20 @@ function createAuthority(ca: x509.X509Certificate, signingKey: webcrypto.CryptoK
     return { certificate: `${certificate.toString('pem')}\n`, serial: serialNumber.toUpperCase(), expiresAt: notAfter };
   };
   const certificate = `${ca.toString('pem')}\n`;
+  const own = new X509Certificate(certificate);
   return {
     certificate,
     pin: createHash('sha256').update(Buffer.from(ca.rawData)).digest('hex'),
     verifyRequest: async (der) => {
       await readRequest(der);
     },
-    signAgent: async (agentId, der, nowMs) => {
+    signAgent: async (agentId, der, nowMs, lifeSeconds) => {
       const { publicKey } = await readRequest(der);
       const names = [{ type: 'url' as const, value: `weir://agent/${agentId}` }];
       const usage = x509.ExtendedKeyUsage.clientAuth;
-      return sign(publicKey, `CN=${agentId}`, nowMs, agentCertificateLifeMs, usage, names);
+      return sign(publicKey, `CN=${agentId}`, nowMs, lifeSeconds * 1000, usage, names);
     },
+    hasSigned: (leaf) => leaf.checkIssued(own) && leaf.verify(own.publicKey),
     issueServer: async (hosts, nowMs) => {
       const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
       const names = [...new Set(['localhost', '127.0.0.1', '::1', ...hosts])].map((host) => ({

@@ -86,6 +86,14 @@ const keysSchema = z.strictObject({
   previous: z.array(secretReferenceSchema).default([]),
 });
 
+const agentsSchema = z.strictObject({
+  /** Life of agents' certificates; they are renewed when two thirds of it have passed. */
+  certificateTtlSeconds: z.int().min(300).max(3600).default(3600),
+  /** For how long after the end of its certificate an agent that was away gets a new one; 0 = never. */
+  recoverWithinDays: z.int().min(0).max(365).default(30),
+});
+const agentsDefaults = { certificateTtlSeconds: 3600, recoverWithinDays: 30 };
+
 /** The gateway's configuration file. Relative paths are relative to the file's own folder. Port 0 = any free port. */
 export const gatewayConfigSchema = z.strictObject({
   /** Folder of everything that the gateway keeps beside its store: CA, keys, journal, embedded server's lock. */
@@ -108,6 +116,7 @@ export const gatewayConfigSchema = z.strictObject({
   /** Who is told of requests, grants and alarms, and how. */
   notifications: notificationsSchema.default({ channels: [] }),
   identity: identitySchema.default(identityDefaults),
+  agents: agentsSchema.default(agentsDefaults),
   /** Under which stored credentials are encrypted; without `encryption`, a key that the gateway makes in stateDir. */
   keys: keysSchema.default({ previous: [] }),
   bootstrap: bootstrapSchema.default({ users: [], connections: [], policyFiles: [], joinTokens: [] }),

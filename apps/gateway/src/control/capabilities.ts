@@ -131,6 +131,8 @@ export function createCapabilities(foundation: Foundation): Capabilities {
   const agents = createAgents({
     ...{ agents: repositories.agents, ca: foundation.ca, dataPlane, audit, now },
     onCopy: (agentId, reason, detail) => twins.copySeen(agentId, reason, detail),
+    identify: (agentId, nonce, holder) => twins.identify(agentId, nonce, holder),
+    settings: foundation.config.agents,
   });
   const standingOf = createStandings(repositories);
   const circumstances = createCircumstances({

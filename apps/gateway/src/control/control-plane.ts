@@ -89,6 +89,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     agentTwins: (agentId, first, second) => parts.twins.twins(agentId, first, second),
     authoriseAgent: (agentId, serial) => agents.authorise(agentId, serial),
     enrol: (request, remoteAddress) => agents.enrol(request, remoteAddress),
+    recoverAgent: (request, remoteAddress) => agents.recover(request, remoteAddress),
     renewAgent: (agentId, serial, der) => agents.renew(agentId, serial, der),
   };
 }

@@ -9,9 +9,9 @@ import type {
   Target,
 } from '@weir/proto';
 import type { RecordEntry, SessionEvent } from '@weir/recording';
-import type { EnrolmentRequest, EnrolmentResult } from '@weir/tunnel';
+import type { EnrolmentRequest, EnrolmentResult, RecoveryRequest, RenewedIdentity } from '@weir/tunnel';
 
-export type { EnrolmentRequest, EnrolmentResult };
+export type { EnrolmentRequest, EnrolmentResult, RecoveryRequest, RenewedIdentity };
 
 /** A process that holds an agent's identity. */
 export interface AgentHolder {
@@ -89,7 +89,9 @@ export interface ControlPlane {
   /** Exchanges a join token and a certificate request for an identity. @throws WeirError not_permitted, invalid_request. */
   enrol(request: EnrolmentRequest, remoteAddress: string): Promise<EnrolmentResult>;
   /** A new certificate for an authorised agent that shows the certificate of this serial. @throws WeirError not_permitted, invalid_request, conflict. */
-  renewAgent(agentId: string, serial: string, certificateRequestDer: Buffer): Promise<{ readonly certificate: string }>;
+  renewAgent(agentId: string, serial: string, certificateRequestDer: Buffer): Promise<RenewedIdentity>;
+  /** A new certificate for an agent whose last one has ended. @throws WeirError not_permitted, invalid_request, conflict. */
+  recoverAgent(request: RecoveryRequest, remoteAddress: string): Promise<RenewedIdentity>;
 }
 
 /** The ledger of budgets as one channel's agent sees it. */

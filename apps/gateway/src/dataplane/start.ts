@@ -133,6 +133,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<Started
     listen: options.listen.front,
     tls: { certificate, key },
     enrol: (request, remoteAddress) => controlPlane.enrol(request, remoteAddress),
+    recover: (request, remoteAddress) => controlPlane.recoverAgent(request, remoteAddress),
     async connect({ token, sessionId, stream, remoteAddress }) {
       const session = await controlPlane.findByToken(token, sessionId);
       door.connected(session, stream, remoteAddress);

@@ -40,6 +40,8 @@ export interface AgentRepository {
     serials: { serial: string; before: string },
     expiresAt: Date,
   ): Promise<boolean>;
+  /** Notes when an agent asked for a certificate after the end of its last one. @returns false when it said so at this time or later before. */
+  noteRecovery(id: string, sentAt: Date): Promise<boolean>;
   /** @returns the revoked agent's id. */
   revoke(name: string, now: Date): Promise<string | undefined>;
 }
@@ -100,6 +102,15 @@ export function createAgentRepository({ db }: Pick<Store, 'db'>): AgentRepositor
         .where('id', '=', id)
         .where('renewals', '=', expectedRenewals)
         .where('revoked_at', 'is', null)
+        .executeTakeFirst();
+      return result.numUpdatedRows === 1n;
+    },
+    noteRecovery: async (id, sentAt) => {
+      const result = await db
+        .updateTable('agents')
+        .set({ recovery_sent_at: sentAt })
+        .where('id', '=', id)
+        .where((row) => row.or([row('recovery_sent_at', 'is', null), row('recovery_sent_at', '<', sentAt)]))
         .executeTakeFirst();
       return result.numUpdatedRows === 1n;
     },

@@ -11,6 +11,7 @@ import { jitEnding } from './migrations/007-jit-ending.ts';
 import { approvals } from './migrations/008-approvals.ts';
 import { decisions } from './migrations/008-decisions.ts';
 import { agentLocks } from './migrations/009-agent-locks.ts';
+import { agentRecovery } from './migrations/009-agent-recovery.ts';
 import { credentials } from './migrations/011-credentials.ts';
 import type { StoreTables } from './tables.ts';
 
@@ -26,6 +27,7 @@ const provider: MigrationProvider = {
     '008-approvals': approvals,
     '008-decisions': decisions,
     '009-agent-locks': agentLocks,
+    '009-agent-recovery': agentRecovery,
     '011-credentials': credentials,
   }),
 };

@@ -183,6 +183,8 @@ export interface StoreTables {
     /** SHA-256 of the nonce that was shown or confirmed last, and of the one that was given since. */
     nonce_hash: Buffer | null;
     next_nonce_hash: Buffer | null;
+    /** When the agent sent its last request for a certificate after the end of one: no request counts twice. */
+    recovery_sent_at: MaybeMoment;
   };
   join_tokens: {
     hash: Buffer;

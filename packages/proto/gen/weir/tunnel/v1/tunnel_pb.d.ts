@@ -108,6 +108,20 @@ export declare type RenewResponse = Message<"weir.tunnel.v1.RenewResponse"> & {
    * @generated from field: string certificate = 1;
    */
   certificate: string;
+
+  /**
+   * The CAs that the agent trusts from now on, PEM; empty: as before.
+   *
+   * @generated from field: string ca = 2;
+   */
+  ca: string;
+
+  /**
+   * host:port of the front port, where the agent can recover; empty: as before.
+   *
+   * @generated from field: string front_address = 3;
+   */
+  frontAddress: string;
 };
 
 /**
@@ -115,6 +129,90 @@ export declare type RenewResponse = Message<"weir.tunnel.v1.RenewResponse"> & {
  * Use `create(RenewResponseSchema)` to create a new message.
  */
 export declare const RenewResponseSchema: GenMessage<RenewResponse>;
+
+/**
+ * @generated from message weir.tunnel.v1.RecoverRequest
+ */
+export declare type RecoverRequest = Message<"weir.tunnel.v1.RecoverRequest"> & {
+  /**
+   * @generated from field: string agent_id = 1;
+   */
+  agentId: string;
+
+  /**
+   * The agent's last certificate, DER.
+   *
+   * @generated from field: bytes certificate = 2;
+   */
+  certificate: Uint8Array;
+
+  /**
+   * PKCS#10 certificate signing request, DER.
+   *
+   * @generated from field: bytes certificate_request = 3;
+   */
+  certificateRequest: Uint8Array;
+
+  /**
+   * The nonce that the agent has stored last; empty before its first.
+   *
+   * @generated from field: bytes nonce = 4;
+   */
+  nonce: Uint8Array;
+
+  /**
+   * Milliseconds since the epoch.
+   *
+   * @generated from field: uint64 sent_at_ms = 5;
+   */
+  sentAtMs: bigint;
+
+  /**
+   * Random per process start.
+   *
+   * @generated from field: string instance_id = 6;
+   */
+  instanceId: string;
+
+  /**
+   * By the key of the certificate, over packages/proto's recoveryClaim of all other fields (ECDSA: SHA-256, DER).
+   *
+   * @generated from field: bytes signature = 7;
+   */
+  signature: Uint8Array;
+};
+
+/**
+ * Describes the message weir.tunnel.v1.RecoverRequest.
+ * Use `create(RecoverRequestSchema)` to create a new message.
+ */
+export declare const RecoverRequestSchema: GenMessage<RecoverRequest>;
+
+/**
+ * @generated from message weir.tunnel.v1.RecoverResponse
+ */
+export declare type RecoverResponse = Message<"weir.tunnel.v1.RecoverResponse"> & {
+  /**
+   * @generated from field: string certificate = 1;
+   */
+  certificate: string;
+
+  /**
+   * @generated from field: string ca = 2;
+   */
+  ca: string;
+
+  /**
+   * @generated from field: string front_address = 3;
+   */
+  frontAddress: string;
+};
+
+/**
+ * Describes the message weir.tunnel.v1.RecoverResponse.
+ * Use `create(RecoverResponseSchema)` to create a new message.
+ */
+export declare const RecoverResponseSchema: GenMessage<RecoverResponse>;
 
 /**
  * @generated from message weir.tunnel.v1.ControlRequest
@@ -770,7 +868,7 @@ export enum FrameType {
 export declare const FrameTypeSchema: GenEnum<FrameType>;
 
 /**
- * Called once by a new agent, authenticated by a one-use join token.
+ * Called by an agent that has no certificate, or one that has ended.
  *
  * @generated from service weir.tunnel.v1.Enrolment
  */
@@ -784,6 +882,16 @@ export declare const Enrolment: GenService<{
     methodKind: "unary";
     input: typeof EnrolRequestSchema;
     output: typeof EnrolResponseSchema;
+  },
+  /**
+   * A new certificate for an agent that was away when its last one ended. It proves that it holds the key of that one.
+   *
+   * @generated from rpc weir.tunnel.v1.Enrolment.Recover
+   */
+  recover: {
+    methodKind: "unary";
+    input: typeof RecoverRequestSchema;
+    output: typeof RecoverResponseSchema;
   },
 }>;
 

@@ -12,7 +12,7 @@ import { enumDesc, fileDesc, messageDesc, serviceDesc, tsEnum } from "@bufbuild/
  * Describes the file weir/tunnel/v1/tunnel.proto.
  */
 export const file_weir_tunnel_v1_tunnel = /*@__PURE__*/
-  fileDesc("Cht3ZWlyL3R1bm5lbC92MS90dW5uZWwucHJvdG8SDndlaXIudHVubmVsLnYxIlYKDEVucm9sUmVxdWVzdBISCgpqb2luX3Rva2VuGAEgASgJEhsKE2NlcnRpZmljYXRlX3JlcXVlc3QYAiABKAwSFQoNYWdlbnRfdmVyc2lvbhgDIAEoCSJuCg1FbnJvbFJlc3BvbnNlEhAKCGFnZW50X2lkGAEgASgJEhIKCmFnZW50X25hbWUYAiABKAkSEwoLY2VydGlmaWNhdGUYAyABKAkSCgoCY2EYBCABKAkSFgoOdHVubmVsX2FkZHJlc3MYBSABKAkiKwoMUmVuZXdSZXF1ZXN0EhsKE2NlcnRpZmljYXRlX3JlcXVlc3QYASABKAwiJAoNUmVuZXdSZXNwb25zZRITCgtjZXJ0aWZpY2F0ZRgBIAEoCSKFAgoOQ29udHJvbFJlcXVlc3QSJgoFaGVsbG8YASABKAsyFS53ZWlyLnR1bm5lbC52MS5IZWxsb0gAEi4KCWhlYXJ0YmVhdBgCIAEoCzIZLndlaXIudHVubmVsLnYxLkhlYXJ0YmVhdEgAEioKB2NvbmZpcm0YAyABKAsyFy53ZWlyLnR1bm5lbC52MS5Db25maXJtSAASMQoLdGVzdF9yZXN1bHQYBCABKAsyGi53ZWlyLnR1bm5lbC52MS5UZXN0UmVzdWx0SAASMwoMbm9uY2Vfc3RvcmVkGAUgASgLMhsud2Vpci50dW5uZWwudjEuTm9uY2VTdG9yZWRIAEIHCgVldmVudCLpAgoPQ29udHJvbFJlc3BvbnNlEioKB3dlbGNvbWUYASABKAsyFy53ZWlyLnR1bm5lbC52MS5XZWxjb21lSAASLgoJaGVhcnRiZWF0GAIgASgLMhkud2Vpci50dW5uZWwudjEuSGVhcnRiZWF0SAASMQoLcGxhbl91cGRhdGUYAyABKAsyGi53ZWlyLnR1bm5lbC52MS5QbGFuVXBkYXRlSAASJAoEa2lsbBgEIAEoCzIULndlaXIudHVubmVsLnYxLktpbGxIABI5Cg90ZXN0X2Nvbm5lY3Rpb24YBSABKAsyHi53ZWlyLnR1bm5lbC52MS5UZXN0Q29ubmVjdGlvbkgAEigKBnJldm9rZRgGIAEoCzIWLndlaXIudHVubmVsLnYxLlJldm9rZUgAEjMKDHJvdGF0ZV9ub25jZRgHIAEoCzIbLndlaXIudHVubmVsLnYxLlJvdGF0ZU5vbmNlSABCBwoFZXZlbnQibQoFSGVsbG8SFQoNYWdlbnRfdmVyc2lvbhgBIAEoCRIUCgxjYXBhYmlsaXRpZXMYAiADKAkSEwoLaW5zdGFuY2VfaWQYAyABKAkSEwoLc2VhbGluZ19rZXkYBCABKAwSDQoFbm9uY2UYBSABKAwiXwoHV2VsY29tZRIXCg9nYXRld2F5X3ZlcnNpb24YASABKAkSHQoVaGVhcnRiZWF0X2ludGVydmFsX21zGAIgASgNEhwKFGluaXRpYWxfY3JlZGl0X2J5dGVzGAMgASgNIjYKCUhlYXJ0YmVhdBISCgpzZW50X2F0X21zGAEgASgEEhUKDW9wZW5fY2hhbm5lbHMYAiABKA0iQgoKUGxhblVwZGF0ZRISCgpyZXF1ZXN0X2lkGAEgASgEEhIKCnNlc3Npb25faWQYAiABKAkSDAoEcGxhbhgDIAEoDCI+CgRLaWxsEhIKCnJlcXVlc3RfaWQYASABKAQSEgoKc2Vzc2lvbl9pZBgCIAEoCRIOCgZyZWFzb24YAyABKAkiHAoLUm90YXRlTm9uY2USDQoFbm9uY2UYASABKAwiHAoLTm9uY2VTdG9yZWQSDQoFbm9uY2UYASABKAwiHQoHQ29uZmlybRISCgpyZXF1ZXN0X2lkGAEgASgEIhgKBlJldm9rZRIOCgZyZWFzb24YASABKAkiNAoOVGVzdENvbm5lY3Rpb24SEgoKcmVxdWVzdF9pZBgBIAEoBBIOCgZ0YXJnZXQYAiABKAwiVQoKVGVzdFJlc3VsdBISCgpyZXF1ZXN0X2lkGAEgASgEEgoKAm9rGAIgASgIEicKBXN0ZXBzGAMgAygLMhgud2Vpci50dW5uZWwudjEuVGVzdFN0ZXAiNAoIVGVzdFN0ZXASDAoEbmFtZRgBIAEoCRIKCgJvaxgCIAEoCBIOCgZkZXRhaWwYAyABKAkiYQoFRnJhbWUSDwoHY2hhbm5lbBgBIAEoDRInCgR0eXBlGAIgASgOMhkud2Vpci50dW5uZWwudjEuRnJhbWVUeXBlEgwKBGRhdGEYAyABKAwSEAoIc2VxdWVuY2UYBCABKAQiIAoJTGFuZUhlbGxvEhMKC2luc3RhbmNlX2lkGAEgASgJIjsKCkxhbmVBbnN3ZXISFAoMcmVmdXNhbF9jb2RlGAEgASgJEhcKD3JlZnVzYWxfbWVzc2FnZRgCIAEoCSI0CgtMYW5lUmVxdWVzdBIlCgZmcmFtZXMYASADKAsyFS53ZWlyLnR1bm5lbC52MS5GcmFtZSI1CgxMYW5lUmVzcG9uc2USJQoGZnJhbWVzGAEgAygLMhUud2Vpci50dW5uZWwudjEuRnJhbWUiHgoOQ29ubmVjdFJlcXVlc3QSDAoEZGF0YRgBIAEoDCIfCg9Db25uZWN0UmVzcG9uc2USDAoEZGF0YRgBIAEoDCr7AgoJRnJhbWVUeXBlEhoKFkZSQU1FX1RZUEVfVU5TUEVDSUZJRUQQABITCg9GUkFNRV9UWVBFX09QRU4QARITCg9GUkFNRV9UWVBFX0RBVEEQAhIVChFGUkFNRV9UWVBFX1JFQ09SRBADEhUKEUZSQU1FX1RZUEVfQ1JFRElUEAQSGQoVRlJBTUVfVFlQRV9IQUxGX0NMT1NFEAUSFAoQRlJBTUVfVFlQRV9SRVNFVBAGEhUKEUZSQU1FX1RZUEVfQ0FOQ0VMEAcSGwoXRlJBTUVfVFlQRV9BUFBST1ZBTF9BU0sQCBIdChlGUkFNRV9UWVBFX0FQUFJPVkFMX1NUQVRFEAkSIAocRlJBTUVfVFlQRV9BUFBST1ZBTF9XSVRIRFJBVxAKEhkKFUZSQU1FX1RZUEVfQlVER0VUX0FTSxALEhsKF0ZSQU1FX1RZUEVfQlVER0VUX0dSQU5UEAwSHAoYRlJBTUVfVFlQRV9CVURHRVRfUkVQT1JUEA0yUQoJRW5yb2xtZW50EkQKBUVucm9sEhwud2Vpci50dW5uZWwudjEuRW5yb2xSZXF1ZXN0Gh0ud2Vpci50dW5uZWwudjEuRW5yb2xSZXNwb25zZTLqAQoLQWdlbnRUdW5uZWwSTgoHQ29udHJvbBIeLndlaXIudHVubmVsLnYxLkNvbnRyb2xSZXF1ZXN0Gh8ud2Vpci50dW5uZWwudjEuQ29udHJvbFJlc3BvbnNlKAEwARJFCgRMYW5lEhsud2Vpci50dW5uZWwudjEuTGFuZVJlcXVlc3QaHC53ZWlyLnR1bm5lbC52MS5MYW5lUmVzcG9uc2UoATABEkQKBVJlbmV3Ehwud2Vpci50dW5uZWwudjEuUmVuZXdSZXF1ZXN0Gh0ud2Vpci50dW5uZWwudjEuUmVuZXdSZXNwb25zZTJbCglGcm9udERvb3ISTgoHQ29ubmVjdBIeLndlaXIudHVubmVsLnYxLkNvbm5lY3RSZXF1ZXN0Gh8ud2Vpci50dW5uZWwudjEuQ29ubmVjdFJlc3BvbnNlKAEwAWIGcHJvdG8z");
+  fileDesc("Cht3ZWlyL3R1bm5lbC92MS90dW5uZWwucHJvdG8SDndlaXIudHVubmVsLnYxIlYKDEVucm9sUmVxdWVzdBISCgpqb2luX3Rva2VuGAEgASgJEhsKE2NlcnRpZmljYXRlX3JlcXVlc3QYAiABKAwSFQoNYWdlbnRfdmVyc2lvbhgDIAEoCSJuCg1FbnJvbFJlc3BvbnNlEhAKCGFnZW50X2lkGAEgASgJEhIKCmFnZW50X25hbWUYAiABKAkSEwoLY2VydGlmaWNhdGUYAyABKAkSCgoCY2EYBCABKAkSFgoOdHVubmVsX2FkZHJlc3MYBSABKAkiKwoMUmVuZXdSZXF1ZXN0EhsKE2NlcnRpZmljYXRlX3JlcXVlc3QYASABKAwiRwoNUmVuZXdSZXNwb25zZRITCgtjZXJ0aWZpY2F0ZRgBIAEoCRIKCgJjYRgCIAEoCRIVCg1mcm9udF9hZGRyZXNzGAMgASgJIp8BCg5SZWNvdmVyUmVxdWVzdBIQCghhZ2VudF9pZBgBIAEoCRITCgtjZXJ0aWZpY2F0ZRgCIAEoDBIbChNjZXJ0aWZpY2F0ZV9yZXF1ZXN0GAMgASgMEg0KBW5vbmNlGAQgASgMEhIKCnNlbnRfYXRfbXMYBSABKAQSEwoLaW5zdGFuY2VfaWQYBiABKAkSEQoJc2lnbmF0dXJlGAcgASgMIkkKD1JlY292ZXJSZXNwb25zZRITCgtjZXJ0aWZpY2F0ZRgBIAEoCRIKCgJjYRgCIAEoCRIVCg1mcm9udF9hZGRyZXNzGAMgASgJIoUCCg5Db250cm9sUmVxdWVzdBImCgVoZWxsbxgBIAEoCzIVLndlaXIudHVubmVsLnYxLkhlbGxvSAASLgoJaGVhcnRiZWF0GAIgASgLMhkud2Vpci50dW5uZWwudjEuSGVhcnRiZWF0SAASKgoHY29uZmlybRgDIAEoCzIXLndlaXIudHVubmVsLnYxLkNvbmZpcm1IABIxCgt0ZXN0X3Jlc3VsdBgEIAEoCzIaLndlaXIudHVubmVsLnYxLlRlc3RSZXN1bHRIABIzCgxub25jZV9zdG9yZWQYBSABKAsyGy53ZWlyLnR1bm5lbC52MS5Ob25jZVN0b3JlZEgAQgcKBWV2ZW50IukCCg9Db250cm9sUmVzcG9uc2USKgoHd2VsY29tZRgBIAEoCzIXLndlaXIudHVubmVsLnYxLldlbGNvbWVIABIuCgloZWFydGJlYXQYAiABKAsyGS53ZWlyLnR1bm5lbC52MS5IZWFydGJlYXRIABIxCgtwbGFuX3VwZGF0ZRgDIAEoCzIaLndlaXIudHVubmVsLnYxLlBsYW5VcGRhdGVIABIkCgRraWxsGAQgASgLMhQud2Vpci50dW5uZWwudjEuS2lsbEgAEjkKD3Rlc3RfY29ubmVjdGlvbhgFIAEoCzIeLndlaXIudHVubmVsLnYxLlRlc3RDb25uZWN0aW9uSAASKAoGcmV2b2tlGAYgASgLMhYud2Vpci50dW5uZWwudjEuUmV2b2tlSAASMwoMcm90YXRlX25vbmNlGAcgASgLMhsud2Vpci50dW5uZWwudjEuUm90YXRlTm9uY2VIAEIHCgVldmVudCJtCgVIZWxsbxIVCg1hZ2VudF92ZXJzaW9uGAEgASgJEhQKDGNhcGFiaWxpdGllcxgCIAMoCRITCgtpbnN0YW5jZV9pZBgDIAEoCRITCgtzZWFsaW5nX2tleRgEIAEoDBINCgVub25jZRgFIAEoDCJfCgdXZWxjb21lEhcKD2dhdGV3YXlfdmVyc2lvbhgBIAEoCRIdChVoZWFydGJlYXRfaW50ZXJ2YWxfbXMYAiABKA0SHAoUaW5pdGlhbF9jcmVkaXRfYnl0ZXMYAyABKA0iNgoJSGVhcnRiZWF0EhIKCnNlbnRfYXRfbXMYASABKAQSFQoNb3Blbl9jaGFubmVscxgCIAEoDSJCCgpQbGFuVXBkYXRlEhIKCnJlcXVlc3RfaWQYASABKAQSEgoKc2Vzc2lvbl9pZBgCIAEoCRIMCgRwbGFuGAMgASgMIj4KBEtpbGwSEgoKcmVxdWVzdF9pZBgBIAEoBBISCgpzZXNzaW9uX2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCSIcCgtSb3RhdGVOb25jZRINCgVub25jZRgBIAEoDCIcCgtOb25jZVN0b3JlZBINCgVub25jZRgBIAEoDCIdCgdDb25maXJtEhIKCnJlcXVlc3RfaWQYASABKAQiGAoGUmV2b2tlEg4KBnJlYXNvbhgBIAEoCSI0Cg5UZXN0Q29ubmVjdGlvbhISCgpyZXF1ZXN0X2lkGAEgASgEEg4KBnRhcmdldBgCIAEoDCJVCgpUZXN0UmVzdWx0EhIKCnJlcXVlc3RfaWQYASABKAQSCgoCb2sYAiABKAgSJwoFc3RlcHMYAyADKAsyGC53ZWlyLnR1bm5lbC52MS5UZXN0U3RlcCI0CghUZXN0U3RlcBIMCgRuYW1lGAEgASgJEgoKAm9rGAIgASgIEg4KBmRldGFpbBgDIAEoCSJhCgVGcmFtZRIPCgdjaGFubmVsGAEgASgNEicKBHR5cGUYAiABKA4yGS53ZWlyLnR1bm5lbC52MS5GcmFtZVR5cGUSDAoEZGF0YRgDIAEoDBIQCghzZXF1ZW5jZRgEIAEoBCIgCglMYW5lSGVsbG8SEwoLaW5zdGFuY2VfaWQYASABKAkiOwoKTGFuZUFuc3dlchIUCgxyZWZ1c2FsX2NvZGUYASABKAkSFwoPcmVmdXNhbF9tZXNzYWdlGAIgASgJIjQKC0xhbmVSZXF1ZXN0EiUKBmZyYW1lcxgBIAMoCzIVLndlaXIudHVubmVsLnYxLkZyYW1lIjUKDExhbmVSZXNwb25zZRIlCgZmcmFtZXMYASADKAsyFS53ZWlyLnR1bm5lbC52MS5GcmFtZSIeCg5Db25uZWN0UmVxdWVzdBIMCgRkYXRhGAEgASgMIh8KD0Nvbm5lY3RSZXNwb25zZRIMCgRkYXRhGAEgASgMKvsCCglGcmFtZVR5cGUSGgoWRlJBTUVfVFlQRV9VTlNQRUNJRklFRBAAEhMKD0ZSQU1FX1RZUEVfT1BFThABEhMKD0ZSQU1FX1RZUEVfREFUQRACEhUKEUZSQU1FX1RZUEVfUkVDT1JEEAMSFQoRRlJBTUVfVFlQRV9DUkVESVQQBBIZChVGUkFNRV9UWVBFX0hBTEZfQ0xPU0UQBRIUChBGUkFNRV9UWVBFX1JFU0VUEAYSFQoRRlJBTUVfVFlQRV9DQU5DRUwQBxIbChdGUkFNRV9UWVBFX0FQUFJPVkFMX0FTSxAIEh0KGUZSQU1FX1RZUEVfQVBQUk9WQUxfU1RBVEUQCRIgChxGUkFNRV9UWVBFX0FQUFJPVkFMX1dJVEhEUkFXEAoSGQoVRlJBTUVfVFlQRV9CVURHRVRfQVNLEAsSGwoXRlJBTUVfVFlQRV9CVURHRVRfR1JBTlQQDBIcChhGUkFNRV9UWVBFX0JVREdFVF9SRVBPUlQQDTKdAQoJRW5yb2xtZW50EkQKBUVucm9sEhwud2Vpci50dW5uZWwudjEuRW5yb2xSZXF1ZXN0Gh0ud2Vpci50dW5uZWwudjEuRW5yb2xSZXNwb25zZRJKCgdSZWNvdmVyEh4ud2Vpci50dW5uZWwudjEuUmVjb3ZlclJlcXVlc3QaHy53ZWlyLnR1bm5lbC52MS5SZWNvdmVyUmVzcG9uc2Uy6gEKC0FnZW50VHVubmVsEk4KB0NvbnRyb2wSHi53ZWlyLnR1bm5lbC52MS5Db250cm9sUmVxdWVzdBofLndlaXIudHVubmVsLnYxLkNvbnRyb2xSZXNwb25zZSgBMAESRQoETGFuZRIbLndlaXIudHVubmVsLnYxLkxhbmVSZXF1ZXN0Ghwud2Vpci50dW5uZWwudjEuTGFuZVJlc3BvbnNlKAEwARJECgVSZW5ldxIcLndlaXIudHVubmVsLnYxLlJlbmV3UmVxdWVzdBodLndlaXIudHVubmVsLnYxLlJlbmV3UmVzcG9uc2UyWwoJRnJvbnREb29yEk4KB0Nvbm5lY3QSHi53ZWlyLnR1bm5lbC52MS5Db25uZWN0UmVxdWVzdBofLndlaXIudHVubmVsLnYxLkNvbm5lY3RSZXNwb25zZSgBMAFiBnByb3RvMw");
 
 /**
  * Describes the message weir.tunnel.v1.EnrolRequest.
@@ -43,151 +43,165 @@ export const RenewResponseSchema = /*@__PURE__*/
   messageDesc(file_weir_tunnel_v1_tunnel, 3);
 
 /**
+ * Describes the message weir.tunnel.v1.RecoverRequest.
+ * Use `create(RecoverRequestSchema)` to create a new message.
+ */
+export const RecoverRequestSchema = /*@__PURE__*/
+  messageDesc(file_weir_tunnel_v1_tunnel, 4);
+
+/**
+ * Describes the message weir.tunnel.v1.RecoverResponse.
+ * Use `create(RecoverResponseSchema)` to create a new message.
+ */
+export const RecoverResponseSchema = /*@__PURE__*/
+  messageDesc(file_weir_tunnel_v1_tunnel, 5);
+
+/**
  * Describes the message weir.tunnel.v1.ControlRequest.
  * Use `create(ControlRequestSchema)` to create a new message.
  */
 export const ControlRequestSchema = /*@__PURE__*/
-  messageDesc(file_weir_tunnel_v1_tunnel, 4);
+  messageDesc(file_weir_tunnel_v1_tunnel, 6);
 
 /**
  * Describes the message weir.tunnel.v1.ControlResponse.
  * Use `create(ControlResponseSchema)` to create a new message.
  */
 export const ControlResponseSchema = /*@__PURE__*/
-  messageDesc(file_weir_tunnel_v1_tunnel, 5);
+  messageDesc(file_weir_tunnel_v1_tunnel, 7);
 
 /**
  * Describes the message weir.tunnel.v1.Hello.
  * Use `create(HelloSchema)` to create a new message.
  */
 export const HelloSchema = /*@__PURE__*/
-  messageDesc(file_weir_tunnel_v1_tunnel, 6);
+  messageDesc(file_weir_tunnel_v1_tunnel, 8);
 
 /**
  * Describes the message weir.tunnel.v1.Welcome.
  * Use `create(WelcomeSchema)` to create a new message.
  */
 export const WelcomeSchema = /*@__PURE__*/
-  messageDesc(file_weir_tunnel_v1_tunnel, 7);
+  messageDesc(file_weir_tunnel_v1_tunnel, 9);
 
 /**
  * Describes the message weir.tunnel.v1.Heartbeat.
  * Use `create(HeartbeatSchema)` to create a new message.
  */
 export const HeartbeatSchema = /*@__PURE__*/
-  messageDesc(file_weir_tunnel_v1_tunnel, 8);
+  messageDesc(file_weir_tunnel_v1_tunnel, 10);
 
 /**
  * Describes the message weir.tunnel.v1.PlanUpdate.
  * Use `create(PlanUpdateSchema)` to create a new message.
  */
 export const PlanUpdateSchema = /*@__PURE__*/
-  messageDesc(file_weir_tunnel_v1_tunnel, 9);
+  messageDesc(file_weir_tunnel_v1_tunnel, 11);
 
 /**
  * Describes the message weir.tunnel.v1.Kill.
  * Use `create(KillSchema)` to create a new message.
  */
 export const KillSchema = /*@__PURE__*/
-  messageDesc(file_weir_tunnel_v1_tunnel, 10);
+  messageDesc(file_weir_tunnel_v1_tunnel, 12);
 
 /**
  * Describes the message weir.tunnel.v1.RotateNonce.
  * Use `create(RotateNonceSchema)` to create a new message.
  */
 export const RotateNonceSchema = /*@__PURE__*/
-  messageDesc(file_weir_tunnel_v1_tunnel, 11);
+  messageDesc(file_weir_tunnel_v1_tunnel, 13);
 
 /**
  * Describes the message weir.tunnel.v1.NonceStored.
  * Use `create(NonceStoredSchema)` to create a new message.
  */
 export const NonceStoredSchema = /*@__PURE__*/
-  messageDesc(file_weir_tunnel_v1_tunnel, 12);
+  messageDesc(file_weir_tunnel_v1_tunnel, 14);
 
 /**
  * Describes the message weir.tunnel.v1.Confirm.
  * Use `create(ConfirmSchema)` to create a new message.
  */
 export const ConfirmSchema = /*@__PURE__*/
-  messageDesc(file_weir_tunnel_v1_tunnel, 13);
+  messageDesc(file_weir_tunnel_v1_tunnel, 15);
 
 /**
  * Describes the message weir.tunnel.v1.Revoke.
  * Use `create(RevokeSchema)` to create a new message.
  */
 export const RevokeSchema = /*@__PURE__*/
-  messageDesc(file_weir_tunnel_v1_tunnel, 14);
+  messageDesc(file_weir_tunnel_v1_tunnel, 16);
 
 /**
  * Describes the message weir.tunnel.v1.TestConnection.
  * Use `create(TestConnectionSchema)` to create a new message.
  */
 export const TestConnectionSchema = /*@__PURE__*/
-  messageDesc(file_weir_tunnel_v1_tunnel, 15);
+  messageDesc(file_weir_tunnel_v1_tunnel, 17);
 
 /**
  * Describes the message weir.tunnel.v1.TestResult.
  * Use `create(TestResultSchema)` to create a new message.
  */
 export const TestResultSchema = /*@__PURE__*/
-  messageDesc(file_weir_tunnel_v1_tunnel, 16);
+  messageDesc(file_weir_tunnel_v1_tunnel, 18);
 
 /**
  * Describes the message weir.tunnel.v1.TestStep.
  * Use `create(TestStepSchema)` to create a new message.
  */
 export const TestStepSchema = /*@__PURE__*/
-  messageDesc(file_weir_tunnel_v1_tunnel, 17);
+  messageDesc(file_weir_tunnel_v1_tunnel, 19);
 
 /**
  * Describes the message weir.tunnel.v1.Frame.
  * Use `create(FrameSchema)` to create a new message.
  */
 export const FrameSchema = /*@__PURE__*/
-  messageDesc(file_weir_tunnel_v1_tunnel, 18);
+  messageDesc(file_weir_tunnel_v1_tunnel, 20);
 
 /**
  * Describes the message weir.tunnel.v1.LaneHello.
  * Use `create(LaneHelloSchema)` to create a new message.
  */
 export const LaneHelloSchema = /*@__PURE__*/
-  messageDesc(file_weir_tunnel_v1_tunnel, 19);
+  messageDesc(file_weir_tunnel_v1_tunnel, 21);
 
 /**
  * Describes the message weir.tunnel.v1.LaneAnswer.
  * Use `create(LaneAnswerSchema)` to create a new message.
  */
 export const LaneAnswerSchema = /*@__PURE__*/
-  messageDesc(file_weir_tunnel_v1_tunnel, 20);
+  messageDesc(file_weir_tunnel_v1_tunnel, 22);
 
 /**
  * Describes the message weir.tunnel.v1.LaneRequest.
  * Use `create(LaneRequestSchema)` to create a new message.
  */
 export const LaneRequestSchema = /*@__PURE__*/
-  messageDesc(file_weir_tunnel_v1_tunnel, 21);
+  messageDesc(file_weir_tunnel_v1_tunnel, 23);
 
 /**
  * Describes the message weir.tunnel.v1.LaneResponse.
  * Use `create(LaneResponseSchema)` to create a new message.
  */
 export const LaneResponseSchema = /*@__PURE__*/
-  messageDesc(file_weir_tunnel_v1_tunnel, 22);
+  messageDesc(file_weir_tunnel_v1_tunnel, 24);
 
 /**
  * Describes the message weir.tunnel.v1.ConnectRequest.
  * Use `create(ConnectRequestSchema)` to create a new message.
  */
 export const ConnectRequestSchema = /*@__PURE__*/
-  messageDesc(file_weir_tunnel_v1_tunnel, 23);
+  messageDesc(file_weir_tunnel_v1_tunnel, 25);
 
 /**
  * Describes the message weir.tunnel.v1.ConnectResponse.
  * Use `create(ConnectResponseSchema)` to create a new message.
  */
 export const ConnectResponseSchema = /*@__PURE__*/
-  messageDesc(file_weir_tunnel_v1_tunnel, 24);
+  messageDesc(file_weir_tunnel_v1_tunnel, 26);
 
 /**
  * Describes the enum weir.tunnel.v1.FrameType.
@@ -202,7 +216,7 @@ export const FrameType = /*@__PURE__*/
   tsEnum(FrameTypeSchema);
 
 /**
- * Called once by a new agent, authenticated by a one-use join token.
+ * Called by an agent that has no certificate, or one that has ended.
  *
  * @generated from service weir.tunnel.v1.Enrolment
  */

@@ -1,0 +1,44 @@
+import { WeirError } from '@weir/errors';
+import { addressText } from '../control/data-plane-link.ts';
+import type { RenewedIdentity } from '../dataplane/ports.ts';
+import type { AgentRow } from '../store/agents.ts';
+import type { AgentParts } from './agents.ts';
+
+/**
+ * Signs the next certificate of an agent that has proved who it is with the certificate of this serial.
+ * @throws WeirError invalid_request (bad certificate request), conflict (another renewal was first).
+ */
+export async function issueNext(
+  { agents, ca, audit, dataPlane, settings, now }: AgentParts,
+  row: AgentRow,
+  shown: { readonly serial: string; readonly certificateRequest: Buffer },
+  event: { readonly action: 'agent-renewed' | 'agent-recovered'; readonly detail?: Readonly<Record<string, unknown>> },
+): Promise<RenewedIdentity> {
+  const issued = await ca.signAgent(row.id, shown.certificateRequest, now(), settings.certificateTtlSeconds);
+  await audit.append({
+    actor: row.name,
+    action: event.action,
+    subject: row.name,
+    detail: { agentId: row.id, serial: issued.serial, renewal: row.renewals + 1, ...event.detail },
+  });
+  const serials = { serial: issued.serial, before: shown.serial };
+  if (await agents.renew(row.id, row.renewals, serials, issued.expiresAt)) {
+    return {
+      certificate: issued.certificate,
+      ca: ca.certificate,
+      frontAddress: addressText(dataPlane.reachable('front')),
+    };
+  }
+  throw new WeirError('conflict', 'Two holders of this identity renewed at the same time.', {
+    why: 'One agent renews one after the other; a copied state folder does not.',
+    fix: 'Make sure that the agent runs once; if it does, revoke it and enrol it again.',
+  });
+}
+
+/** The answer to an agent that shows something which is not good. */
+export function refused(why: string): WeirError {
+  return new WeirError('not_permitted', 'The gateway does not accept this agent.', {
+    why,
+    fix: 'Enrol it with a new join token: weir agent token NAME',
+  });
+}
