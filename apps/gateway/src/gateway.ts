@@ -13,6 +13,7 @@ import { addressText, createDataPlaneLink, type RunningDataPlane } from './contr
 import { loadKeyProvider } from './credentials/load-key-provider.ts';
 import type { ControlPlane, Journal } from './dataplane/ports.ts';
 import { type ApiServer, startApiServer } from './http/api-server.ts';
+import { openProviders } from './identity/providers/open-providers.ts';
 import type { Log } from './log/create-log.ts';
 import { openChannels } from './notifications/open-channels.ts';
 import { createJournal, loadOrCreateRecordingKeys, type SyncFile } from './recordings/index.ts';
@@ -109,6 +110,7 @@ async function start(options: GatewayOptions, undo: Undo): Promise<Omit<Gateway,
   const capabilities = createCapabilities({
     ...{ config, repositories, ca, journal, audit, dataPlane, log, now },
     openChannels: await openChannels(config.notifications, now),
+    providers: await openProviders(config.identity.providers),
     keys: await loadKeyProvider(config.stateDir, config.keys),
     browserKey: await loadSecretKey(config.stateDir, 'browser'),
     version: gatewayVersion,
@@ -123,6 +125,8 @@ async function start(options: GatewayOptions, undo: Undo): Promise<Omit<Gateway,
   await capabilities.notifications.start();
   undo.push(() => capabilities.notifications.stop());
   await applyBootstrap(config.bootstrap, capabilities);
+  await capabilities.upstreamWatch.start();
+  undo.push(() => capabilities.upstreamWatch.stop());
 
   const serverIdentity = await createServerIdentity({ ca, hosts: config.publicHost, now, log });
   undo.push(() => serverIdentity.stop());

@@ -80,7 +80,7 @@ const letsIn: Record<Who, readonly string[]> = {
 };
 
 /** Routes that machines call with credentials of their own: what people hold opens none of them. */
-const ofMachines = ['POST /integrations/slack/interactions'];
+const ofMachines = ['POST /integrations/slack/interactions', 'POST /upstream/:provider/logout'];
 
 /** Pages for browsers: they are open to everybody, and show what the browser's own session may see. */
 const ofBrowsers = [
@@ -94,6 +94,11 @@ const ofBrowsers = [
   'GET /consent/:interaction',
   'POST /consent/:interaction',
   'GET /signed-in',
+  'GET /upstream/:provider/start',
+  'GET /upstream/:provider/callback',
+  'POST /upstream/:provider/acs',
+  'GET /upstream/:provider/continue',
+  'GET /upstream/:provider/metadata',
   'POST /sign-out',
 ];
 

@@ -47,6 +47,8 @@ const oidcSchema = z.strictObject({
   scopes: z.array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/)).default(['openid', 'profile', 'email']),
   /** More parameters of the request, such as `access_type: offline` or `prompt: consent`. */
   parameters: z.record(z.string().regex(/^[a-z_]{1,40}$/), z.string().max(500)).default({}),
+  /** Claims that a person must have with exactly this value, such as `hd: example.com` at Google. */
+  requiredClaims: z.record(claimSchema, z.string().min(1).max(500)).default({}),
   nameClaim: claimSchema.default('preferred_username'),
   emailClaim: claimSchema.default('email'),
   /** Gives an identity whose e-mail address the provider has verified to the one account that has the same verified address. */

@@ -39,6 +39,9 @@ import { createLoginThrottle } from '../identity/login-throttle.ts';
 import { type AuthorizationServer, createAuthorizationServer } from '../identity/oauth/authorization-server.ts';
 import { createSignIn, type SignIn } from '../identity/oauth/sign-in.ts';
 import { createPasswordChecker } from '../identity/passwords.ts';
+import { createUpstreamIdentities } from '../identity/providers/identities.ts';
+import { createUpstream, type Provider, upstreamPath } from '../identity/providers/upstream.ts';
+import { createUpstreamWatch, type UpstreamWatch } from '../identity/providers/upstream-watch.ts';
 import type { Log } from '../log/create-log.ts';
 import { notificationsModule } from '../notifications/notifications.module.ts';
 import { createNotifications, type Notifications } from '../notifications/notifications.ts';
@@ -46,6 +49,7 @@ import type { OpenChannels } from '../notifications/open-channels.ts';
 import { createSlackInteractions } from '../notifications/slack-interactions.ts';
 import { type Browsers, createBrowsers } from '../pages/browser.ts';
 import { pagesModule } from '../pages/pages.module.ts';
+import { upstreamModule } from '../pages/upstream.module.ts';
 import { policiesModule } from '../policies/policies.module.ts';
 import { createPolicies, type Policies } from '../policies/policies.ts';
 import { sessionsModule } from '../sessions/sessions.module.ts';
@@ -70,6 +74,8 @@ export interface Foundation {
   readonly audit: AuditLog;
   readonly dataPlane: DataPlaneLink;
   readonly openChannels: OpenChannels;
+  /** Identity providers of the configuration, opened. */
+  readonly providers: readonly Provider[];
   /** 32 bytes that forms of pages are bound to browsers with. */
   readonly browserKey: Buffer;
   readonly log: Log;
@@ -83,6 +89,7 @@ export interface Capabilities {
   /** Sign-in by browser: other ways to sign in plug in here, and pages ask it who is signed in. */
   readonly signIn: SignIn;
   readonly browsers: Browsers;
+  readonly upstreamWatch: UpstreamWatch;
   readonly policies: Policies;
   readonly access: Access;
   readonly connections: Connections;
@@ -144,6 +151,7 @@ export function createCapabilities(foundation: Foundation): Capabilities {
   const approvals = createApprovals(approval);
   const sessions = createSessionsOf(foundation, { connections, access, asks: approval });
   const jit = createJit(foundation, { book, policies, access, connections, sessions, standingOf });
+  const upstream = createUpstreamOf(foundation, { identity, sessions, signIn, authorizationServer });
   const budgets = createBudgets({
     ...{ budgets: repositories.budgets, approvals: repositories.approvals, audit, log: foundation.log, now },
     liveSession: (id) => sessions.live.byId(id)?.live,
@@ -171,6 +179,7 @@ export function createCapabilities(foundation: Foundation): Capabilities {
   const modules = [
     identityModule(identity, policies),
     pagesModule({ signIn, server: authorizationServer, browsers, checkPassword }),
+    upstreamModule({ upstream: upstream.upstream, signIn, server: authorizationServer, browsers }),
     policiesModule(policies),
     connectionsModule(connections),
     credentialsModule(credentials),
@@ -192,6 +201,7 @@ export function createCapabilities(foundation: Foundation): Capabilities {
       authorizationServer,
       signIn,
       browsers,
+      upstreamWatch: upstream.watch,
       policies,
       access,
       connections,
@@ -215,6 +225,26 @@ function createSignInOf({ config, repositories, browserKey, audit, log, now }: F
   const rolesOf = (user: UserRow) => effectiveRoles(user, roles);
   const signIn = createSignIn({ server: authorizationServer, browsers, sessions, users, audit, rolesOf, now });
   return { authorizationServer, browsers, signIn };
+}
+
+/** Sign-in by identity providers, with a button for each. */
+function createUpstreamOf(
+  { providers, repositories, audit, log, now }: Foundation,
+  parts: Pick<Capabilities, 'identity' | 'sessions' | 'signIn' | 'authorizationServer'>,
+) {
+  const { users, identities: rows, upstreamAttempts: attempts } = repositories;
+  const identities = createUpstreamIdentities({
+    ...{ users, identities: rows, changes: parts.identity.accounts.changes, now },
+    endSessions: (userId, reason) =>
+      parts.sessions.endWhere((session) => session.principal.id === userId, reason, 'gateway'),
+  });
+  const common = { providers, identities, rows, attempts, audit, now };
+  const upstream = createUpstream({ ...common, baseUrl: () => parts.authorizationServer.issuer });
+  for (const { name, label = `Sign in with ${name}` } of upstream.providers) {
+    const href = ({ id }: { id: string }) => `${upstreamPath(name, 'start')}?interaction=${encodeURIComponent(id)}`;
+    parts.signIn.addMethod({ id: name, label, href });
+  }
+  return { upstream, watch: createUpstreamWatch({ ...common, log }) };
 }
 
 function createApprovalParts({ repositories, audit, log, now }: Foundation, circumstances: Circumstances) {

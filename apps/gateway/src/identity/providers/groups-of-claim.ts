@@ -17,12 +17,10 @@ export function claimOf(claims: unknown, path: string): unknown {
   return undefined;
 }
 
-/** Names in a claim: a list of texts, or a text with commas or blanks between them. @returns undefined when it is neither. */
+/** Names in a claim: a list of texts, or one text. @returns undefined when it is neither. */
 export function namesIn(value: unknown): string[] | undefined {
-  if (typeof value === 'string') {
-    const parts = value.includes(',') ? value.split(',') : value.split(/\s+/);
-    return parts.map((part) => part.trim()).filter((part) => part !== '');
-  }
+  // Never taken apart: `former admins` is one group, and not that of the admins.
+  if (typeof value === 'string') return value.trim() === '' ? [] : [value.trim()];
   if (!Array.isArray(value) || value.length > maxGroups) return undefined;
   return value.every((entry) => typeof entry === 'string' && entry.trim() !== '')
     ? (value as string[]).map((entry) => entry.trim())

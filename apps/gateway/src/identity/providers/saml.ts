@@ -1,0 +1,124 @@
+import { type CacheProvider, SAML, ValidateInResponseTo } from '@node-saml/node-saml';
+import type { SamlProviderConfig } from '../../config/provider-schema.ts';
+import { groupsOf } from './groups-of-claim.ts';
+import type { UpstreamProfile } from './profile.ts';
+import { type Assertion, attributeOf, confirmationOf, type Expectation, instantOf } from './saml-assertion.ts';
+import { refuseUnsafeXml, requireSoundAnswer } from './saml-envelope.ts';
+import type { IdpKeys } from './saml-metadata.ts';
+
+/** What is kept of a sign-in while the person is at the provider. */
+export interface SamlSecrets {
+  readonly requestId: string;
+  /** When the request was made, as the request says it. */
+  readonly instant: string;
+}
+
+/** The gateway's own addresses as a service provider; its entity id is the address of its metadata. */
+export interface SamlAddresses {
+  readonly acs: string;
+  readonly entityId: string;
+}
+
+/** An assertion that was checked in all but its single use. */
+export interface CheckedAssertion {
+  readonly id: string;
+  /** Until when it must be remembered. */
+  readonly expiresAt: Date;
+  readonly profile: UpstreamProfile;
+}
+
+/** A SAML 2.0 identity provider, as its service provider (Web Browser SSO, redirect and POST bindings). */
+export interface SamlProvider {
+  readonly config: SamlProviderConfig;
+  begin(acs: string, entityId: string, relayState: string): Promise<{ location: string; saml: SamlSecrets }>;
+  /** @throws when anything about the answer is wrong. */
+  finish(addresses: SamlAddresses, answer: string, secrets: SamlSecrets): Promise<CheckedAssertion>;
+  metadata(acs: string, entityId: string): string;
+}
+
+const requestLifeMs = 600_000;
+const transient = 'urn:oasis:names:tc:SAML:2.0:nameid-format:transient';
+
+/** Makes it. `keys` gives the provider's address and certificates as they are now. */
+export function createSamlProvider(config: SamlProviderConfig, keys: () => Promise<IdpKeys>): SamlProvider {
+  return {
+    config,
+    begin: async (acs, entityId, relayState) => {
+      const requests = new Map<string, string>();
+      const sp = serviceProvider(config, await keys(), { acs, entityId }, requests);
+      const location = await sp.getAuthorizeUrlAsync(relayState, undefined, {});
+      const [[requestId, instant] = ['', '']] = requests;
+      return { location, saml: { requestId, instant } };
+    },
+    finish: async (addresses, answer, { requestId, instant }) => {
+      const xml = refuseUnsafeXml(answer);
+      const idp = await keys();
+      const expected: Expectation = { ...addresses, requestId, issuer: idp.entityId };
+      requireSoundAnswer(xml, expected);
+      const sp = serviceProvider(config, idp, addresses, new Map([[requestId, instant]]));
+      const { profile } = await sp.validatePostResponseAsync({ SAMLResponse: answer });
+      // Only what the signature covers is read from here on.
+      const signed = profile?.getAssertion?.() as { readonly Assertion?: Assertion } | undefined;
+      if (signed?.Assertion === undefined) throw new Error('no assertion came');
+      return checked(config, signed.Assertion, expected);
+    },
+    metadata: (acs, entityId) => {
+      const idp: IdpKeys = { entityId: 'none', entryPoint: 'https://none.invalid', certificates: ['none'] };
+      return serviceProvider(config, idp, { acs, entityId }, new Map()).generateServiceProviderMetadata(null, null);
+    },
+  };
+}
+
+function serviceProvider(
+  config: SamlProviderConfig,
+  idp: IdpKeys,
+  { acs, entityId }: SamlAddresses,
+  requests: Map<string, string>,
+): SAML {
+  const cacheProvider: CacheProvider = {
+    saveAsync: async (key, value) => {
+      requests.set(key, value);
+      return { value, createdAt: Date.now() };
+    },
+    getAsync: async (key) => requests.get(key) ?? null,
+    removeAsync: async (key) => (key !== null && requests.delete(key) ? key : null),
+  };
+  return new SAML({
+    ...{ callbackUrl: acs, issuer: entityId, audience: entityId, entryPoint: idp.entryPoint },
+    ...{ idpCert: [...idp.certificates], idpIssuer: idp.entityId, identifierFormat: null },
+    ...{ wantAssertionsSigned: true, wantAuthnResponseSigned: config.signedResponses },
+    ...{ validateInResponseTo: ValidateInResponseTo.always, cacheProvider, requestIdExpirationPeriodMs: requestLifeMs },
+    ...{ acceptedClockSkewMs: config.clockSkewSeconds * 1000, disableRequestedAuthnContext: true },
+  });
+}
+
+function checked(config: SamlProviderConfig, assertion: Assertion, expected: Expectation): CheckedAssertion {
+  const { id, expiresAtMs } = confirmationOf(assertion, expected);
+  const [nameId] = assertion.Subject?.[0]?.NameID ?? [];
+  const text = (name: string | undefined): string | null =>
+    (name === undefined ? undefined : attributeOf(assertion, name)?.[0]?.trim().slice(0, 200)) || null;
+  const subject = config.subjectAttribute === undefined ? nameId?._ : text(config.subjectAttribute);
+  if (subject === undefined || subject === null || subject.trim() === '') throw new Error('it names nobody');
+  if (config.subjectAttribute === undefined && nameId?.$?.['Format'] === transient)
+    throw new Error('its NameID is transient: configure subjectAttribute');
+  const {
+    AuthnInstant: instant,
+    SessionNotOnOrAfter: end,
+    SessionIndex: session,
+  } = assertion.AuthnStatement?.[0]?.$ ?? {};
+  const groups = config.groups && attributeOf(assertion, config.groups.claim);
+  return {
+    id,
+    expiresAt: new Date(expiresAtMs + config.clockSkewSeconds * 1000),
+    profile: {
+      ...{ issuer: expected.issuer, subject, isEmailVerified: false, mfaAtMs: null, refreshToken: null },
+      name: text(config.nameAttribute) ?? nameId?._ ?? subject,
+      displayName: text('displayName'),
+      email: text(config.emailAttribute),
+      groups: groupsOf(groups, config.groups),
+      session: session ?? null,
+      authTimeMs: instantOf(instant) ?? Date.now(),
+      endsAtMs: instantOf(end) ?? null,
+    },
+  };
+}

@@ -1,0 +1,14 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { UPSTREAM, UpstreamController, type UpstreamPages } from './upstream.controller.ts';
+
+@Module({})
+class UpstreamModule {}
+
+/** Sign-in by identity providers, over HTTP. */
+export function upstreamModule(useValue: UpstreamPages): DynamicModule {
+  return {
+    module: UpstreamModule,
+    controllers: [UpstreamController],
+    providers: [{ provide: UPSTREAM, useValue }],
+  };
+}

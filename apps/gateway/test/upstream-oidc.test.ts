@@ -1,0 +1,282 @@
+import type Provider from 'oidc-provider';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { clientId, type OidcIdp, startOidcIdp } from './fixture/oidc-idp.ts';
+import { createRoamingBrowser } from './fixture/roaming-browser.ts';
+import { type TestGateway, until } from './fixture/test-gateway.ts';
+import { eventsOf, oidcConfig, signedInAs, signInBy, startUpstreamGateway } from './fixture/upstream-gateway.ts';
+
+let idp: OidcIdp;
+let corp: OidcIdp;
+let provider: Provider;
+let gateway: TestGateway;
+
+beforeAll(async () => {
+  [idp, corp] = await Promise.all([startOidcIdp(), startOidcIdp()]);
+  gateway = await startUpstreamGateway([
+    oidcConfig('okta', idp.issuer, { label: 'Okta', linkByVerifiedEmail: true }),
+    oidcConfig('keycloak', corp.issuer, {
+      groups: { claim: 'realm_access.roles', prefix: 'kc.' },
+      requiredClaims: { hd: 'example.com' },
+    }),
+  ]);
+  const api = gateway.gateway.addresses.api;
+  const open = (one: OidcIdp, name: string) =>
+    one.open({ redirectUri: `${api}/upstream/${name}/callback`, logoutUri: `${api}/upstream/${name}/logout` });
+  provider = open(idp, 'okta');
+  open(corp, 'keycloak');
+});
+beforeEach(() => {
+  idp.state = 'there';
+});
+afterAll(async () => {
+  await gateway.close();
+  await Promise.all([idp.close(), corp.close()]);
+});
+
+const userOf = (name: string) => gateway.gateway.repositories.users.findByName(name);
+const watch = () => gateway.gateway.capabilities.upstreamWatch;
+let people = 0;
+/** Signs a new person in by Okta and opens a session. */
+async function somebody(person: object = {}, groups: unknown = ['developers']) {
+  people += 1;
+  const [sub, name] = [`sub-${people}`, `person${people}`];
+  idp.people.set(sub, { preferred_username: name, groups, ...person });
+  idp.signsIn = sub;
+  const { browser, arrival } = await signInBy(gateway, 'okta');
+  return { sub, name, browser, arrival };
+}
+async function openSession(name: string) {
+  const user = await userOf(name);
+  if (user === undefined) throw new Error(`${name} has no account`);
+  const { capabilities } = gateway.gateway;
+  const caller = {
+    ...{ id: user.id, name, kind: 'person' as const, personId: user.person_id, groups: user.groups, roles: [] },
+    ...{ authTimeMs: Date.now(), mfaAtMs: null, tokenId: '', expiresAt: new Date(), clientAddress: '127.0.0.1' },
+  };
+  const { id } = await capabilities.sessions.open(caller, { connection: 'shop' }, '127.0.0.1');
+  return { id, isLive: () => capabilities.sessions.live.byId(id) !== undefined };
+}
+
+describe('a person who signs in by OpenID Connect', () => {
+  it('gets an account with the groups of the claim, and no password', async () => {
+    const { sub, name, browser } = await somebody({ name: 'Zoë', email: 'zoe@example.com' }, ['developers', 'DBA']);
+    expect(await signedInAs(gateway, browser)).toBe(name);
+    expect(await userOf(name)).toMatchObject({
+      ...{ groups: ['dba', 'developers'], own_groups: [], password_hash: null, source: 'okta', display_name: 'Zoë' },
+      ...{ email: 'zoe@example.com', email_verified: false },
+    });
+    expect((await eventsOf(gateway, 'user-added')).at(-1)).toMatchObject({
+      actor: 'provider:okta',
+      detail: { upstreamSubject: sub, groups: ['dba', 'developers'] },
+    });
+  });
+
+  it('is the same account at the next sign-in, also under another name there', async () => {
+    const { sub, name } = await somebody();
+    idp.people.set(sub, { preferred_username: 'renamed', groups: ['developers', 'new'] });
+    const { browser } = await signInBy(gateway, 'okta');
+    expect(await signedInAs(gateway, browser)).toBe(name);
+    expect((await userOf(name))?.groups).toEqual(['developers', 'new']);
+    expect(await userOf('renamed')).toBeUndefined();
+  });
+
+  it('never gets an account that exists: the name has a number then', async () => {
+    idp.people.set('not-alice', { preferred_username: 'admin', groups: [] });
+    idp.signsIn = 'not-alice';
+    const { browser } = await signInBy(gateway, 'okta');
+    expect(await signedInAs(gateway, browser)).toBe('admin-2');
+    expect((await userOf('admin-2'))?.roles).toEqual([]);
+  });
+
+  it('is nobody else at another provider with the same subject, and has its groups with their prefix', async () => {
+    const { sub, name } = await somebody();
+    corp.people.set(sub, { preferred_username: name, realm_access: { roles: ['developers'] }, hd: 'example.com' });
+    corp.signsIn = sub;
+    const { browser } = await signInBy(gateway, 'keycloak');
+    expect(await signedInAs(gateway, browser)).toBe(`${name}-2`);
+    expect((await userOf(`${name}-2`))?.groups).toEqual(['kc.developers']);
+  });
+
+  it('goes on where he came from: a client of the gateway gets its code', async () => {
+    idp.people.set('for-cli', { preferred_username: 'cli-person', groups: ['developers'] });
+    idp.signsIn = 'for-cli';
+    const browser = createRoamingBrowser();
+    const api = gateway.gateway.addresses.api;
+    const query = new URLSearchParams({
+      ...{ client_id: 'weir-cli', response_type: 'code', redirect_uri: 'http://127.0.0.1:9/callback', state: 's' },
+      ...{ scope: 'api', code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM', code_challenge_method: 'S256' },
+      resource: `${api}/api`,
+    });
+    const metadata = (await (await fetch(`${api}/.well-known/oauth-authorization-server`)).json()) as {
+      authorization_endpoint: string;
+    };
+    const page = await browser.open(`${metadata.authorization_endpoint}?${query}`);
+    const [, href = ''] = /href="(\/upstream\/okta\/start[^"]*)"/.exec(page.text) ?? [];
+    const arrival = await browser.open(new URL(href.replaceAll('&amp;', '&'), page.url), (url) => url.port === '9');
+    expect(arrival.url.searchParams.get('code'), arrival.text).toMatch(/^.{20,}$/);
+  });
+
+  it.each<[string, unknown]>([
+    ['missing', undefined],
+    ['no list', { developers: true }],
+    ['a list of something else', [1, 2]],
+  ])('gets nothing when the claim is %s, and loses what he had', async (_, groups) => {
+    const { sub, name } = await somebody();
+    const session = await openSession(name);
+    idp.people.set(sub, groups === undefined ? { preferred_username: name } : { preferred_username: name, groups });
+    const { browser, arrival } = await signInBy(gateway, 'okta');
+    expect(arrival.status).toBe(403);
+    expect(await signedInAs(gateway, browser)).toBeUndefined();
+    expect((await userOf(name))?.groups).toEqual([]);
+    expect(session.isLive()).toBe(false);
+    expect((await eventsOf(gateway, 'upstream-sign-in-refused')).at(-1)?.detail).toMatchObject({
+      upstreamSubject: sub,
+    });
+  });
+
+  it.each<[string, unknown]>([
+    ['another value', 'evil.example'],
+    ['no value', undefined],
+    ['a list with it', ['example.com']],
+  ])('makes no account when a required claim has %s', async (_, hd) => {
+    corp.people.set('outsider', { preferred_username: 'outsider', realm_access: { roles: ['dba'] }, hd });
+    corp.signsIn = 'outsider';
+    const { browser, arrival } = await signInBy(gateway, 'keycloak');
+    expect(arrival.status).toBe(403);
+    expect(await signedInAs(gateway, browser)).toBeUndefined();
+    expect(await userOf('outsider')).toBeUndefined();
+    expect((await eventsOf(gateway, 'upstream-sign-in-refused')).at(-1)?.detail).toMatchObject({
+      why: 'the claim hd is not what is required',
+    });
+  });
+
+  it('does not get in when his account is disabled', async () => {
+    const { name } = await somebody();
+    await (await gateway.as('admin')).putUser(name, { disabled: true });
+    const { browser, arrival } = await signInBy(gateway, 'okta');
+    expect(arrival.status).toBe(403);
+    expect(await signedInAs(gateway, browser)).toBeUndefined();
+  });
+});
+
+describe('linking by e-mail', () => {
+  const withEmail = async (email: string, verified: boolean) => {
+    const { users } = gateway.gateway.repositories;
+    await users.update('dave', { email, email_verified: verified });
+  };
+  it('gives the identity to the account when both addresses are verified', async () => {
+    await withEmail('dave@example.com', true);
+    const { browser } = await somebody({ email: 'Dave@example.com', email_verified: true }, ['dba']);
+    expect(await signedInAs(gateway, browser)).toBe('dave');
+    expect(await userOf('dave')).toMatchObject({ groups: ['dba', 'developers'], source: 'local' });
+  });
+
+  it.each<[string, boolean, unknown]>([
+    ['the provider has not verified it', true, false],
+    ['the provider says so in words', true, 'true'],
+    ['the account’s address was only typed', false, true],
+  ])('makes an account of its own when %s', async (_, isOurs, theirs) => {
+    await withEmail('eve@example.com', isOurs);
+    const { name, browser } = await somebody({ email: 'eve@example.com', email_verified: theirs });
+    expect(await signedInAs(gateway, browser)).toBe(name);
+    await withEmail('', false);
+  });
+});
+
+describe('somebody who is signed in', () => {
+  const minutes = (count: number) => gateway.advance(count * 60_000);
+
+  it('is asked about after 15 minutes, not before', async () => {
+    await somebody();
+    minutes(14);
+    const before = idp.calls.refresh;
+    await watch().look();
+    expect(idp.calls.refresh - before).toBe(0);
+    minutes(1.1);
+    await watch().look();
+    expect(idp.calls.refresh - before).toBeGreaterThanOrEqual(1);
+  });
+
+  it('loses what he loses at the provider, and his session with it', async () => {
+    const { sub, name, browser } = await somebody({}, ['developers', 'dba']);
+    const session = await openSession(name);
+    idp.people.set(sub, { preferred_username: name, groups: ['dba'] });
+    minutes(15.1);
+    await watch().look();
+    expect((await userOf(name))?.groups).toEqual(['dba']);
+    expect(session.isLive()).toBe(false);
+    expect(await signedInAs(gateway, browser)).toBe(name);
+    const [change] = (await eventsOf(gateway, 'upstream-groups-changed')).filter(({ subject }) => subject === name);
+    expect(change?.detail).toMatchObject({
+      before: { groups: ['developers', 'dba'].sort() },
+      after: { groups: ['dba'] },
+    });
+  });
+
+  it('is out everywhere when the provider does not know him any more', async () => {
+    const { sub, name, browser } = await somebody();
+    const session = await openSession(name);
+    idp.people.delete(sub);
+    minutes(15.1);
+    await watch().look();
+    expect(session.isLive()).toBe(false);
+    expect(await signedInAs(gateway, browser)).toBeUndefined();
+    expect((await userOf(name))?.groups).toEqual([]);
+    const [ended] = (await eventsOf(gateway, 'upstream-access-ended')).filter(({ subject }) => subject === name);
+    expect(ended?.detail).toMatchObject({ why: 'the provider says invalid_grant' });
+  });
+
+  it('is out when the claim goes away', async () => {
+    const { sub, name } = await somebody();
+    idp.people.set(sub, { preferred_username: name });
+    minutes(15.1);
+    await watch().look();
+    expect((await userOf(name))?.groups).toEqual([]);
+  });
+
+  it('keeps his groups while the provider is away, up to the limit', async () => {
+    const { name } = await somebody();
+    const session = await openSession(name);
+    idp.state = 'away';
+    minutes(15.1);
+    await watch().look();
+    expect(session.isLive()).toBe(true);
+    expect((await eventsOf(gateway, 'upstream-silent')).at(-1)?.actor).toBe('provider:okta');
+    minutes(59);
+    await watch().look();
+    expect((await userOf(name))?.groups).toEqual(['developers']);
+    minutes(1);
+    await watch().look();
+    expect((await userOf(name))?.groups).toEqual([]);
+    expect(session.isLive()).toBe(false);
+    idp.state = 'there';
+  });
+
+  it('keeps no token of the provider in the clear', async () => {
+    const { sub } = await somebody();
+    const row = await gateway.gateway.repositories.identities.find('okta', sub);
+    const token = row && gateway.gateway.repositories.identities.refreshTokenOf(row);
+    expect(token).toMatch(/^.{20,}$/);
+    expect(row?.refresh_token?.includes(Buffer.from(token ?? ''))).toBe(false);
+    expect(JSON.stringify(await eventsOf(gateway, 'user-added', 'login'))).not.toContain(token);
+    expect(gateway.logLines.join()).not.toContain(token);
+  });
+});
+
+describe('back-channel logout', () => {
+  it('ends sign-ins and live sessions before it is answered', async () => {
+    const { sub, name, browser } = await somebody();
+    const session = await openSession(name);
+    const row = await gateway.gateway.repositories.identities.find('okta', sub);
+    const [sid] = row?.upstream_sessions ?? [];
+    const client = (await provider.Client.find(clientId)) as unknown as {
+      backchannelLogout(sub: string, sid: string | undefined): Promise<void>;
+    };
+    const startedMs = performance.now();
+    await client.backchannelLogout(sub, sid);
+    expect(performance.now() - startedMs).toBeLessThan(2000);
+    expect(session.isLive()).toBe(false);
+    expect(await signedInAs(gateway, browser)).toBeUndefined();
+    await until(async () => (await eventsOf(gateway, 'upstream-logout')).some(({ subject }) => subject === name));
+  });
+});
