@@ -152,6 +152,7 @@ describe('the database itself', () => {
       connection: 'c',
       userId: 'u',
       principal: 'alice',
+      actingFor: null,
       via: 'connect',
       openedAt: at,
       expiresAt: later,
@@ -179,7 +180,7 @@ describe('the database itself', () => {
         binding: 'b',
       },
       ...{ timeoutMs: 60_000, createdAt: at, expiresAt: later },
-      ...{ askedUnder: 'z', behind: ['u'], people: 1, require: 'one-of', estimate: null },
+      ...{ askedUnder: 'z', behind: ['u'], actingFor: null, people: 1, require: 'one-of', estimate: null },
     });
     const decideAs = (name: string) =>
       repositories.approvals.decide(

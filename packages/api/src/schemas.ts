@@ -152,6 +152,8 @@ export const sessionSchema = z.object({
   id: z.string(),
   connection: nameSchema,
   principal: nameSchema,
+  /** The person for whom the principal acts. */
+  actingFor: nameSchema.nullable().default(null),
   via: z.enum(['native', 'connect']),
   state: z.enum(['active', 'ended']),
   openedAt: z.iso.datetime(),
@@ -180,6 +182,8 @@ export const approvalRequestSchema = z.object({
   session: z.string(),
   connection: nameSchema,
   principal: nameSchema,
+  /** The person for whom the principal acts. */
+  actingFor: nameSchema.nullable().default(null),
   statement: z.string(),
   parameters: z.array(z.string().nullable()),
   database: z.string(),

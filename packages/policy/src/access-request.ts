@@ -1,7 +1,7 @@
 import { isLeftOut } from './approval-rule.ts';
-import { isConditionProblem, tryCondition } from './condition.ts';
+import { isConditionProblem, principalContext, tryCondition } from './condition.ts';
 import { tryDuration } from './duration.ts';
-import type { ConnectionFacts, Principal } from './principal.ts';
+import { type ConnectionFacts, type Principal, personBehind } from './principal.ts';
 import type { AccessSpec } from './schema/access.ts';
 import type { AccessRequestDocument, PolicyDocument } from './schema/document.ts';
 import { isNamed, isReached } from './scope.ts';
@@ -23,7 +23,7 @@ export function requestRules(
   return documents
     .filter((document) => document.kind === 'AccessRequest')
     .filter(({ spec }) => isNamed(spec.who, principal) && isReached(spec.connections, connection))
-    .filter(({ spec }) => !isLeftOut(spec.never, principal))
+    .filter(({ spec }) => ![principal, personBehind(principal)].some((one) => one && isLeftOut(spec.never, one)))
     .sort((left, right) => (left.name < right.name ? -1 : 1));
 }
 
@@ -106,7 +106,7 @@ export function isApprovedAtOnce(
   const condition = tryCondition(spec.autoApprove, 'request');
   if (isConditionProblem(condition)) return false;
   const result = condition.evaluate({
-    principal,
+    ...principalContext(principal),
     connection,
     now: asked.now,
     request: { seconds: BigInt(asked.seconds), reason: asked.reason },

@@ -16,24 +16,27 @@ const expectSchema = section({
   reason: text(500).optional(),
 });
 
+const grantsSchema = z.array(
+  section({
+    rule: text(63),
+    kind: oneOf(['request', 'break-glass']).default('request'),
+    ticket: text(200).nullable().default(null),
+  }),
+);
+
 const caseSchema = section({
   name: text(200),
   principal: section({
     name: text(200),
     kind: oneOf(principalKinds).default('person'),
     groups: z.array(text(200)).default([]),
+    actingFor: section({ name: text(200), groups: z.array(text(200)).default([]) }).optional(),
   }),
   connection: section({ name: text(200), labels: z.record(text(200), text(200)).default({}) }),
   sql: text(100_000),
-  grants: z
-    .array(
-      section({
-        rule: text(63),
-        kind: oneOf(['request', 'break-glass']).default('request'),
-        ticket: text(200).nullable().default(null),
-      }),
-    )
-    .default([]),
+  grants: grantsSchema.default([]),
+  /** Of the person for whom the principal acts. */
+  grantsBehind: grantsSchema.optional(),
   client: text(100).optional(),
   mfaAgeSeconds: count(0).optional(),
   now: z.iso.datetime({ error: 'Expected a time such as 2026-01-31T12:00:00Z.' }).optional(),
@@ -95,14 +98,20 @@ export function evaluateCase(
 
 /** The plan of the person of a case, with the grants that it names. @throws WeirError `policy_invalid`. */
 export function planOfCase(documents: readonly PolicyDocument[], policyCase: PolicyCase, now: Date): Plan {
-  const { principal, connection, grants, client = null, mfaAgeSeconds } = policyCase;
+  const { principal, connection, grants, grantsBehind = [], client = null, mfaAgeSeconds } = policyCase;
+  const { actingFor, ...self } = principal;
   return compilePlan(
     documents,
-    { id: principal.name, ...principal },
+    {
+      id: principal.name,
+      ...self,
+      ...(actingFor && { actingFor: { id: actingFor.name, ...actingFor } }),
+    },
     { ...connection, protocol: 'postgres' },
     {
       policyVersion: 'test',
       grants,
+      grantsBehind,
       session: {
         clientAddress: client,
         mfaAtMs: mfaAgeSeconds === undefined ? null : now.getTime() - mfaAgeSeconds * 1000,

@@ -1,6 +1,6 @@
 import { WeirError } from '@weir/errors';
 import { type GrantFacts, grantsInForce, opensBy } from './access-request.ts';
-import { isConditionProblem, tryCondition } from './condition.ts';
+import { isConditionProblem, principalContext, tryCondition } from './condition.ts';
 import { tryDuration } from './duration.ts';
 import { fingerprint } from './fingerprint.ts';
 import {
@@ -14,7 +14,7 @@ import {
   type PlanCapability,
   planFormat,
 } from './plan.ts';
-import type { ConnectionFacts, Principal } from './principal.ts';
+import { type ConnectionFacts, type Principal, personBehind } from './principal.ts';
 import type {
   AccessDocument,
   BudgetDocument,
@@ -44,19 +44,24 @@ export function compilePlan(
     readonly policyVersion: string;
     /** What was granted to this principal for this connection and has not ended; grants of rules that do not hold are passed over. */
     readonly grants?: readonly GrantFacts[];
+    /** The same for the person for whom the principal acts. */
+    readonly grantsBehind?: readonly GrantFacts[];
     readonly session?: SessionFacts;
   },
 ): Plan {
   refuseDuplicates(documents);
-  const grants = grantsInForce(documents, principal, connection, options.grants ?? []);
-  const mine = documents
-    .filter((document) => isNamed(document.spec.who, principal) && isReached(document.spec.connections, connection))
+  const reached = documents
+    .filter((document) => isReached(document.spec.connections, connection))
     .sort((left, right) => (left.name < right.name ? -1 : 1));
-  const access = mine
-    .filter((document) => document.kind === 'Access')
-    .filter(({ spec }) => spec.grant === undefined || grants.some((grant) => opensBy(spec.grant, grant)))
-    .map(accessRule);
-  const allowed = access.length > 0;
+  const behind = personBehind(principal);
+  const grants = grantsInForce(documents, principal, connection, options.grants ?? []);
+  const access = accessOf(reached, principal, grants);
+  const accessBehind =
+    behind && accessOf(reached, behind, grantsInForce(documents, behind, connection, options.grantsBehind ?? []));
+  const allowed = access.length > 0 && accessBehind?.length !== 0;
+  // What restricts either of the two restricts both.
+  const holders = behind === undefined ? [principal] : [principal, behind];
+  const mine = reached.filter(({ spec }) => holders.some((holder) => isNamed(spec.who, holder)));
   const guardrails = allowed ? mine.filter((document) => document.kind === 'Guardrail').map(guardrailRule) : [];
   const maskings = allowed ? mine.filter((document) => document.kind === 'Masking') : [];
   const budgets = allowed ? mine.filter((document) => document.kind === 'Budget').map(budgetRule) : [];
@@ -67,15 +72,19 @@ export function compilePlan(
       name: principal.name,
       kind: principal.kind,
       groups: [...principal.groups].sort(),
+      ...(behind && { actingFor: { id: behind.id, name: behind.name, groups: [...behind.groups].sort() } }),
     },
     connection: { name: connection.name, protocol: connection.protocol, labels: { ...connection.labels } },
-    session: sessionOf([...access, ...guardrails], grants, options.session),
+    session: sessionOf([...access, ...(accessBehind ?? []), ...guardrails], grants, options.session),
     allowed,
-    reason: allowed ? null : refusalOf(mine, principal, connection),
-    requires: requiredBy(guardrails, budgets, connection),
+    reason: allowed ? null : refusalOf(reached, access.length > 0 && behind ? behind : principal, connection),
+    requires: [...requiredBy(guardrails, budgets, connection), ...(behind ? (['acting-for/1'] as const) : [])],
     access,
+    ...(accessBehind && { accessBehind }),
     guardrails,
-    masks: maskings.filter((document) => isMasked(document, principal, connection)).map(maskRule),
+    masks: maskings
+      .filter((document) => holders.some((holder) => isMasked(document, holder, connection)))
+      .map(maskRule),
     budgets,
   } satisfies Omit<Plan, 'version' | 'policyVersion'>;
   return { ...contents, version: fingerprint(contents), policyVersion: options.policyVersion };
@@ -87,8 +96,21 @@ export function planVersion(plan: Plan): string {
   return fingerprint(contents);
 }
 
-function refusalOf(mine: readonly PolicyDocument[], principal: Principal, connection: ConnectionFacts): string {
-  const isGrantable = mine.some((document) => document.kind === 'Access');
+function accessOf(reached: readonly PolicyDocument[], holder: Principal, grants: readonly GrantFacts[]): AccessRule[] {
+  return reached
+    .filter((document) => document.kind === 'Access')
+    .filter(({ spec }) => isNamed(spec.who, holder))
+    .filter(({ spec }) => spec.grant === undefined || grants.some((grant) => opensBy(spec.grant, grant)))
+    .map(accessRule);
+}
+
+function refusalOf(reached: readonly PolicyDocument[], principal: Principal, connection: ConnectionFacts): string {
+  const { actingFor } = principal;
+  const isBehind = actingFor?.id === principal.id && principal.kind === 'person';
+  if (isBehind) {
+    return `The principal acts for ${principal.name}, and no access rule lets ${principal.name} use the connection ${connection.name} that way: both need the access.`;
+  }
+  const isGrantable = reached.some((document) => document.kind === 'Access' && isNamed(document.spec.who, principal));
   if (isGrantable) return `${principal.name} needs a grant for the connection ${connection.name} and has none.`;
   return `No access rule lets ${principal.name} use the connection ${connection.name}.`;
 }
@@ -210,10 +232,10 @@ function stancesOf(given: MaskingSpec['influence']): MaskRule['influence'] {
 
 /** A masking rule is decided when the channel opens; a condition that fails counts as met. */
 function isMasked({ spec }: MaskingDocument, principal: Principal, connection: ConnectionFacts): boolean {
-  if (isExempt(spec.exempt, principal)) return false;
+  if (!isNamed(spec.who, principal) || isExempt(spec.exempt, principal)) return false;
   if (spec.when === undefined) return true;
   const condition = tryCondition(spec.when, 'scope');
   if (isConditionProblem(condition)) return true;
-  const result = condition.evaluate({ principal, connection });
+  const result = condition.evaluate({ ...principalContext(principal), connection });
   return 'error' in result || result.value;
 }

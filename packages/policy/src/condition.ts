@@ -1,5 +1,6 @@
 import { type ASTNode, Environment, EvaluationError, ParseError } from '@marcbachmann/cel-js';
 import { isInNetwork, tryNetwork } from './network.ts';
+import type { Principal } from './principal.ts';
 
 /**
  * What a condition may read. `rule`: everything about a statement and its session; `scope`: only what is known when a channel opens (principal and
@@ -10,6 +11,8 @@ export type ConditionScope = 'rule' | 'scope' | 'request';
 /** Values for the variables of a condition; see docs/policy.md for their meaning. */
 export interface ConditionContext {
   readonly principal: { id: string; name: string; kind: string; groups: readonly string[] };
+  /** The person behind the principal; empty names when there is none. */
+  readonly actingFor: { id: string; name: string; groups: readonly string[] };
   readonly connection: { name: string; protocol: string; labels: Readonly<Record<string, string>> };
   readonly statement?: ConditionStatement;
   readonly session?: { readonly interactive: boolean };
@@ -22,6 +25,14 @@ export interface ConditionContext {
   readonly ticket?: string;
   /** What is asked for, while a request for a grant is looked at. */
   readonly request?: { readonly seconds: bigint; readonly reason: string };
+}
+
+/** The variables `principal` and `actingFor`. */
+export function principalContext(
+  principal: Pick<Principal, 'id' | 'name' | 'kind' | 'groups' | 'actingFor'>,
+): Pick<ConditionContext, 'principal' | 'actingFor'> {
+  const { id, name, kind, groups, actingFor } = principal;
+  return { principal: { id, name, kind, groups }, actingFor: actingFor ?? { id: '', name: '', groups: [] } };
 }
 
 /** The statement as conditions see it: names only, never its text, so that no condition can decide by a pattern on SQL. */
@@ -111,6 +122,7 @@ function baseEnvironment(): Environment {
       name: 'principal',
       schema: { id: 'string', name: 'string', kind: 'string', groups: 'list<string>' },
     })
+    .registerVariable({ name: 'actingFor', schema: { id: 'string', name: 'string', groups: 'list<string>' } })
     .registerVariable({
       name: 'connection',
       schema: { name: 'string', protocol: 'string', labels: 'map<string, string>' },

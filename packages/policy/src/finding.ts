@@ -30,6 +30,7 @@ export type FindingCode =
   | 'unknown-group'
   | 'unknown-grant'
   | 'grant-opens-nothing'
+  | 'acting-for-nobody'
   | 'opaque-with-masks'
   | 'budget-without-bytes';
 

@@ -1,4 +1,5 @@
 import type { Finding } from './finding.ts';
+import { findActingWarnings } from './lint/acting-for.ts';
 import { findBudgetWarnings } from './lint/budgets.ts';
 import { findGrantWarnings } from './lint/grants.ts';
 import { findGroupWarnings } from './lint/groups.ts';
@@ -25,6 +26,7 @@ export function lintPolicySources(sources: readonly PolicySource[]): Finding[] {
           ...findGroupWarnings(documents),
           ...findBudgetWarnings(documents),
           ...findGrantWarnings(documents),
+          ...findActingWarnings(documents),
         ];
   const order = new Map(sources.map((source, index) => [source.name, index]));
   return found.sort(

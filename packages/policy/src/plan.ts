@@ -15,7 +15,7 @@ import { contentTypes, transforms } from './verdict.ts';
 export const planFormat = 1;
 
 /** What a reader of a plan must be able to do (capability names of the tunnel's contract). */
-export const planCapabilities = ['postgres/1', 'plan/1', 'approval/1', 'budget/1'] as const;
+export const planCapabilities = ['postgres/1', 'plan/1', 'approval/1', 'budget/1', 'acting-for/1'] as const;
 export type PlanCapability = (typeof planCapabilities)[number];
 
 const ruleName = text(63);
@@ -96,6 +96,7 @@ export const planSchema = section({
     name: z.string(),
     kind: oneOf(principalKinds),
     groups: z.array(z.string()),
+    actingFor: section({ id: z.string(), name: z.string(), groups: z.array(z.string()) }).optional(),
   }),
   connection: section({
     name: z.string(),
@@ -113,9 +114,13 @@ export const planSchema = section({
   reason: z.string().nullable(),
   requires: z.array(oneOf(planCapabilities)),
   access: z.array(accessRuleSchema),
+  /** Access of the person for whom the principal acts; a statement needs both. Absent when it acts for itself. */
+  accessBehind: z.array(accessRuleSchema).optional(),
   guardrails: z.array(guardrailRuleSchema),
   masks: z.array(maskRuleSchema),
   budgets: z.array(budgetRuleSchema),
+}).refine((plan) => (plan.principal.actingFor === undefined) === (plan.accessBehind === undefined), {
+  error: 'A principal that acts for a person needs the access of both.',
 });
 
 /**

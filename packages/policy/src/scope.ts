@@ -11,7 +11,9 @@ export function isNamed(who: Who | undefined, principal: Principal): boolean {
   const isIncluded = isEveryone || inGroups(who.groups, principal) || isPrincipal(who.principals, principal);
   const isOfKind = who.kinds === undefined || who.kinds.includes(principal.kind);
   const isExcepted = inGroups(who.exceptGroups, principal) || isPrincipal(who.exceptPrincipals, principal);
-  return isIncluded && isOfKind && !isExcepted;
+  const isActing = principal.actingFor !== undefined;
+  const isOfWay = who.actingFor === undefined || (who.actingFor === 'required') === isActing;
+  return isIncluded && isOfKind && isOfWay && !isExcepted;
 }
 
 /** Does the principal see the columns of the rule in clear? Only a named exemption says yes. */

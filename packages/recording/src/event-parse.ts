@@ -11,6 +11,10 @@ const nullable =
   (check: Check): Check =>
   (value) =>
     value === null || check(value);
+const optional =
+  (check: Check): Check =>
+  (value) =>
+    value === undefined || check(value);
 const listOf =
   (check: Check): Check =>
   (value) =>
@@ -61,7 +65,10 @@ const channelShapes: ReadonlyMap<string, Shape> = new Map<ChannelEvent['event'],
 
 /** Events of the gateway itself; they stand in channel 0 alone, so that no agent can write them. */
 const sessionShapes: ReadonlyMap<string, Shape> = new Map<SessionEvent['event'] | 'note', Shape>([
-  ['session-opened', { principal: text, connection: text, agent: text, clientAddress: text, via: text }],
+  [
+    'session-opened',
+    { principal: text, actingFor: optional(text), connection: text, agent: text, clientAddress: text, via: text },
+  ],
   ['session-closed', { reason: text }],
   ['note', { code: text, message: text, statement: nullable(number) }],
 ]);

@@ -59,6 +59,8 @@ export type SessionEvent =
       readonly event: 'session-opened';
       readonly atMs: number;
       readonly principal: string;
+      /** The person for whom the principal acts. */
+      readonly actingFor?: string | undefined;
       readonly connection: string;
       readonly agent: string;
       readonly clientAddress: string;

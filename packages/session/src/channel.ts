@@ -1,5 +1,6 @@
 import { createGate, type DeliveredMasks, type Gate } from '@weir/gate';
 import type { PlanEvaluator } from '@weir/policy';
+import { fullNameOf } from '@weir/proto';
 import type { ChannelClosed, ChannelOpened } from '@weir/recording';
 import { frameKind, type LaneChannel, type LaneChannelHandler } from '@weir/tunnel';
 import {
@@ -193,7 +194,7 @@ function createChannelGate(
   return createGate({
     identity: {
       sessionId: open.sessionId,
-      principal: open.principal.name,
+      principal: fullNameOf(open.principal),
       connection: open.connection.name,
       database: open.target.database,
       interactive: /^(psql|weir)\b/.test(open.postgres.parameters['application_name'] ?? ''),

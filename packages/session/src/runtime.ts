@@ -1,6 +1,6 @@
 import { isWeirError, WeirError } from '@weir/errors';
 import { createDeliveredMasks, type DeliveredMasks } from '@weir/gate';
-import type { PostgresTarget } from '@weir/proto';
+import { fullNameOf, type PostgresTarget } from '@weir/proto';
 import type { LaneChannel, LaneChannelHandler, OpenRefusal, TestOutcome } from '@weir/tunnel';
 import { type ErrorFields, fieldsOfWeirError } from '@weir/wire-postgres';
 import type { AnalysisHost } from './analysis/analysis-host.ts';
@@ -156,13 +156,13 @@ export function createSessionRuntime(services: SessionServices): SessionRuntime 
   };
 }
 
-/** The person is visible in the target's own logs and pg_stat_activity. */
+/** The principal, and the person for whom it acts, are visible in the target's own logs and pg_stat_activity. */
 function upstreamParameters(open: ChannelFacts): Record<string, string> {
   const application = open.postgres.parameters['application_name'] ?? '';
   return {
     ...open.postgres.parameters,
     client_encoding: 'UTF8',
-    application_name: `weir:${open.principal.name} ${application}`.trim().slice(0, 63),
+    application_name: `weir:${fullNameOf(open.principal)} ${application}`.trim().slice(0, 63),
   };
 }
 

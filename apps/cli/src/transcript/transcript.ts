@@ -29,7 +29,10 @@ function linesOf(event: LooseEvent): string[] {
   switch (event.event) {
     case 'session-opened': {
       const from = `by ${field('via')} from ${field('clientAddress')}, agent ${field('agent')}`;
-      return [`${new Date(event.atMs).toISOString()} ${field('principal')} on ${field('connection')}, ${from}`];
+      const principal = event['actingFor'] === undefined ? '' : ` for ${field('actingFor')}`;
+      return [
+        `${new Date(event.atMs).toISOString()} ${field('principal')}${principal} on ${field('connection')}, ${from}`,
+      ];
     }
     case 'session-closed':
       return [`session closed: ${field('reason')}`];

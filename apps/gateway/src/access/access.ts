@@ -9,6 +9,7 @@ import {
   opensBy,
   type Plan,
   type PolicyDocument,
+  personBehind,
   rulesThatOpen,
   type SessionFacts,
 } from '@weir/policy';
@@ -68,6 +69,10 @@ export function createAccess(parts: {
   readonly now: () => number;
 }): Access {
   const { policies, held, now } = parts;
+  const heldInForce = (principal: Principal, connection: ConnectionSpec, only: ReadonlySet<string> | undefined) => {
+    const all = held(principal.id, connection.name).filter(({ id }) => only?.has(id) ?? true);
+    return inForce(principal, connection, all);
+  };
   const inForce: Access['inForce'] = (principal, connection, grants) => {
     if (grants.length === 0) return [];
     const { documents } = policies.current;
@@ -88,12 +93,14 @@ export function createAccess(parts: {
     inForce,
     compile: (principal, connection, { session, only } = {}) => {
       const { documents, version } = policies.current;
-      const all = held(principal.id, connection.name).filter(({ id }) => only?.has(id) ?? true);
-      const grants = inForce(principal, connection, all);
+      const grants = heldInForce(principal, connection, only);
+      const behind = personBehind(principal);
+      const grantsBehind = behind === undefined ? [] : heldInForce(behind, connection, only);
       const facts = factsOf(connection);
       const plan = compilePlan(documents, principal, facts, {
         policyVersion: version,
         grants,
+        grantsBehind,
         ...(session === undefined ? {} : { session }),
       });
       if (!plan.allowed) {
@@ -101,7 +108,13 @@ export function createAccess(parts: {
         const reason = plan.reason ?? 'No access rule allows it.';
         return { plan, allowed: false, reason, fix, grants: [], endsAtMs: null };
       }
-      const used = grantsOfPlan(documents, plan, grants);
+      const own = grantsOfPlan(documents, plan.access, grants);
+      const ofPerson = grantsOfPlan(documents, plan.accessBehind ?? [], grantsBehind);
+      const ends = [own.endsAtMs, ofPerson.endsAtMs].filter((end) => end !== null);
+      const used = {
+        grants: [...own.grants, ...ofPerson.grants],
+        endsAtMs: ends.length === 0 ? null : Math.min(...ends),
+      };
       const reason = `Allowed by ${plan.access.map((rule) => rule.rule).join(', ')}.`;
       return { plan, allowed: true, reason, fix: null, ...used };
     },
@@ -117,10 +130,10 @@ function endOf(documents: readonly PolicyDocument[], { rule, kind, fromMs, until
 
 function grantsOfPlan(
   documents: readonly PolicyDocument[],
-  plan: Plan,
+  access: Plan['access'],
   grants: readonly HeldGrant[],
 ): Pick<AccessDecision, 'grants' | 'endsAtMs'> {
-  const names = new Set(plan.access.map(({ rule }) => rule));
+  const names = new Set(access.map(({ rule }) => rule));
   const wanted = documents.flatMap((document) =>
     document.kind === 'Access' && names.has(document.name) && document.spec.grant !== undefined
       ? [document.spec.grant]

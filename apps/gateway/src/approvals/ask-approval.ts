@@ -137,7 +137,8 @@ async function retry(
 
 /** @throws WeirError not_permitted when the account or the connection is gone. */
 async function askedUnder({ circumstances }: AskParts, session: LiveSession): Promise<string> {
-  const present = await circumstances.of(session.principal.name, session.connection.name);
+  const { name, actingFor } = session.principal;
+  const present = await circumstances.of(name, session.connection.name, actingFor?.name ?? null);
   if (present !== null) return present;
   throw new WeirError('not_permitted', 'The account or the connection of this session is gone.');
 }
@@ -164,8 +165,9 @@ async function tryStore(
     });
   }
   if (!(await approvals.insert(request))) return undefined;
-  const { principal, connection, rule, mode, approvers } = request;
-  const detail = { session: session.id, connection, rule, mode, approvers };
+  const { principal, actingFor, connection, rule, mode, approvers } = request;
+  const behindIt = actingFor === null ? {} : { actingFor };
+  const detail = { session: session.id, connection, rule, mode, approvers, ...behindIt };
   await audit.append({ actor: principal, action: 'request-made', subject: request.id, detail });
   return request;
 }
@@ -196,6 +198,7 @@ function requestOf(session: LiveSession, ask: ApprovalAsk, nowMs: number, under:
     expiresAt: new Date(endMs),
     askedUnder: under,
     behind: [],
+    actingFor: session.principal.actingFor?.name ?? null,
     people: Math.max(ask.people ?? 1, 1),
     require: ask.require ?? 'one-of',
     estimate: ask.estimate ?? null,
@@ -203,10 +206,7 @@ function requestOf(session: LiveSession, ask: ApprovalAsk, nowMs: number, under:
 }
 
 /** The people behind a principal: its own, and the one for whom it acts. */
-async function behind(
-  { standingOf }: AskParts,
-  { name, actingFor }: LiveSession['principal'] & { readonly actingFor?: { readonly name: string } | undefined },
-): Promise<string[]> {
+async function behind({ standingOf }: AskParts, { name, actingFor }: LiveSession['principal']): Promise<string[]> {
   const names = actingFor === undefined ? [name] : [name, actingFor.name];
   const standings = await Promise.all(names.map(standingOf));
   return [...new Set(standings.flatMap((standing) => standing?.people ?? []))];

@@ -14,8 +14,11 @@ export interface Standing {
 
 /** What a request was asked under: the policy, the account's groups, and where the connection leads. */
 export interface Circumstances {
-  /** Of everything, as hexadecimal SHA-256; null when the account is gone or disabled, or the connection is gone. */
-  of(principal: string, connection: string): Promise<string | null>;
+  /**
+   * Of everything, as hexadecimal SHA-256; null when an account is gone or disabled, or the connection is gone.
+   * @param actingFor name of the person for whom the principal acts
+   */
+  of(principal: string, connection: string, actingFor: string | null): Promise<string | null>;
 }
 
 /** Makes the reader. All is read anew: a request is worth nothing under other circumstances. */
@@ -32,13 +35,19 @@ export function createCircumstances(parts: {
     return hash;
   };
   return {
-    of: async (principal, connection) => {
+    of: async (principal, connection, actingFor) => {
       const [standing, spec] = await Promise.all([parts.standingOf(principal), parts.findConnection(connection)]);
       if (standing === undefined || spec === undefined) return null;
-      const account = [standing.id, [...standing.groups].sort()];
-      return hashOf([policyHash(), account, factsOf(spec), targetOf(spec), spec.agent]);
+      const behind = actingFor === null ? null : await parts.standingOf(actingFor);
+      if (behind === undefined) return null;
+      const accounts = behind === null ? accountOf(standing) : [accountOf(standing), accountOf(behind)];
+      return hashOf([policyHash(), accounts, factsOf(spec), targetOf(spec), spec.agent]);
     },
   };
+}
+
+function accountOf({ id, groups }: Standing) {
+  return [id, [...groups].sort()];
 }
 
 function hashOf(value: unknown): string {

@@ -72,7 +72,9 @@ export const personIdOf = ({ id, personId }: Pick<Decider, 'id' | 'personId'>): 
 
 /** The humans behind the request: when it was asked, and as accounts are linked now. */
 export async function peopleBehind({ standingOf }: ApprovalParts, row: RequestRow): Promise<readonly string[]> {
-  return [...row.behind, ...((await standingOf(row.principal))?.people ?? [])];
+  const names = row.acting_for === null ? [row.principal] : [row.principal, row.acting_for];
+  const standings = await Promise.all(names.map((name) => standingOf(name)));
+  return [...row.behind, ...standings.flatMap((standing) => standing?.people ?? [])];
 }
 
 /** What was asked under another policy, by an account or for a connection that changed since, is ended: nobody knows what an approval would mean. */
@@ -80,7 +82,7 @@ async function refuseOutdated(
   { approvals, audit, circumstances, waiting }: ApprovalParts,
   row: RequestRow,
 ): Promise<void> {
-  const present = await circumstances.of(row.principal, row.connection);
+  const present = await circumstances.of(row.principal, row.connection, row.acting_for);
   if (present !== null && present === row.asked_under) return;
   const why = 'The policy, the account that asked or the connection changed since it was asked.';
   if (await approvals.withdraw(row.id)) {

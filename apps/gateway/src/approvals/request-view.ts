@@ -13,6 +13,7 @@ export function viewOf(row: RequestRow, decisions: readonly DecisionRow[], viewe
     session: row.session_id,
     connection: row.connection,
     principal: row.principal,
+    actingFor: row.acting_for,
     statement: row.statement,
     parameters: [...row.parameters],
     database: row.database,

@@ -21,7 +21,7 @@ import { type Connections, createConnections } from '../connections/connections.
 import { credentialsModule } from '../credentials/credentials.module.ts';
 import { type Credentials, createCredentials } from '../credentials/credentials.ts';
 import type { KeyProvider } from '../credentials/key-provider.ts';
-import type { ControlPlane, Journal } from '../dataplane/ports.ts';
+import type { ControlPlane, Journal, LiveSession } from '../dataplane/ports.ts';
 import { evidenceModule } from '../evidence/evidence.module.ts';
 import { createEvidence, type Evidence } from '../evidence/evidence.ts';
 import { type AccessRequests, createAccessRequests } from '../grants/access-requests.ts';
@@ -345,7 +345,10 @@ function pushChanges({
   sessions,
 }: Pick<Capabilities, 'identity' | 'policies' | 'connections' | 'sessions'>): void {
   policies.onChange(() => sessions.refresh(() => true, 'the policy changed'));
-  identity.onChange((user) => sessions.refresh((session) => session.principal.id === user.id, 'the account changed'));
+  identity.onChange((user) => {
+    const isOf = ({ principal }: LiveSession) => principal.id === user.id || principal.actingFor?.id === user.id;
+    return sessions.refresh(isOf, 'the account changed');
+  });
   connections.onChange((name) =>
     sessions.refresh((session) => session.connection.name === name, 'the connection changed'),
   );

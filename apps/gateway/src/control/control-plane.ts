@@ -42,7 +42,8 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
       const caller = await parts.identity.authenticate(token);
       const entry = sessions.live.byId(sessionId);
       const live = unexpired(entry);
-      if (live !== null && live.principal.id === caller.id) return live;
+      if (live !== null && live.principal.id === caller.id && live.principal.actingFor?.id === caller.actingFor?.id)
+        return live;
       const row = await parts.rows.find(sessionId);
       if (row === undefined || row.user_id !== caller.id) {
         throw new WeirError('not_found', `There is no session ${sessionId}.`, { fix: 'Run: weir sessions ls' });

@@ -16,7 +16,9 @@ export function askedUnder(
   rule: AccessRequestDocument,
   grant: GrantFacts,
 ): string | null {
-  const plan = compilePlan(documents, principal, factsOf(connection), { policyVersion: '', grants: [grant] });
+  // A grant belongs to the account: for whom it acts is another matter each time.
+  const { actingFor: _person, ...account } = principal;
+  const plan = compilePlan(documents, account, factsOf(connection), { policyVersion: '', grants: [grant] });
   if (!plan.allowed) return null;
   const { source: _source, ...document } = rule;
   const parts = [document, plan.version, targetHashOf(connection)];

@@ -27,8 +27,14 @@ export interface Caller {
 }
 
 /** The caller as policy sees him. */
-export function principalOf({ id, name, kind, groups }: Pick<Caller, 'id' | 'name' | 'kind' | 'groups'>): Principal {
-  return { id, name, kind, groups: [...groups] };
+export function principalOf({
+  id,
+  name,
+  kind,
+  groups,
+  actingFor,
+}: Pick<Caller, 'id' | 'name' | 'kind' | 'groups' | 'actingFor'>): Principal {
+  return { id, name, kind, groups: [...groups], ...(actingFor && { actingFor }) };
 }
 
 /** Is the caller an admin or auditor, who see what all people do? */

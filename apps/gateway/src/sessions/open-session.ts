@@ -45,7 +45,10 @@ export async function openSession(
     return await open(parts, caller, request, clientAddress);
   } catch (error) {
     if (isWeirError(error)) {
-      const detail = { code: error.code, message: error.message, why: error.why, address: clientAddress };
+      const detail = {
+        ...{ code: error.code, message: error.message, why: error.why, address: clientAddress },
+        ...(caller.actingFor && { actingFor: caller.actingFor.name }),
+      };
       await parts.audit.append({ actor: caller.name, action: 'session-refused', subject: request.connection, detail });
     }
     throw error;
@@ -117,13 +120,16 @@ async function store(parts: OpenParts, live: LiveSession, clientAddress: string)
   const { id, via, expiresAtMs } = live;
   const [principal, connection] = [live.principal.name, live.connection.name];
   try {
-    const facts = { principal, connection, agent: live.agentName, clientAddress, via };
+    const actingFor = live.principal.actingFor?.name;
+    const behind = actingFor === undefined ? {} : { actingFor };
+    const facts = { principal, ...behind, connection, agent: live.agentName, clientAddress, via };
     await parts.notes.write(id, { event: 'session-opened', atMs: parts.now(), ...facts });
-    const detail = { connection, via, address: clientAddress };
+    const detail = { connection, via, address: clientAddress, ...behind };
     await parts.audit.append({ actor: principal, action: 'session-opened', subject: id, detail });
     await parts.sessions.insert({
       ...{ id, connection, principal, via, clientAddress },
       userId: live.principal.id,
+      actingFor: live.principal.actingFor ?? null,
       openedAt: new Date(parts.now()),
       expiresAt: new Date(expiresAtMs),
     });

@@ -34,15 +34,24 @@ export async function refreshSessions(
 async function refresh(parts: RefreshParts, entry: SessionEntry, why: string): Promise<void> {
   const { id, principal } = entry.live;
   const end = (reason: string): Promise<boolean> => parts.ender.end(id, reason, 'gateway');
+  const { actingFor } = principal;
   const groups = await parts.groupsOf(principal.name);
   if (groups === undefined) return void (await end('the account is disabled'));
+  const groupsBehind = actingFor && (await parts.groupsOf(actingFor.name));
+  if (actingFor !== undefined && groupsBehind === undefined) {
+    return void (await end(`the account of ${actingFor.name}, for whom it acts, is disabled`));
+  }
   const connection = await findConnection(parts, entry.live.connection.name);
   if (connection === undefined) return void (await end('the connection was deleted'));
   // Channels that run already stay where they are connected: they must not outlive a change of their target.
   if (!isDeepStrictEqual(targetOf(connection), entry.live.target) || connection.agent !== entry.live.agentName) {
     return void (await end('the target of the connection changed'));
   }
-  const now = { ...principal, groups: [...groups] };
+  const now = {
+    ...principal,
+    groups: [...groups],
+    ...(actingFor && { actingFor: { ...actingFor, groups: [...(groupsBehind ?? [])] } }),
+  };
   const { session, grants } = entry.opening;
   const { plan, allowed, reason, fix, endsAtMs } = parts.access.compile(now, connection, { session, only: grants });
   if (!allowed) return void (await end(`${why}: ${reason}${fix === null ? '' : ` ${fix}`}`));

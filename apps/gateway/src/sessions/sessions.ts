@@ -174,6 +174,7 @@ function viewOf(row: SessionRow, live: LiveSessions): Session {
     id: row.id,
     connection: row.connection,
     principal: row.principal,
+    actingFor: row.acting_for,
     via: row.via,
     state: row.state,
     openedAt: row.opened_at.toISOString(),

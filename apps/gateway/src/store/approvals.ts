@@ -35,6 +35,8 @@ export interface NewRequest extends RequestContent {
   readonly askedUnder: string;
   /** Ids of the people behind the principal: the person, a service's owner, for whom it acts. */
   readonly behind: readonly string[];
+  /** Name of the person for whom the principal acts. */
+  readonly actingFor: string | null;
   readonly people: number;
   readonly require: 'one-of' | 'all-of';
   readonly estimate: { readonly rows: number | null; readonly why: string | null } | null;
@@ -343,6 +345,7 @@ function valuesOf(request: NewRequest, seal: ContentSeal) {
     expires_at: request.expiresAt,
     asked_under: request.askedUnder,
     behind: [...request.behind],
+    acting_for: request.actingFor,
     people: request.people,
     require: request.require,
     estimate: request.estimate === null ? null : JSON.stringify(request.estimate),

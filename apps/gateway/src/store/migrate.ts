@@ -6,6 +6,7 @@ import { budgets } from './migrations/002-budgets.ts';
 import { accounts } from './migrations/003-accounts.ts';
 import { upstream } from './migrations/004-upstream.ts';
 import { oauth } from './migrations/005-oauth.ts';
+import { actingFor } from './migrations/006-acting-for.ts';
 import { jit } from './migrations/007-jit.ts';
 import { jitEnding } from './migrations/007-jit-ending.ts';
 import { approvals } from './migrations/008-approvals.ts';
@@ -22,6 +23,7 @@ const provider: MigrationProvider = {
     '003-accounts': accounts,
     '005-oauth': oauth,
     '004-upstream': upstream,
+    '006-acting-for': actingFor,
     '007-jit': jit,
     '007-jit-ending': jitEnding,
     '008-approvals': approvals,

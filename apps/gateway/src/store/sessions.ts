@@ -28,6 +28,8 @@ export interface SessionRepository {
     connection: string;
     userId: string;
     principal: string;
+    /** The person for whom the principal acts. */
+    actingFor: { readonly id: string; readonly name: string } | null;
     via: 'native' | 'connect';
     openedAt: Date;
     expiresAt: Date;
@@ -57,6 +59,7 @@ export function createSessionRepository({ db }: Pick<Store, 'db'>): SessionRepos
           connection: session.connection,
           user_id: session.userId,
           principal: session.principal,
+          acting_for: session.actingFor?.name ?? null,
           via: session.via,
           state: 'active',
           recording: 'open',

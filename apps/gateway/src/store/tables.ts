@@ -199,6 +199,7 @@ export interface StoreTables {
     connection: string;
     user_id: string;
     principal: string;
+    acting_for: ColumnType<string | null, string | null | undefined, string | null>;
     via: 'native' | 'connect';
     state: 'active' | 'ended';
     opened_at: Moment;
@@ -238,6 +239,7 @@ export interface StoreTables {
     asked_under: string | null;
     /** Ids of the people behind the principal when it asked. */
     behind: ColumnType<string[], string[] | undefined, string[]>;
+    acting_for: ColumnType<string | null, string | null | undefined, string | null>;
     people: Generated<number>;
     require: ColumnType<'one-of' | 'all-of', 'one-of' | 'all-of' | undefined, never>;
     estimate: ColumnType<{ rows: number | null; why: string | null } | null, string | null | undefined, string | null>;

@@ -60,6 +60,20 @@ export function decideAccess(
   };
 }
 
+/** What two decisions allow together; `person` names whose the second one is. */
+export function bothAllow(own: AccessDecision, behind: AccessDecision, person: string): AccessDecision {
+  if (own.rule === null) return own;
+  if (behind.rule === null) return { ...behind, why: `${behind.why} for ${person}, and both need the access` };
+  const bounds = [own.maxRows, behind.maxRows].filter((bound) => bound !== null);
+  return {
+    rule: own.rule,
+    why: '',
+    isOpaqueAllowed: own.isOpaqueAllowed && behind.isOpaqueAllowed,
+    maxRows: bounds.length === 0 ? null : Math.min(...bounds),
+    isSettingAllowed: (name) => own.isSettingAllowed(name) && behind.isSettingAllowed(name),
+  };
+}
+
 function isHeld(
   test: AccessTest,
   kinds: readonly StatementKind[],

@@ -1,10 +1,17 @@
 import { sessionContext } from '../access-request.ts';
-import type { Condition, ConditionContext, ConditionResult, ConditionStatement } from '../condition.ts';
-import type { Plan } from '../plan.ts';
+import {
+  type Condition,
+  type ConditionContext,
+  type ConditionResult,
+  type ConditionStatement,
+  principalContext,
+} from '../condition.ts';
+import type { AccessRule, Plan } from '../plan.ts';
+import { personBehind } from '../principal.ts';
 import { builtInRules } from '../schema/document.ts';
 import type { ColumnRef, OutputColumn, Statement, StatementFacts } from '../statement.ts';
 import type { ContentType, MaskSpec, TraceStep, Verdict } from '../verdict.ts';
-import { type AccessTest, createAccessTest, decideAccess } from './access.ts';
+import { type AccessDecision, type AccessTest, bothAllow, createAccessTest, decideAccess } from './access.ts';
 import { type Budgets, createBudgets } from './budget.ts';
 import { decideBuiltIns } from './built-in.ts';
 import { createColumnProtection, type RuledStance } from './columns.ts';
@@ -50,18 +57,20 @@ export interface PlanEvaluator {
 /** Makes an evaluator. `conditions` holds the compiled condition for every condition text of the plan. */
 export function createPlanEvaluator(plan: Plan, conditions: ReadonlyMap<string, Condition>): PlanEvaluator {
   const budgets = createBudgets(plan.budgets);
-  const trusted = [...new Set(plan.access.flatMap(({ trustedFunctions }) => trustedFunctions))].sort();
+  const trusted = trustedBy(plan);
   const protectionOf = createColumnProtection(plan.masks);
   const isProtected = (column: ColumnRef): boolean => protectionOf(column).mask !== null;
-  const access = plan.access.map((rule) => createAccessTest(rule, accessCondition(rule.when, conditions)));
+  const testOf = (rule: AccessRule) => createAccessTest(rule, accessCondition(rule.when, conditions));
+  const access = plan.access.map(testOf);
+  const accessBehind = plan.accessBehind?.map(testOf);
   const guardrails = plan.guardrails.map((rule) =>
-    createGuardrailTest(rule, (rule.when !== null && conditions.get(rule.when)?.evaluate) || null),
+    createGuardrailTest(rule, guardrailCondition(plan, rule.when === null ? undefined : conditions.get(rule.when))),
   );
   const readsVariable = (name: string): boolean => [...conditions.values()].some(({ reads }) => reads.has(name));
   return {
     plan,
     evaluate: (statement, context) =>
-      decide({ plan, access, guardrails, budgets, protectionOf, isProtected }, statement, context),
+      decide({ plan, access, accessBehind, guardrails, budgets, protectionOf, isProtected }, statement, context),
     maskOf: (column) => protectionOf(column).mask,
     detectOf: (column) => protectionOf(column).detect,
     isReleased: (output) =>
@@ -77,7 +86,7 @@ export function createPlanEvaluator(plan: Plan, conditions: ReadonlyMap<string, 
       now:
         readsVariable('now') ||
         readsVariable('mfa') ||
-        [...plan.access, ...plan.guardrails].some(({ window }) => window !== null),
+        [...plan.access, ...(plan.accessBehind ?? []), ...plan.guardrails].some(({ window }) => window !== null),
       interactive: readsVariable('session'),
       statementCount: plan.guardrails.some(
         ({ match, rows }) => match.multiStatement === true || rows?.affected !== undefined,
@@ -89,6 +98,8 @@ export function createPlanEvaluator(plan: Plan, conditions: ReadonlyMap<string, 
 interface Parts {
   readonly plan: Plan;
   readonly access: readonly AccessTest[];
+  /** Of the person for whom the principal acts. */
+  readonly accessBehind: readonly AccessTest[] | undefined;
   readonly guardrails: readonly GuardrailTest[];
   readonly budgets: Budgets;
   readonly protectionOf: ReturnType<typeof createColumnProtection>;
@@ -110,7 +121,13 @@ function decide(parts: Parts, statement: Statement, context: EvaluationContext):
     values ??= contextOf(plan, statement, context);
     return values;
   };
-  const access = decideAccess(parts.access, facts, context.now, conditionContext, trace);
+  const own = decideAccess(parts.access, facts, context.now, conditionContext, trace);
+  const access = withBehind(parts, own, (tests, behind) => {
+    const steps: TraceStep[] = [];
+    const decision = decideAccess(tests, facts, context.now, () => ({ ...conditionContext(), ...behind }), steps);
+    trace.push(...steps.map((step) => ({ ...step, why: `for ${behind.principal.name}: ${step.why}` })));
+    return decision;
+  });
   const builtIn = decideBuiltIns(facts, access, parts.protectionOf, trace);
   const input = {
     facts,
@@ -129,6 +146,38 @@ function decide(parts: Parts, statement: Statement, context: EvaluationContext):
   return { action: 'allow', rule, reason: `Allowed by ${rule}.`, maxRows: access.maxRows, ...bounded, trace };
 }
 
+/** A principal that acts for a person may do what both may do. */
+function withBehind(
+  { plan, accessBehind }: Parts,
+  own: AccessDecision,
+  decideBehind: (tests: readonly AccessTest[], behind: ReturnType<typeof principalContext>) => AccessDecision,
+): AccessDecision {
+  const behind = personBehind(plan.principal);
+  if (behind === undefined) return own;
+  return bothAllow(own, decideBehind(accessBehind ?? [], principalContext(behind)), behind.name);
+}
+
+/** Where somebody acts for a person, a function is trusted that both may trust. */
+function trustedBy({ access, accessBehind }: Plan): string[] {
+  const namedBy = (rules: readonly AccessRule[]) => rules.flatMap(({ trustedFunctions }) => trustedFunctions);
+  const behind = accessBehind && new Set(namedBy(accessBehind));
+  return [...new Set(namedBy(access))].filter((name) => behind?.has(name) ?? true).sort();
+}
+
+/** A rule that restricts holds when its condition holds for the principal or for the person behind it. */
+function guardrailCondition(
+  { principal }: Plan,
+  condition: Condition | undefined,
+): ((context: ConditionContext) => ConditionResult) | null {
+  if (condition === undefined) return null;
+  const behind = personBehind(principal);
+  if (behind === undefined || !condition.reads.has('principal')) return condition.evaluate;
+  return (context) => {
+    const own = condition.evaluate(context);
+    return 'error' in own || own.value ? own : condition.evaluate({ ...context, ...principalContext(behind) });
+  };
+}
+
 /** A condition of an access rule that asks about a statement which is not understood cannot be decided, and therefore does not hold. */
 function accessCondition(when: string | null, conditions: ReadonlyMap<string, Condition>): AccessTest['when'] {
   if (when === null) return null;
@@ -143,7 +192,7 @@ function accessCondition(when: string | null, conditions: ReadonlyMap<string, Co
 
 function contextOf(plan: Plan, statement: Statement, context: EvaluationContext): ConditionContext {
   return {
-    principal: plan.principal,
+    ...principalContext(plan.principal),
     connection: plan.connection,
     statement: statementOf(statement),
     session: { interactive: context.interactive },

@@ -13,6 +13,8 @@ export const whoSchema = section({
   kinds: list(oneOf(principalKinds)).optional(),
   exceptGroups: names.optional(),
   exceptPrincipals: names.optional(),
+  /** Only those who act for a person (`required`), or who act for themselves (`none`). */
+  actingFor: oneOf(['required', 'none']).optional(),
 });
 export type Who = z.output<typeof whoSchema>;
 

@@ -1,0 +1,65 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Caller } from '../src/identity/caller.ts';
+import { failure, startTestGateway, type TestGateway } from './fixture/test-gateway.ts';
+
+let gateway: TestGateway;
+beforeAll(async () => {
+  gateway = await startTestGateway();
+});
+afterAll(async () => {
+  await gateway.close();
+});
+
+/** The account `name` as an AI agent that acts for `person`. */
+async function actingCaller(name: string, person: string): Promise<Caller> {
+  const { users } = gateway.gateway.repositories;
+  const [own, behind] = [await users.findByName(name), await users.findByName(person)];
+  if (own === undefined || behind === undefined) throw new Error('no such account');
+  return {
+    ...{ id: own.id, name, kind: 'ai-agent', groups: own.groups, roles: [], personId: null },
+    actingFor: { id: behind.id, name: person, groups: behind.groups },
+    ...{ authTimeMs: Date.now(), mfaAtMs: null, tokenId: 't', clientAddress: null },
+    expiresAt: new Date(Date.now() + 600_000),
+  };
+}
+const open = async (name: string, person: string) =>
+  gateway.gateway.capabilities.sessions.open(
+    await actingCaller(name, person),
+    { connection: 'shop', via: 'connect' },
+    '127.0.0.1',
+  );
+const events = async (action: string) =>
+  (await (await gateway.as('admin')).listAuditEvents({ limit: 1000 })).filter((event) => event.action === action);
+
+describe('a session of an agent that acts for a person', () => {
+  test('opens when both are allowed, and both names are in session and audit log', async () => {
+    const { id } = await open('alice', 'dave');
+    const admin = await gateway.as('admin');
+    expect(await admin.showSession(id)).toMatchObject({ principal: 'alice', actingFor: 'dave' });
+    const event = (await events('session-opened')).find(({ subject }) => subject === id);
+    expect(event).toMatchObject({ actor: 'alice', detail: { actingFor: 'dave' } });
+  });
+
+  test.each([
+    ['the person', 'alice', 'bob', 'both need the access'],
+    ['the agent', 'bob', 'alice', 'No access rule lets bob'],
+  ])('is refused when %s is not allowed, with the reason in the audit log', async (_who, name, person, why) => {
+    const refusal = await failure(open(name, person));
+    expect(refusal).toMatchObject({ code: 'not_permitted', why: expect.stringContaining(why) });
+    expect((await events('session-refused')).at(-1)).toMatchObject({
+      actor: name,
+      detail: { actingFor: person, why: expect.stringContaining(why) },
+    });
+  });
+
+  test.each([
+    ['is disabled', { disabled: true }, 'dave, for whom it acts, is disabled'],
+    ['leaves the group', { groups: [] }, 'both need the access'],
+  ])('ends when the person %s', async (_what, change, reason) => {
+    const { id } = await open('alice', 'dave');
+    const admin = await gateway.as('admin');
+    await admin.putUser('dave', change);
+    expect(await admin.showSession(id)).toMatchObject({ state: 'ended', endReason: expect.stringContaining(reason) });
+    await admin.putUser('dave', { disabled: false, groups: ['developers'] });
+  });
+});
