@@ -80,7 +80,7 @@ async function connectAll(dsns: readonly string[]): Promise<Socket[]> {
 
 async function causesFor(admin: ApiClient): Promise<Cause[]> {
   const { text } = await admin.getPolicy();
-  const spec = await admin.getConnection(connection);
+  const { value: spec } = await admin.getConnection(connection);
   const withoutAccess = text
     .replaceAll('groups: [developers, ', 'groups: [')
     .replaceAll('groups: [developers]', 'groups: [nobody]');

@@ -51,6 +51,7 @@ beforeEach(() => {
   answers['GET /api/v1/connections/demo-pg'] = stored;
   answers['PUT /api/v1/connections/demo-pg'] = demoConnection;
   answers['PUT /api/v1/connections/new-pg'] = { ...demoConnection, name: 'new-pg' };
+  answers['GET /api/v1/connections/old-pg'] = { ...stored, name: 'old-pg' };
   answers['DELETE /api/v1/connections/old-pg'] = 204;
   answers['GET /api/v1/policy'] = inForce(access('staff', 'developers'));
   answers['PUT /api/v1/policy'] = inForce('');
@@ -123,6 +124,33 @@ describe('what is done', () => {
     expect(run).toMatchObject({ status: 0, stdout: '' });
     for (const part of parts) expect(run.stderr).toContain(part);
     expect(changing()).toEqual(done);
+  });
+
+  it('changes only what the plan was made of', async () => {
+    const text = `${connection('demo-pg', 'db2')}---\n${connection('new-pg')}---\n${access('others', 'support')}`;
+    await apply({ 'all.yaml': text }, ['--yes', '--prune']);
+    const asked = gateway.asked.filter(({ what }) => !what.startsWith('GET '));
+    expect(asked.map(({ what, onlyIf }) => [what, onlyIf])).toEqual([
+      ['PUT /api/v1/policy', '"v1"'],
+      ['PUT /api/v1/connections/demo-pg', '"v1"'],
+      ['PUT /api/v1/connections/new-pg', '*'],
+      ['DELETE /api/v1/connections/old-pg', '"v1"'],
+    ]);
+  });
+
+  it('creates the first policy of a gateway', async () => {
+    delete gateway.answers['GET /api/v1/policy'];
+    const run = await apply({ 'p.yaml': access('first', 'x') }, ['--yes']);
+    expect(run.stderr).toContain('create Access first');
+    expect(gateway.asked.at(-1)).toMatchObject({ what: 'PUT /api/v1/policy', onlyIf: '*' });
+  });
+
+  it('stops when something was changed after the plan', async () => {
+    gateway.answers['PUT /api/v1/connections/demo-pg'] = refusal(412, 'precondition_failed', 'It was changed.');
+    const run = await apply({ 'a.yaml': `${connection('demo-pg', 'db2')}---\n${connection('new-pg')}` }, ['--yes']);
+    expect(run.status).toBe(2);
+    expect(run.stderr).toContain('error: It was changed.');
+    expect(changing()).toEqual(['PUT /api/v1/connections/demo-pg']);
   });
 
   it('leaves the policy alone when no file has some', async () => {

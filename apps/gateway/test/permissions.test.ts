@@ -245,7 +245,7 @@ describe('connections', () => {
     const spec = { name: 'whole', agent: 'away', labels: { env: 'test' }, target: { ...target, password } };
     await admin.putConnection(spec);
     const stored = { ...spec, target: { ...spec.target, port: 5432, tls: { mode: 'prefer' } } };
-    expect(await admin.getConnection('whole')).toEqual(stored);
+    expect((await admin.getConnection('whole')).value).toEqual(stored);
     await admin.deleteConnection('whole');
     const gone = await admin.getConnection('whole').catch((error: unknown) => error);
     expect(gone).toMatchObject({ code: 'not_found' });

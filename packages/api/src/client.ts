@@ -6,6 +6,7 @@ import { readLines } from './lines.ts';
 import type * as m from './messages.ts';
 import * as s from './schemas.ts';
 import { type ApiClientOptions, createSend, readJson } from './transport.ts';
+import { headersOf, type OnlyIf, type Versioned, versionOf } from './versions.ts';
 
 export type { ApiClientOptions } from './transport.ts';
 
@@ -27,10 +28,10 @@ export interface ApiClient {
   /** The caller's own; ends all of his tokens. */
   changePassword(body: m.ChangePasswordRequest): Promise<void>;
   listConnections(): Promise<m.Connection[]>;
-  /** The whole definition; the password is a reference. */
-  getConnection(name: string): Promise<m.ConnectionSpec>;
-  putConnection(spec: m.ConnectionSpecRequest): Promise<m.Connection>;
-  deleteConnection(name: string): Promise<void>;
+  /** The whole definition with its version; the password is a reference. */
+  getConnection(name: string): Promise<Versioned<m.ConnectionSpec>>;
+  putConnection(spec: m.ConnectionSpecRequest, onlyIf?: OnlyIf): Promise<m.Connection>;
+  deleteConnection(name: string, onlyIf?: OnlyIf): Promise<void>;
   testConnection(name: string): Promise<m.ConnectionTest>;
   /** Stores the password of a connection whose reference is `stored`. */
   putCredential(name: string, body: m.PutCredentialRequest): Promise<void>;
@@ -58,7 +59,7 @@ export interface ApiClient {
   reviewGrant(id: string, body: am.ReviewGrantRequest): Promise<am.Grant>;
   listBudgets(): Promise<m.BudgetView[]>;
   getPolicy(): Promise<m.PolicyDocumentSet>;
-  applyPolicy(body: m.ApplyPolicyRequest): Promise<m.PolicyDocumentSet>;
+  applyPolicy(body: m.ApplyPolicyRequest, onlyIf?: OnlyIf): Promise<m.PolicyDocumentSet>;
   createJoinToken(body: m.JoinTokenRequest): Promise<m.JoinTokenResponse>;
   listJoinTokens(): Promise<m.JoinToken[]>;
   revokeJoinToken(id: string): Promise<void>;
@@ -91,10 +92,17 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     unlinkUser: async (name) => readJson(await send('unlinkUser', { params: { name } }), s.userSchema),
     changePassword: async (body) => done(await send('changePassword', { body })),
     listConnections: async () => readJson(await send('listConnections'), z.array(s.connectionSchema)),
-    getConnection: async (name) => readJson(await send('getConnection', { params: { name } }), s.connectionSpecSchema),
-    putConnection: async (spec) =>
-      readJson(await send('putConnection', { params: { name: spec.name }, body: spec }), s.connectionSchema),
-    deleteConnection: async (name) => done(await send('deleteConnection', { params: { name } })),
+    getConnection: async (name) => {
+      const response = await send('getConnection', { params: { name } });
+      return { version: versionOf(response), value: await readJson(response, s.connectionSpecSchema) };
+    },
+    putConnection: async (spec, onlyIf) =>
+      readJson(
+        await send('putConnection', { params: { name: spec.name }, body: spec, ...headersOf(onlyIf) }),
+        s.connectionSchema,
+      ),
+    deleteConnection: async (name, onlyIf) =>
+      done(await send('deleteConnection', { params: { name }, ...headersOf(onlyIf) })),
     testConnection: async (name) =>
       readJson(await send('testConnection', { params: { name } }), s.connectionTestSchema),
     putCredential: async (name, body) => done(await send('putCredential', { params: { name }, body })),
@@ -114,7 +122,8 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     ...accessMethods(send),
     listBudgets: async () => readJson(await send('listBudgets'), z.array(s.budgetSchema)),
     getPolicy: async () => readJson(await send('getPolicy'), s.policyDocumentSetSchema),
-    applyPolicy: async (body) => readJson(await send('applyPolicy', { body }), s.policyDocumentSetSchema),
+    applyPolicy: async (body, onlyIf) =>
+      readJson(await send('applyPolicy', { body, ...headersOf(onlyIf) }), s.policyDocumentSetSchema),
     createJoinToken: async (body) => readJson(await send('createJoinToken', { body }), s.joinTokenResponseSchema),
     listJoinTokens: async () => readJson(await send('listJoinTokens'), z.array(s.joinTokenSchema)),
     revokeJoinToken: async (id) => done(await send('revokeJoinToken', { params: { id } })),

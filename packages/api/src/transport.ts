@@ -18,11 +18,12 @@ export interface ApiClientOptions {
   readonly timeoutMs?: number | undefined;
 }
 
-/** One call: path parameters, query and body. */
+/** One call: path parameters, query, body and headers of its own. */
 export interface Call {
   readonly params?: Readonly<Record<string, string>>;
   readonly query?: Readonly<Record<string, string | number | undefined>>;
   readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** Calls a route by its name; the answer is the raw response, already known to be a success. */
@@ -35,7 +36,10 @@ export function createSend(options: ApiClientOptions): Send {
   const attempt = async (route: RouteName, call: Call): Promise<Response> => {
     const { method, url } = addressOf(baseUrl, route, call);
     const token = typeof options.token === 'function' ? options.token() : options.token;
-    const headers: Record<string, string> = { accept: 'application/json, application/problem+json' };
+    const headers: Record<string, string> = {
+      accept: 'application/json, application/problem+json',
+      ...call.headers,
+    };
     if (token !== undefined) headers['authorization'] = `Bearer ${token}`;
     if (authorizer !== undefined) Object.assign(headers, await authorizer.authorize(method, url));
     if (call.body !== undefined) headers['content-type'] = 'application/json';

@@ -143,6 +143,13 @@ export const catalogue = {
     sqlstate: '42710',
     hint: 'Look at what exists, then choose another name.',
   },
+  precondition_failed: {
+    title: 'Precondition failed',
+    httpStatus: 412,
+    exitCode: 2,
+    sqlstate: '40001',
+    hint: 'Read it again, then send the change with the new version.',
+  },
   policy_invalid: {
     title: 'Policy invalid',
     httpStatus: 422,

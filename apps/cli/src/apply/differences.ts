@@ -1,21 +1,4 @@
-import { isDeepStrictEqual } from 'node:util';
-
-/** A field that differs; undefined = not set. */
-export interface Difference {
-  readonly field: string;
-  readonly before: unknown;
-  readonly after: unknown;
-}
-
-/** Fields in which two JSON values differ. Lists are compared whole; the order of keys does not count. */
-export function differencesOf(before: unknown, after: unknown, field = ''): Difference[] {
-  if (isObject(before) && isObject(after)) {
-    return [...new Set([...Object.keys(before), ...Object.keys(after)])].flatMap((key) =>
-      differencesOf(before[key], after[key], field === '' ? key : `${field}.${key}`),
-    );
-  }
-  return isDeepStrictEqual(before, after) ? [] : [{ field, before, after }];
-}
+import type { Difference } from '@weir/api';
 
 /** `field: before -> after`, each cut to what fits a line. */
 export function formatDifference({ field, before, after }: Difference): string {
@@ -25,8 +8,4 @@ export function formatDifference({ field, before, after }: Difference): string {
 function short(value: unknown): string {
   const text = value === undefined ? '(not set)' : JSON.stringify(value);
   return text.length <= 60 ? text : `${text.slice(0, 57)}...`;
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

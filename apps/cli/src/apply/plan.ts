@@ -1,7 +1,7 @@
-import type { ApiClient, ConnectionSpec } from '@weir/api';
+import { type ApiClient, type ConnectionSpec, type Difference, differencesOf, type OnlyIf } from '@weir/api';
 import { isWeirError } from '@weir/errors';
 import { type PolicyDocument, parsePolicies } from '@weir/policy';
-import { type Difference, differencesOf, formatDifference } from './differences.ts';
+import { formatDifference } from './differences.ts';
 import type { Wanted } from './read-wanted.ts';
 
 /** What happens to one document. */
@@ -13,15 +13,26 @@ export interface Step {
   readonly fields: readonly Difference[];
 }
 
+/** A plan, and what it was made of: only that is changed. */
+export interface Plan {
+  readonly steps: readonly Step[];
+  /** The policy that was compared with. */
+  readonly policy: OnlyIf | undefined;
+  /** Connections that were compared with, by name. */
+  readonly connections: ReadonlyMap<string, OnlyIf>;
+}
+
 /** Compares what files want with what the gateway has. Asks only for what the files are about. */
-export async function makePlan(api: ApiClient, wanted: Wanted, prune: boolean): Promise<Step[]> {
+export async function makePlan(api: ApiClient, wanted: Wanted, prune: boolean): Promise<Plan> {
   const steps: Step[] = [];
-  if (wanted.connections.length > 0) steps.push(...(await planConnections(api, wanted.connections, prune)));
-  if (wanted.policy !== null) {
-    const { text } = await api.getPolicy();
-    steps.push(...planPolicy(parsePolicies(text, 'the policy in force'), wanted.policy.documents));
-  }
-  return steps;
+  const connections = new Map<string, OnlyIf>();
+  if (wanted.connections.length > 0)
+    steps.push(...(await planConnections(api, wanted.connections, prune, connections)));
+  if (wanted.policy === null) return { steps, policy: undefined, connections };
+  const inForce = await orAbsent(api.getPolicy());
+  const documents = inForce === undefined ? [] : parsePolicies(inForce.text, 'the policy in force');
+  steps.push(...planPolicy(documents, wanted.policy.documents));
+  return { steps, policy: onlyIf(inForce), connections };
 }
 
 /** Does the plan change anything? */
@@ -39,19 +50,36 @@ export function formatStep({ action, kind, name, fields }: Step): string {
   return [`${action} ${kind} ${name}`, ...fields.map((field) => `    ${formatDifference(field)}`)].join('\n');
 }
 
-async function planConnections(api: ApiClient, wanted: readonly ConnectionSpec[], prune: boolean): Promise<Step[]> {
-  const listed = new Set((await api.listConnections()).map(({ name }) => name));
+async function planConnections(
+  api: ApiClient,
+  wanted: readonly ConnectionSpec[],
+  prune: boolean,
+  seen: Map<string, OnlyIf>,
+): Promise<Step[]> {
   const steps: Step[] = [];
   for (const spec of wanted) {
-    const stored = await api.getConnection(spec.name).catch((error: unknown) => {
-      if (isWeirError(error) && error.code === 'not_found' && !listed.has(spec.name)) return undefined;
-      throw error;
-    });
-    steps.push(stepOf('Connection', spec.name, stored, spec));
+    const stored = await orAbsent(api.getConnection(spec.name));
+    seen.set(spec.name, onlyIf(stored));
+    steps.push(stepOf('Connection', spec.name, stored?.value, spec));
   }
-  const named = new Set(wanted.map(({ name }) => name));
-  const others = prune ? [...listed].filter((name) => !named.has(name)) : [];
-  return [...steps, ...others.map((name): Step => ({ action: 'delete', kind: 'Connection', name, fields: [] }))];
+  const others = prune ? (await api.listConnections()).filter(({ name }) => !seen.has(name)) : [];
+  for (const { name } of others) {
+    seen.set(name, onlyIf(await orAbsent(api.getConnection(name))));
+    steps.push({ action: 'delete', kind: 'Connection', name, fields: [] });
+  }
+  return steps;
+}
+
+/** Undefined when the gateway says that there is none. */
+function orAbsent<T>(answer: Promise<T>): Promise<T | undefined> {
+  return answer.catch((error: unknown) => {
+    if (isWeirError(error) && error.code === 'not_found') return undefined;
+    throw error;
+  });
+}
+
+function onlyIf(seen: { readonly version: string } | undefined): OnlyIf {
+  return seen === undefined ? { absent: true } : { version: seen.version };
 }
 
 function planPolicy(inForce: readonly PolicyDocument[], wanted: readonly PolicyDocument[]): Step[] {

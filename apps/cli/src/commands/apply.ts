@@ -42,26 +42,27 @@ async function apply(cli: Cli, options: ApplyOptions): Promise<void> {
   const { api } = signedIn(cli);
   const plan = await makePlan(api, wanted, prune);
   for (const finding of lintPolicySources(wanted.policy?.sources ?? [])) note(cli, formatFinding(finding));
-  for (const step of plan) note(cli, formatStep(step));
-  const changes = plan.filter(isChange).length;
+  const { steps } = plan;
+  for (const step of steps) note(cli, formatStep(step));
+  const changes = steps.filter(isChange).length;
   const applies = changes > 0 && options.dryRun !== true;
   if (changes === 0) note(cli, 'There is nothing to change.');
   else if (!applies) note(cli, `${changes} to change; nothing was changed (--dry-run).`);
   if (applies) {
-    await confirm(cli, options, plan);
+    await confirm(cli, options, steps);
     await carryOut(api, wanted, plan, (text) => note(cli, text));
   }
-  if (options.json === true) printJson(cli, { applied: applies, plan });
+  if (options.json === true) printJson(cli, { applied: applies, plan: steps });
 }
 
 /** @throws WeirError invalid_request when nobody can be asked, query_canceled when the answer is not yes. */
-async function confirm(cli: Cli, options: ApplyOptions, plan: readonly Step[]): Promise<void> {
+async function confirm(cli: Cli, options: ApplyOptions, steps: readonly Step[]): Promise<void> {
   if (options.yes === true) return;
   if (!canAsk(cli, options)) {
     throw new WeirError('invalid_request', 'Nobody can be asked whether to apply this, so nothing was changed.', {
       fix: 'Add --yes to apply it, or --dry-run to see the plan alone.',
     });
   }
-  const answer = await ask(cli, `Apply ${plan.filter(isChange).length} changes? [y/N] `);
+  const answer = await ask(cli, `Apply ${steps.filter(isChange).length} changes? [y/N] `);
   if (!/^y(es)?$/i.test(answer)) throw new WeirError('query_canceled', 'Nothing was changed.');
 }

@@ -25,7 +25,9 @@ export async function applyBootstrap(
   const texts = await Promise.all(bootstrap.policyFiles.map((file) => readText(file, 'the policy')));
   // All files make one policy; errors name the file's own lines.
   parsePolicySources(texts.map((text, index) => ({ name: bootstrap.policyFiles[index] ?? 'policy', text })));
-  await parts.policies.apply(texts.join('\n---\n'), 'bootstrap', bootstrap.policyFiles.join(', '));
+  await parts.policies.apply(texts.join('\n---\n'), 'bootstrap', {
+    sourceName: bootstrap.policyFiles.join(', '),
+  });
 }
 
 /** Writes a join token (0600) for each agent that is not enrolled. Needs the front port's address. */

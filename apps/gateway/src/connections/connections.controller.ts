@@ -1,6 +1,8 @@
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Put } from '@nestjs/common';
 import { type Connection, type ConnectionSpec, type ConnectionTest, connectionSpecSchema, nameSchema } from '@weir/api';
 import { WeirError } from '@weir/errors';
+import { OnlyIf, type Precondition } from '../http/precondition.ts';
+import type { Tagged } from '../http/tagged.ts';
 import { ZodPipe } from '../http/zod-pipe.ts';
 import { CurrentCaller } from '../identity/auth-guard.ts';
 import type { Caller } from '../identity/caller.ts';
@@ -23,8 +25,8 @@ export class ConnectionsController {
 
   @Needs('connections:write')
   @Get(':name')
-  get(@Param('name', name) of: string): Promise<ConnectionSpec> {
-    return this.connections.find(of);
+  get(@Param('name', name) of: string): Promise<Tagged<ConnectionSpec>> {
+    return this.connections.read(of);
   }
 
   @Needs('connections:write')
@@ -33,16 +35,21 @@ export class ConnectionsController {
     @Param('name', name) of: string,
     @Body(new ZodPipe(connectionSpecSchema)) spec: ConnectionSpec,
     @CurrentCaller() caller: Caller,
-  ): Promise<Connection> {
-    if (spec.name === of) return this.connections.put(spec, caller);
+    @OnlyIf() onlyIf: Precondition,
+  ): Promise<Tagged<Connection>> {
+    if (spec.name === of) return this.connections.put(spec, caller, onlyIf);
     throw new WeirError('invalid_request', `The address names ${of}, the body ${spec.name}.`);
   }
 
   @Needs('connections:write')
   @Delete(':name')
   @HttpCode(204)
-  delete(@Param('name', name) of: string, @CurrentCaller() caller: Caller): Promise<void> {
-    return this.connections.delete(of, caller.name);
+  delete(
+    @Param('name', name) of: string,
+    @CurrentCaller() caller: Caller,
+    @OnlyIf() onlyIf: Precondition,
+  ): Promise<void> {
+    return this.connections.delete(of, caller.name, onlyIf);
   }
 
   @Needs('connections:test')

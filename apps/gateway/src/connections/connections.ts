@@ -1,10 +1,12 @@
-import type { Connection, ConnectionSpec, ConnectionTest } from '@weir/api';
+import { type Connection, type ConnectionSpec, type ConnectionTest, differencesOf } from '@weir/api';
 import { WeirError } from '@weir/errors';
 import type { Access, AccessDecision } from '../access/access.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { DataPlaneLink } from '../control/data-plane-link.ts';
+import { type Precondition, requirePrecondition } from '../http/precondition.ts';
+import { Tagged } from '../http/tagged.ts';
 import { type Caller, principalOf, seesAll } from '../identity/caller.ts';
-import type { ConnectionRepository } from '../store/connections.ts';
+import type { ConnectionRepository, StoredConnection } from '../store/connections.ts';
 import { targetOf } from './target.ts';
 
 /** The named targets that people reach. */
@@ -13,10 +15,14 @@ export interface Connections {
   list(caller: Caller): Promise<Connection[]>;
   /** @throws WeirError not_found with the nearest names that the caller may see. */
   find(name: string): Promise<ConnectionSpec>;
-  put(spec: ConnectionSpec, caller: Caller): Promise<Connection>;
+  /** The definition with its version. @throws WeirError not_found. */
+  read(name: string): Promise<Tagged<ConnectionSpec>>;
+  /** @throws WeirError precondition_failed when the connection is not as the request expects it. */
+  put(spec: ConnectionSpec, caller: Caller, onlyIf?: Precondition): Promise<Tagged<Connection>>;
   /** Adds a connection at start if its name is free. */
   ensure(spec: ConnectionSpec): Promise<void>;
-  delete(name: string, by: string): Promise<void>;
+  /** @throws WeirError precondition_failed when the connection is not as the request expects it. */
+  delete(name: string, by: string, onlyIf?: Precondition): Promise<void>;
   test(name: string, by: string): Promise<ConnectionTest>;
   /** Told before a change is answered; undefined = deleted. */
   onChange(listener: (name: string, spec: ConnectionSpec | undefined) => Promise<void>): void;
@@ -47,10 +53,26 @@ export function createConnections(parts: ConnectionParts): Connections {
     const { protocol, database } = target;
     return { name, protocol, labels, agent, agentOnline: dataPlane.agentOnline(agent), database, allowed, reason };
   };
-  const find = async (name: string): Promise<ConnectionSpec> => {
-    const spec = await connections.find(name);
-    if (spec === undefined) throw new WeirError('not_found', `There is no connection ${name}.`);
-    return spec;
+  const found = async (name: string): Promise<StoredConnection> => {
+    const stored = await connections.findStored(name);
+    if (stored === undefined) throw new WeirError('not_found', `There is no connection ${name}.`);
+    return stored;
+  };
+  // Changes take turns, so that what a precondition was held against is what is changed.
+  let turn: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(change: () => Promise<T>): Promise<T> => {
+    const result = turn.then(change);
+    turn = result.catch(() => undefined);
+    return result;
+  };
+  const store = async (spec: ConnectionSpec, by: string, onlyIf: Precondition): Promise<StoredConnection> => {
+    const old = await connections.findStored(spec.name);
+    requireVersion(onlyIf, spec.name, old);
+    const before = old?.spec ?? null;
+    const fields = differencesOf(before ?? {}, spec).map(({ field }) => field);
+    const detail = { before, after: spec, fields };
+    await audit.append({ actor: by, action: 'connection-changed', subject: spec.name, detail });
+    return connections.put(spec, by, before === null ? [] : fields);
   };
   return {
     list: async (caller) => {
@@ -59,28 +81,31 @@ export function createConnections(parts: ConnectionParts): Connections {
         .filter(({ decision }) => decision.allowed || decision.fix !== null || seesAll(caller))
         .map(({ spec, decision }) => viewOf(spec, decision));
     },
-    find,
-    put: async (spec, caller) => {
-      const { host, port, database } = spec.target;
-      const detail = { agent: spec.agent, host, port, database };
-      await audit.append({ actor: caller.name, action: 'connection-changed', subject: spec.name, detail });
-      await connections.put(spec);
-      await tell(spec.name, spec);
-      return viewOf(spec, decisionOf(spec, caller));
+    find: async (name) => (await found(name)).spec,
+    read: async (name) => {
+      const { spec, version } = await found(name);
+      return new Tagged(spec, version);
     },
+    put: (spec, caller, onlyIf = {}) =>
+      inTurn(async () => {
+        const { version } = await store(spec, caller.name, onlyIf);
+        await tell(spec.name, spec);
+        return new Tagged(viewOf(spec, decisionOf(spec, caller)), version);
+      }),
     ensure: async (spec) => {
-      if ((await connections.find(spec.name)) !== undefined) return;
-      await audit.append({ actor: 'bootstrap', action: 'connection-changed', subject: spec.name });
-      await connections.put(spec);
+      if ((await connections.findStored(spec.name)) === undefined) await store(spec, 'bootstrap', {});
     },
-    delete: async (name, by) => {
-      await find(name);
-      await audit.append({ actor: by, action: 'connection-deleted', subject: name });
-      await connections.delete(name);
-      await tell(name, undefined);
-    },
+    delete: (name, by, onlyIf = {}) =>
+      inTurn(async () => {
+        const old = await found(name);
+        requireVersion(onlyIf, name, old);
+        const detail = { before: old.spec, after: null };
+        await audit.append({ actor: by, action: 'connection-deleted', subject: name, detail });
+        await connections.delete(name);
+        await tell(name, undefined);
+      }),
     test: async (name, by) => {
-      const spec = await find(name);
+      const { spec } = await found(name);
       if (!dataPlane.agentOnline(spec.agent)) {
         throw new WeirError('agent_unavailable', `The agent ${spec.agent} of ${name} is not connected.`);
       }
@@ -92,4 +117,9 @@ export function createConnections(parts: ConnectionParts): Connections {
       listeners.push(listener);
     },
   };
+}
+
+function requireVersion(onlyIf: Precondition, name: string, stored: StoredConnection | undefined): void {
+  const current = stored && { ...stored, changes: stored.changedFields };
+  requirePrecondition(onlyIf, current, `The connection ${name}`);
 }

@@ -14,6 +14,7 @@ import type { AuthorizationServer } from '../identity/oauth/authorization-server
 import { requireDeclarations } from '../identity/route-declarations.ts';
 import type { Log } from '../log/create-log.ts';
 import { ErrorFilter, problemOf, sendProblem } from './error-filter.ts';
+import { TaggedInterceptor } from './tagged.ts';
 
 /** Largest body: a policy text of 1 MiB with JSON's escapes. */
 const bodyLimitBytes = 2 * 1024 * 1024;
@@ -54,6 +55,7 @@ export async function startApiServer(options: {
     { logger: false, abortOnError: false, forceCloseConnections: true, rawBody: true },
   );
   app.useGlobalGuards(new AuthGuard(identity));
+  app.useGlobalInterceptors(new TaggedInterceptor());
   app.useGlobalFilters(new ErrorFilter(log));
   try {
     await app.listen(api.port, api.host);

@@ -1,5 +1,7 @@
 import { Body, Controller, Get, Inject, Put } from '@nestjs/common';
 import { type ApplyPolicyRequest, applyPolicyRequestSchema, type PolicyDocumentSet } from '@weir/api';
+import { OnlyIf, type Precondition } from '../http/precondition.ts';
+import { Tagged } from '../http/tagged.ts';
 import { ZodPipe } from '../http/zod-pipe.ts';
 import { CurrentCaller } from '../identity/auth-guard.ts';
 import type { Caller } from '../identity/caller.ts';
@@ -15,16 +17,21 @@ export class PoliciesController {
 
   @Needs('policy:read')
   @Get()
-  get(): Promise<PolicyDocumentSet> {
-    return this.policies.get();
+  async get(): Promise<Tagged<PolicyDocumentSet>> {
+    return tagged(await this.policies.get());
   }
 
   @Needs('policy:write')
   @Put()
-  apply(
+  async apply(
     @Body(new ZodPipe(applyPolicyRequestSchema)) body: ApplyPolicyRequest,
     @CurrentCaller() caller: Caller,
-  ): Promise<PolicyDocumentSet> {
-    return this.policies.apply(body.text, caller.name);
+    @OnlyIf() onlyIf: Precondition,
+  ): Promise<Tagged<PolicyDocumentSet>> {
+    return tagged(await this.policies.apply(body.text, caller.name, { onlyIf }));
   }
+}
+
+function tagged(policy: PolicyDocumentSet): Tagged<PolicyDocumentSet> {
+  return new Tagged(policy, policy.version);
 }

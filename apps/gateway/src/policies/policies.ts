@@ -1,8 +1,11 @@
+import { createHash } from 'node:crypto';
 import type { PolicyDocumentSet } from '@weir/api';
 import { WeirError } from '@weir/errors';
 import { formatFinding, lintPolicies, type PolicyDocument, parsePolicies } from '@weir/policy';
 import type { AuditLog } from '../audit/audit-log.ts';
+import { type Precondition, requirePrecondition, versionsIn } from '../http/precondition.ts';
 import type { AppliedPolicy, PolicyRepository } from '../store/policies.ts';
+import { documentChanges } from './document-changes.ts';
 
 /** The policy in force, read. */
 export interface PolicyInForce {
@@ -17,9 +20,17 @@ export interface Policies {
   readonly current: PolicyInForce;
   /** @throws WeirError not_found when none was applied yet. */
   get(): Promise<PolicyDocumentSet>;
-  /** Checks, stores, puts in force; resolves when live sessions have the new rules. @throws WeirError policy_invalid. */
-  apply(text: string, by: string, sourceName?: string): Promise<PolicyDocumentSet>;
+  /** Checks, stores, puts in force; resolves when live sessions have the new rules. @throws WeirError policy_invalid, precondition_failed. */
+  apply(text: string, by: string, options?: ApplyOptions): Promise<PolicyDocumentSet>;
   onChange(listener: () => Promise<void>): void;
+}
+
+/** How to apply. */
+export interface ApplyOptions {
+  /** What the text is called in errors and in the audit log; `policy` when absent. */
+  readonly sourceName?: string;
+  /** The version that must be in force. */
+  readonly onlyIf?: Precondition;
 }
 
 /** Makes the use-cases. */
@@ -28,6 +39,15 @@ export function createPolicies(parts: { policies: PolicyRepository; audit: Audit
   const listeners: (() => Promise<void>)[] = [];
   // Applies one after the other, so that what is in force is the newest version of the store.
   let turn: Promise<unknown> = Promise.resolve();
+  const requireVersion = async (onlyIf: Precondition): Promise<void> => {
+    if (onlyIf.match === undefined && onlyIf.noneMatch === undefined) return;
+    const newest = await parts.policies.newest();
+    const [known = ''] = versionsIn(onlyIf);
+    const seen = newest === undefined ? undefined : await parts.policies.find(known);
+    const changes = seen === undefined ? [] : documentChanges(parsePolicies(seen.text, known), current.documents);
+    const version = newest && { ...newest, changedAt: newest.appliedAt, changedBy: newest.appliedBy, changes };
+    requirePrecondition(onlyIf, version, 'The policy');
+  };
   const readAudited = async (text: string, by: string, sourceName: string) => {
     try {
       return readPolicy(text, sourceName);
@@ -37,14 +57,19 @@ export function createPolicies(parts: { policies: PolicyRepository; audit: Audit
       throw error;
     }
   };
-  const apply = async (text: string, by: string, sourceName: string): Promise<PolicyDocumentSet> => {
+  const apply = async (
+    text: string,
+    by: string,
+    { sourceName = 'policy', onlyIf = {} }: ApplyOptions,
+  ): Promise<PolicyDocumentSet> => {
+    await requireVersion(onlyIf);
     const { documents, warnings } = await readAudited(text, by, sourceName);
-    await parts.audit.append({
-      actor: by,
-      action: 'policy-applied',
-      subject: sourceName,
-      detail: { documents: documents.length, warnings, replaces: current.version },
-    });
+    const before = current.version === 'none' ? null : { version: current.version };
+    // The texts themselves stay in the store, each under its version.
+    const after = { sha256: createHash('sha256').update(text).digest('hex'), documents: documents.length };
+    const changes = documentChanges(current.documents, documents);
+    const detail = { before, after, changes, warnings };
+    await parts.audit.append({ actor: by, action: 'policy-applied', subject: sourceName, detail });
     const stored = await parts.policies.add(text, by);
     current = { version: stored.version, documents };
     for (const listener of listeners) await listener();
@@ -67,8 +92,8 @@ export function createPolicies(parts: { policies: PolicyRepository; audit: Audit
         fix: 'Run: weir policy apply FILE',
       });
     },
-    apply: (text, by, sourceName = 'policy') => {
-      const result = turn.then(() => apply(text, by, sourceName));
+    apply: (text, by, applyOptions = {}) => {
+      const result = turn.then(() => apply(text, by, applyOptions));
       turn = result.catch(() => undefined);
       return result;
     },

@@ -149,6 +149,11 @@ export interface StoreTables {
     labels: Json<Record<string, string>>;
     target: Json<unknown>;
     updated_at: Moment;
+    /** Counts changes, from 1. */
+    version: Generated<number>;
+    updated_by: string | null;
+    /** What the last change changed, e.g. `target.host`. */
+    changed_fields: ColumnType<string[], string[] | undefined, string[]>;
   };
   credentials: {
     connection: string;

@@ -5,6 +5,7 @@ import { nameSchema, problemSchema } from '../schemas.ts';
 import { type Components, createComponents, type JsonSchema } from './components.ts';
 import { contract } from './contract.ts';
 import { codesOf, type RouteContract } from './route-contract.ts';
+import { etagHeader, versionParameters } from './version-headers.ts';
 
 /** An OpenAPI 3.1 document. */
 export interface OpenApiDocument extends Record<string, unknown> {
@@ -48,7 +49,11 @@ export function createOpenApi({
 
 function operationOf(name: RouteName, template: string, route: RouteContract, components: Components) {
   const { summary, needs, query, body } = route;
-  const parameters = [...pathParameters(template, route, components), ...queryParameters(query, components)];
+  const parameters = [
+    ...pathParameters(template, route, components),
+    ...queryParameters(query, components),
+    ...versionParameters(route),
+  ];
   const { data } = body?.safeParse({}) ?? {};
   return {
     operationId: name,
@@ -59,7 +64,7 @@ function operationOf(name: RouteName, template: string, route: RouteContract, co
     ...(body === undefined
       ? {}
       : { requestBody: { required: data === undefined, content: json(components.input(body)) } }),
-    responses: { [route.status]: successOf(route, components), ...problemsOf(codesOf(route), components) },
+    responses: { ...successesOf(route, components), ...problemsOf(codesOf(route), components) },
   };
 }
 
@@ -77,6 +82,13 @@ function queryParameters(query: z.ZodObject | undefined, components: Components)
     required: !schema.safeParse(undefined).success,
     schema: components.input(schema),
   }));
+}
+
+function successesOf(route: RouteContract, components: Components) {
+  const headers = etagHeader(route);
+  const success = { ...successOf(route, components), ...(headers && { headers }) };
+  const notModified = headers && { description: 'The version that if-none-match names is still the newest.', headers };
+  return { [route.status]: success, ...(route.versioned === 'read' ? { 304: notModified } : {}) };
 }
 
 function successOf({ answer }: RouteContract, components: Components) {

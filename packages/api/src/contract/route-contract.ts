@@ -16,6 +16,11 @@ export interface RouteContract {
   readonly body?: z.ZodType;
   /** A JSON body's schema, lines of JSON, bytes; absent = the answer has no body. */
   readonly answer?: z.ZodType | { readonly lines: z.ZodType } | 'bytes';
+  /**
+   * The thing has versions, sent as entity tags. `read`: the answer has one, and If-None-Match is heard; `put`: so has the answer, and If-Match and
+   * If-None-Match are heard; `delete`: If-Match is heard.
+   */
+  readonly versioned?: 'read' | 'put' | 'delete';
   /** Codes beyond those that every route of its kind can answer with (commonCodes). */
   readonly errors?: readonly ErrorCode[];
 }
@@ -25,6 +30,7 @@ export function commonCodes(route: RouteContract): ErrorCode[] {
   return [
     ...(['internal', 'invalid_request', 'message_too_large'] as const),
     ...(route.needs === 'public' ? [] : (['sign_in_required'] as const)),
+    ...(route.versioned === 'put' || route.versioned === 'delete' ? (['precondition_failed'] as const) : []),
     ...(route.needs === 'public' || route.needs === 'signed-in' ? [] : (['not_permitted'] as const)),
   ];
 }
