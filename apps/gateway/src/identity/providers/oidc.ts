@@ -131,7 +131,10 @@ function profileOf(
   refreshToken: string | null,
 ): UpstreamProfile {
   const email = textOf(claimOf(claims, config.emailClaim));
-  const authTimeMs = typeof idToken.auth_time === 'number' ? idToken.auth_time * 1000 : Date.now();
+  const authTimeMs = Math.min(
+    typeof idToken.auth_time === 'number' ? idToken.auth_time * 1000 : Date.now(),
+    Date.now(),
+  );
   const methods: unknown[] = Array.isArray(idToken['amr']) ? idToken['amr'] : [];
   const isSecond = methods.some((method) => typeof method === 'string' && config.secondFactor.includes(method));
   return {

@@ -43,16 +43,17 @@ export function confirmationOf(
 ): { readonly id: string; readonly expiresAtMs: number } {
   const id = assertion.$?.['ID'];
   if (id === undefined || id === '') throw new Error('the assertion has no id');
-  if (assertion.Issuer?.length !== 1 || assertion.Issuer[0]?._ !== issuer)
+  const [by, ...others] = assertion.Issuer ?? [];
+  if (by === undefined || others.length > 0 || textOf(by) !== issuer)
     throw new Error('the assertion is by another issuer');
   if (assertion.Conditions?.[0]?.AudienceRestriction === undefined) throw new Error('the assertion names no audience');
   const [subject, ...subjects] = assertion.Subject ?? [];
   if (subject === undefined || subjects.length > 0) throw new Error('the assertion does not name one subject');
   if ((subject.NameID ?? []).length > 1) throw new Error('the assertion names the subject twice');
   const ofBearer = (subject.SubjectConfirmation ?? []).filter(({ $ }) => $?.['Method'] === bearer);
-  const [confirmation, ...others] = ofBearer;
+  const [confirmation, ...more] = ofBearer;
   const data = confirmation?.SubjectConfirmationData?.[0]?.$;
-  if (data === undefined || others.length > 0) throw new Error('the assertion has not one bearer confirmation');
+  if (data === undefined || more.length > 0) throw new Error('the assertion has not one bearer confirmation');
   if (data['Recipient'] !== acs) throw new Error('the assertion is for another recipient');
   if (data['InResponseTo'] !== requestId) throw new Error('the assertion answers another request');
   const expiresAtMs = instantOf(data['NotOnOrAfter']);
@@ -70,7 +71,8 @@ export function attributeOf(assertion: Assertion, name: string): string[] | unde
   return values.every((value) => value !== undefined) ? values : undefined;
 }
 
-function textOf(value: string | Text): string | undefined {
+/** The text of an element. @returns undefined when there are elements in it: readers do not agree what its text is then. */
+export function textOf(value: string | Text): string | undefined {
   if (typeof value === 'string') return value;
   return Object.keys(value).every((key) => key === '_' || key === '$') ? value._ : undefined;
 }

@@ -66,10 +66,14 @@ export function requireSoundAnswer(xml: string, { acs, requestId, issuer }: Expe
 export function parseXml(xml: string) {
   const parser = new DOMParser({
     onError: (level, message) => {
-      throw new Error(`it is no sound XML (${level}): ${message.slice(0, 200)}`);
+      throw new Error(`${level}: ${message}`);
     },
   });
-  return parser.parseFromString(xml, 'text/xml');
+  try {
+    return parser.parseFromString(xml, 'text/xml');
+  } catch (cause) {
+    throw new Error('it is no sound XML', { cause });
+  }
 }
 
 /** Child elements of a name. */

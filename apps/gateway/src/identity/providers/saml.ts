@@ -2,7 +2,7 @@ import { type CacheProvider, SAML, ValidateInResponseTo } from '@node-saml/node-
 import type { SamlProviderConfig } from '../../config/provider-schema.ts';
 import { groupsOf } from './groups-of-claim.ts';
 import type { UpstreamProfile } from './profile.ts';
-import { type Assertion, attributeOf, confirmationOf, type Expectation, instantOf } from './saml-assertion.ts';
+import { type Assertion, attributeOf, confirmationOf, type Expectation, instantOf, textOf } from './saml-assertion.ts';
 import { refuseUnsafeXml, requireSoundAnswer } from './saml-envelope.ts';
 import type { IdpKeys } from './saml-metadata.ts';
 
@@ -95,10 +95,12 @@ function serviceProvider(
 function checked(config: SamlProviderConfig, assertion: Assertion, expected: Expectation): CheckedAssertion {
   const { id, expiresAtMs } = confirmationOf(assertion, expected);
   const [nameId] = assertion.Subject?.[0]?.NameID ?? [];
+  const nameIdText = nameId === undefined ? undefined : textOf(nameId);
   const text = (name: string | undefined): string | null =>
     (name === undefined ? undefined : attributeOf(assertion, name)?.[0]?.trim().slice(0, 200)) || null;
-  const subject = config.subjectAttribute === undefined ? nameId?._ : text(config.subjectAttribute);
-  if (subject === undefined || subject === null || subject.trim() === '') throw new Error('it names nobody');
+  const named = config.subjectAttribute === undefined ? [nameIdText] : attributeOf(assertion, config.subjectAttribute);
+  const subject = named?.length === 1 ? named[0] : undefined;
+  if (subject === undefined || subject.trim() === '') throw new Error('it names nobody');
   if (config.subjectAttribute === undefined && nameId?.$?.['Format'] === transient)
     throw new Error('its NameID is transient: configure subjectAttribute');
   const {
@@ -112,12 +114,12 @@ function checked(config: SamlProviderConfig, assertion: Assertion, expected: Exp
     expiresAt: new Date(expiresAtMs + config.clockSkewSeconds * 1000),
     profile: {
       ...{ issuer: expected.issuer, subject, isEmailVerified: false, mfaAtMs: null, refreshToken: null },
-      name: text(config.nameAttribute) ?? nameId?._ ?? subject,
+      name: text(config.nameAttribute) ?? nameIdText ?? subject,
       displayName: text('displayName'),
       email: text(config.emailAttribute),
       groups: groupsOf(groups, config.groups),
       session: session ?? null,
-      authTimeMs: instantOf(instant) ?? Date.now(),
+      authTimeMs: Math.min(instantOf(instant) ?? Date.now(), Date.now()),
       endsAtMs: instantOf(end) ?? null,
     },
   };
