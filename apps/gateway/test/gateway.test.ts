@@ -74,6 +74,38 @@ describe('the policy', () => {
     expect(refused.at(-1)).toMatchObject({ actor: 'admin', detail: { message: error.message } });
   });
 
+  test('that gives jobs a role is for those who may give roles', async () => {
+    const [admin, editor] = [await gateway.as('admin'), await gateway.as('paula')];
+    const before = (await admin.getPolicy()).text;
+    const withRoles = (roles: string, name = 'deploys') => `${testPolicy}---
+apiVersion: weir.dev/v1
+kind: WorkloadTrust
+metadata: { name: ${name} }
+spec:
+  issuer: https://ci.example.com
+  audience: weir
+  claims: { repository: acme/shop }
+  identity: ci-shop
+${roles}`;
+    const text = withRoles('  roles: [auditor]');
+    expect(await failure(editor.applyPolicy({ text }))).toMatchObject({
+      code: 'not_permitted',
+      message: 'The rule deploys gives jobs the role auditor.',
+    });
+    const [refused] = (await admin.listAuditEvents({ action: 'policy-refused', limit: 1000 })).slice(-1);
+    expect(refused).toMatchObject({
+      actor: 'paula',
+      detail: { message: 'The rule deploys gives jobs the role auditor.' },
+    });
+    await editor.applyPolicy({ text: withRoles('  groups: [developers]') });
+    await admin.applyPolicy({ text });
+    await editor.applyPolicy({ text });
+    for (const other of [withRoles('  roles: [admin]'), withRoles('  roles: [auditor]', 'another')]) {
+      expect((await failure(editor.applyPolicy({ text: other }))).code).toBe('not_permitted');
+    }
+    await admin.applyPolicy({ text: before });
+  });
+
   test('gets a new version each time, also from several at once', async () => {
     const admin = await gateway.as('admin');
     const texts = [1, 2, 3, 4].map((n) => `${testPolicy}# ${n}\n`);

@@ -51,6 +51,7 @@ export function compilePlan(
 ): Plan {
   refuseDuplicates(documents);
   const reached = documents
+    .filter((document) => document.kind !== 'WorkloadTrust')
     .filter((document) => isReached(document.spec.connections, connection))
     .sort((left, right) => (left.name < right.name ? -1 : 1));
   const behind = personBehind(principal);
@@ -90,13 +91,20 @@ export function compilePlan(
   return { ...contents, version: fingerprint(contents), policyVersion: options.policyVersion };
 }
 
+/** What says something about connections. */
+type ReachingDocument = Exclude<PolicyDocument, { readonly kind: 'WorkloadTrust' }>;
+
 /** Fingerprint that a plan with these contents must carry. */
 export function planVersion(plan: Plan): string {
   const { version: _version, policyVersion: _policyVersion, ...contents } = plan;
   return fingerprint(contents);
 }
 
-function accessOf(reached: readonly PolicyDocument[], holder: Principal, grants: readonly GrantFacts[]): AccessRule[] {
+function accessOf(
+  reached: readonly ReachingDocument[],
+  holder: Principal,
+  grants: readonly GrantFacts[],
+): AccessRule[] {
   return reached
     .filter((document) => document.kind === 'Access')
     .filter(({ spec }) => isNamed(spec.who, holder))
@@ -104,7 +112,7 @@ function accessOf(reached: readonly PolicyDocument[], holder: Principal, grants:
     .map(accessRule);
 }
 
-function refusalOf(reached: readonly PolicyDocument[], principal: Principal, connection: ConnectionFacts): string {
+function refusalOf(reached: readonly ReachingDocument[], principal: Principal, connection: ConnectionFacts): string {
   const { actingFor } = principal;
   const isBehind = actingFor?.id === principal.id && principal.kind === 'person';
   if (isBehind) {

@@ -31,6 +31,7 @@ export type FindingCode =
   | 'unknown-grant'
   | 'grant-opens-nothing'
   | 'acting-for-nobody'
+  | 'workload-any-branch'
   | 'opaque-with-masks'
   | 'budget-without-bytes';
 

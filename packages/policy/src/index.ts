@@ -36,6 +36,8 @@ export {
   documentKinds,
   type PolicyDocument,
   policyApiVersion,
+  type WorkloadTrustDocument,
 } from './schema/document.ts';
 export * from './statement.ts';
 export * from './verdict.ts';
+export { decideTrust, type TrustDecision, type TrustMiss, trustRules, type WorkloadClaims } from './workload/trust.ts';

@@ -6,6 +6,7 @@ import { findGroupWarnings } from './lint/groups.ts';
 import { findDeadGuardrails } from './lint/guardrails.ts';
 import { findMaskingWarnings } from './lint/masking.ts';
 import { findOpaqueWarnings } from './lint/opaque.ts';
+import { findWorkloadWarnings } from './lint/workloads.ts';
 import { type PolicySource, readPolicies } from './parse.ts';
 
 /** Everything wrong (errors) or doubtful (warnings) in one source, in order of its lines. Warnings come only when there is no error. Never throws. */
@@ -27,6 +28,7 @@ export function lintPolicySources(sources: readonly PolicySource[]): Finding[] {
           ...findBudgetWarnings(documents),
           ...findGrantWarnings(documents),
           ...findActingWarnings(documents),
+          ...findWorkloadWarnings(documents),
         ];
   const order = new Map(sources.map((source, index) => [source.name, index]));
   return found.sort(

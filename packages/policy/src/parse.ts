@@ -51,7 +51,7 @@ export function readPolicies(sources: readonly PolicySource[]): ReadResult {
       if (result.document !== undefined) documents.push({ document: result.document, raw: rawDocument });
     }
   }
-  return { documents, findings: [...findings, ...findDuplicates(documents)] };
+  return { documents, findings: [...findings, ...findDuplicates(documents), ...findSharedIdentities(documents)] };
 }
 
 function readDocument(
@@ -131,6 +131,22 @@ function findDuplicates(documents: readonly PlacedDocument[]): Finding[] {
     const message = `The name "${document.name}" is taken at ${earlier.source.name}:${earlier.source.line}.`;
     const position = raw.positionOf(['metadata', 'name']);
     return [finding('duplicate-name', message, document.source.name, position, document.name)];
+  });
+}
+
+/** What an identity may do is said by one rule: with two, the last job that signed in would decide about the other's. */
+function findSharedIdentities(documents: readonly PlacedDocument[]): Finding[] {
+  const first = new Map<string, PolicyDocument>();
+  return documents.flatMap(({ document, raw }) => {
+    if (document.kind !== 'WorkloadTrust') return [];
+    const { identity } = document.spec;
+    const earlier = first.get(identity);
+    if (earlier === undefined) {
+      first.set(identity, document);
+      return [];
+    }
+    const message = `The identity "${identity}" is given by ${earlier.name} already.`;
+    return [finding('invalid', message, document.source.name, raw.positionOf(['spec', 'identity']), document.name)];
   });
 }
 

@@ -1,8 +1,10 @@
-import { formatFinding, lintPolicySources, type PolicySource, parsePolicySources } from '@weir/policy';
+import { WeirError } from '@weir/errors';
+import { decideTrust, formatFinding, lintPolicySources, type PolicySource, parsePolicySources } from '@weir/policy';
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
 import { signedIn } from '../gateway/api.ts';
 import { defaultCaseFile, joinSources, readSources, readText } from '../policy-cases/policy-files.ts';
+import { claimsOf, readClaims } from '../policy-cases/token-claims.ts';
 import { note, printJson, printLine, printList } from '../terminal/output.ts';
 import { act, type CommonOptions, leaf } from './leaf.ts';
 
@@ -21,6 +23,17 @@ export function addPolicy(program: Command, cli: Cli): void {
     .argument('<files...>', 'files that make one policy')
     .option('--cases <file>', 'cases (default: policy.cases.yaml beside policy.yaml)')
     .action(act(cli, (files: string[], options: CommonOptions & { cases?: string }) => test(cli, files, options)));
+  leaf(
+    policy,
+    'trust',
+    'Say which rule takes a token of a job, and why the others do not; exit status 1 when none does',
+    ['weir policy trust policy.yaml --token-file token.jwt', 'weir policy trust policy.yaml --claims claims.json'],
+  )
+    .argument('<files...>', 'files that make one policy')
+    .option('--token-file <file>', 'a token as the platform gives it; its signature is not looked at')
+    .option('--claims <file>', 'the claims of a token as JSON')
+    .option('--rule <name>', 'look at this rule alone')
+    .action(act(cli, (files: string[], options: TrustOptions) => trust(cli, files, options)));
   leaf(policy, 'apply', 'Put a policy in force, in live sessions, too (administrators)', [
     'weir policy apply policy.yaml',
   ])
@@ -54,6 +67,46 @@ async function lint(cli: Cli, sources: readonly PolicySource[], options: CommonO
   const errors = findings.filter(({ severity }) => severity === 'error').length;
   note(cli, errors === 0 ? `No errors, ${findings.length} warnings.` : `${errors} errors.`);
   return errors === 0 ? 0 : 2;
+}
+
+interface TrustOptions extends CommonOptions {
+  readonly tokenFile?: string;
+  readonly claims?: string;
+  readonly rule?: string;
+}
+
+async function trust(
+  cli: Cli,
+  files: readonly string[],
+  { tokenFile, claims, rule, json }: TrustOptions,
+): Promise<number> {
+  const path = tokenFile ?? claims;
+  if (path === undefined || (tokenFile !== undefined && claims !== undefined)) {
+    throw new WeirError('invalid_request', 'Which token?', { fix: 'Give --token-file FILE or --claims FILE.' });
+  }
+  const documents = parsePolicySources(readSources(files));
+  const text = readText(path);
+  const decision = decideTrust(
+    documents,
+    tokenFile === undefined ? readClaims(text, path) : claimsOf(text, path),
+    rule,
+  );
+  if (json === true) {
+    printJson(
+      cli,
+      decision.rule === null ? decision : { rule: decision.rule.name, identity: decision.rule.spec.identity },
+    );
+  } else if (decision.rule === null) {
+    for (const { rule: name, why } of decision.misses) printLine(cli, `${name}: ${why}`);
+    if (decision.misses.length === 0 || !decision.why.startsWith('The rule')) printLine(cli, decision.why);
+  } else {
+    const { groups = [], life } = decision.rule.spec;
+    printLine(
+      cli,
+      `${decision.rule.name} takes it: ${decision.rule.spec.identity} (${groups.join(', ') || 'no groups'}) for ${life}.`,
+    );
+  }
+  return decision.rule === null ? 1 : 0;
 }
 
 async function test(cli: Cli, files: readonly string[], options: CommonOptions & { cases?: string }): Promise<number> {

@@ -5,7 +5,7 @@ import { Tagged } from '../http/tagged.ts';
 import { ZodPipe } from '../http/zod-pipe.ts';
 import { CurrentCaller } from '../identity/auth-guard.ts';
 import type { Caller } from '../identity/caller.ts';
-import { Needs } from '../identity/permissions.ts';
+import { isPermitted, Needs } from '../identity/permissions.ts';
 import type { Policies } from './policies.ts';
 
 export const POLICIES = Symbol('policies');
@@ -28,7 +28,12 @@ export class PoliciesController {
     @CurrentCaller() caller: Caller,
     @OnlyIf() onlyIf: Precondition,
   ): Promise<Tagged<PolicyDocumentSet>> {
-    return tagged(await this.policies.apply(body.text, caller.name, { onlyIf }));
+    return tagged(
+      await this.policies.apply(body.text, caller.name, {
+        onlyIf,
+        mayGiveRoles: isPermitted(caller.roles, 'users:write'),
+      }),
+    );
   }
 }
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import type { PolicyDocumentSet } from '@weir/api';
 import { WeirError } from '@weir/errors';
 import { formatFinding, lintPolicies, type PolicyDocument, parsePolicies } from '@weir/policy';
@@ -20,7 +21,7 @@ export interface Policies {
   readonly current: PolicyInForce;
   /** @throws WeirError not_found when none was applied yet. */
   get(): Promise<PolicyDocumentSet>;
-  /** Checks, stores, puts in force; resolves when live sessions have the new rules. @throws WeirError policy_invalid, precondition_failed. */
+  /** Checks, stores, puts in force; resolves when live sessions have the new rules. @throws WeirError policy_invalid, precondition_failed, not_permitted. */
   apply(text: string, by: string, options?: ApplyOptions): Promise<PolicyDocumentSet>;
   onChange(listener: () => Promise<void>): void;
 }
@@ -31,6 +32,8 @@ export interface ApplyOptions {
   readonly sourceName?: string;
   /** The version that must be in force. */
   readonly onlyIf?: Precondition;
+  /** May the one who applies it change what gives jobs a role at the gateway? Yes when absent. */
+  readonly mayGiveRoles?: boolean;
 }
 
 /** Makes the use-cases. */
@@ -48,9 +51,11 @@ export function createPolicies(parts: { policies: PolicyRepository; audit: Audit
     const version = newest && { ...newest, changedAt: newest.appliedAt, changedBy: newest.appliedBy, changes };
     requirePrecondition(onlyIf, version, 'The policy');
   };
-  const readAudited = async (text: string, by: string, sourceName: string) => {
+  const readAudited = async (text: string, by: string, sourceName: string, mayGiveRoles: boolean) => {
     try {
-      return readPolicy(text, sourceName);
+      const read = readPolicy(text, sourceName);
+      if (!mayGiveRoles) refuseRoles(read.documents, current.documents);
+      return read;
     } catch (error) {
       const detail = { message: error instanceof Error ? error.message : String(error) };
       await parts.audit.append({ actor: by, action: 'policy-refused', subject: sourceName, detail });
@@ -60,10 +65,10 @@ export function createPolicies(parts: { policies: PolicyRepository; audit: Audit
   const apply = async (
     text: string,
     by: string,
-    { sourceName = 'policy', onlyIf = {} }: ApplyOptions,
+    { sourceName = 'policy', onlyIf = {}, mayGiveRoles = true }: ApplyOptions,
   ): Promise<PolicyDocumentSet> => {
     await requireVersion(onlyIf);
-    const { documents, warnings } = await readAudited(text, by, sourceName);
+    const { documents, warnings } = await readAudited(text, by, sourceName, mayGiveRoles);
     const before = current.version === 'none' ? null : { version: current.version };
     // The texts themselves stay in the store, each under its version.
     const after = { sha256: createHash('sha256').update(text).digest('hex'), documents: documents.length };
@@ -112,6 +117,19 @@ function readPolicy(text: string, sourceName: string): { documents: PolicyDocume
     });
   }
   return { documents, warnings: lintPolicies(text, sourceName).map(formatFinding) };
+}
+
+/** Who writes policy could otherwise give a job of his own a role that he has not. */
+function refuseRoles(documents: readonly PolicyDocument[], current: readonly PolicyDocument[]): void {
+  for (const { kind, name, spec } of documents) {
+    if (kind !== 'WorkloadTrust' || spec.roles === undefined) continue;
+    const before = current.find((document) => document.kind === kind && document.name === name);
+    if (isDeepStrictEqual(before?.spec, spec)) continue;
+    throw new WeirError('not_permitted', `The rule ${name} gives jobs the role ${spec.roles.join(', ')}.`, {
+      why: 'Such a rule is made and changed by those alone who may give people roles.',
+      fix: 'Let an administrator apply this policy, or leave "roles" out.',
+    });
+  }
 }
 
 function viewOf(applied: AppliedPolicy): PolicyDocumentSet {

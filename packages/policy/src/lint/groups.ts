@@ -36,6 +36,8 @@ function isKnown(group: string, known: readonly string[]): boolean {
 
 function usesOf(document: PolicyDocument): GroupUse[] {
   if (document.kind === 'Access') return uses(document.spec.who.exceptGroups, ['spec', 'who', 'exceptGroups']);
+  // What a job gets for groups may be of use at the gateway's own roles alone.
+  if (document.kind === 'WorkloadTrust') return uses(document.spec.groups, ['spec', 'groups'], true);
   const { who } = document.spec;
   if (document.kind === 'AccessRequest') return usesOfRequest(document.spec);
   const named = [

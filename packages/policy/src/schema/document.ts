@@ -5,12 +5,13 @@ import { type BudgetSpec, budgetSchema } from './budget.ts';
 import { oneOf, section, text } from './field.ts';
 import { type GuardrailSpec, guardrailSchema } from './guardrail.ts';
 import { type MaskingSpec, maskingSchema } from './masking.ts';
+import { type WorkloadTrustSpec, workloadTrustSchema } from './workload-trust.ts';
 
 /** Version of the document format. */
 export const policyApiVersion = 'weir.dev/v1';
 
 /** Kinds of policy documents. */
-export const documentKinds = ['Access', 'Guardrail', 'Masking', 'Budget', 'AccessRequest'] as const;
+export const documentKinds = ['Access', 'Guardrail', 'Masking', 'Budget', 'AccessRequest', 'WorkloadTrust'] as const;
 export type DocumentKind = (typeof documentKinds)[number];
 
 /** Names that verdicts give to built-in decisions; documents cannot take them. */
@@ -48,6 +49,7 @@ export const documentSchemas = {
   Masking: envelope('Masking', maskingSchema),
   Budget: envelope('Budget', budgetSchema),
   AccessRequest: envelope('AccessRequest', accessRequestSchema),
+  WorkloadTrust: envelope('WorkloadTrust', workloadTrustSchema),
 } as const;
 
 interface DocumentBase {
@@ -77,10 +79,15 @@ export interface AccessRequestDocument extends DocumentBase {
   readonly kind: 'AccessRequest';
   readonly spec: AccessRequestSpec;
 }
+export interface WorkloadTrustDocument extends DocumentBase {
+  readonly kind: 'WorkloadTrust';
+  readonly spec: WorkloadTrustSpec;
+}
 /** One checked policy document. */
 export type PolicyDocument =
   | AccessDocument
   | GuardrailDocument
   | MaskingDocument
   | BudgetDocument
-  | AccessRequestDocument;
+  | AccessRequestDocument
+  | WorkloadTrustDocument;
