@@ -14,6 +14,7 @@ import { loadKeyProvider } from './credentials/load-key-provider.ts';
 import type { ControlPlane, Journal } from './dataplane/ports.ts';
 import { type ApiServer, startApiServer } from './http/api-server.ts';
 import { openProviders } from './identity/providers/open-providers.ts';
+import { openScimTokens } from './identity/scim/scim-tokens.ts';
 import type { Log } from './log/create-log.ts';
 import { openChannels } from './notifications/open-channels.ts';
 import { createJournal, loadOrCreateRecordingKeys, type SyncFile } from './recordings/index.ts';
@@ -113,6 +114,7 @@ async function start(options: GatewayOptions, undo: Undo): Promise<Omit<Gateway,
     providers: await openProviders(config.identity.providers),
     keys: await loadKeyProvider(config.stateDir, config.keys),
     browserKey: await loadSecretKey(config.stateDir, 'browser'),
+    scimTokens: await openScimTokens(config.identity.scim?.tokens ?? [], log),
     version: gatewayVersion,
     ping: () => store.ping(),
   });

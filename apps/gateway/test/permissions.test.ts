@@ -7,7 +7,14 @@ const people = ['alice', 'amber', 'paula', 'audrey', 'admin'];
 let gateway: TestGateway;
 const tokens = new Map<string, string>();
 beforeAll(async () => {
-  gateway = await startTestGateway();
+  process.env['WEIR_TEST_SCIM_TOKEN'] = 'a-token-of-the-directory-for-this-table';
+  gateway = await startTestGateway((config) => ({
+    ...config,
+    identity: {
+      ...config.identity,
+      scim: { tokens: [{ from: 'env', name: 'WEIR_TEST_SCIM_TOKEN' }], groups: { map: {} } },
+    },
+  }));
   for (const user of people) {
     tokens.set(user, (await gateway.anonymous().login({ user, password })).token);
   }
@@ -79,8 +86,20 @@ const letsIn: Record<Who, readonly string[]> = {
   admins: ['admin'],
 };
 
+const resourceRoutes = ['GET', 'POST', 'GET /:id', 'PUT /:id', 'PATCH /:id', 'DELETE /:id'].map((route) =>
+  route.split(' '),
+);
+const ofDirectories = ['Users', 'Groups'].flatMap((kind) =>
+  resourceRoutes.map(([method, id = '']) => `${method} /scim/v2/${kind}${id}`),
+);
+const aboutScim = ['ServiceProviderConfig', 'ResourceTypes', 'ResourceTypes/:id', 'Schemas', 'Schemas/:id'];
 /** Routes that machines call with credentials of their own: what people hold opens none of them. */
-const ofMachines = ['POST /integrations/slack/interactions', 'POST /upstream/:provider/logout'];
+const ofMachines = [
+  'POST /integrations/slack/interactions',
+  'POST /upstream/:provider/logout',
+  ...ofDirectories,
+  ...aboutScim.map((path) => `GET /scim/v2/${path}`),
+];
 
 /** Pages for browsers: they are open to everybody, and show what the browser's own session may see. */
 const ofBrowsers = [

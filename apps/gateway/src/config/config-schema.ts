@@ -2,6 +2,7 @@ import { connectionSpecSchema, nameSchema, roleSchema } from '@weir/api';
 import { z } from 'zod';
 import { notificationsSchema } from './notification-schema.ts';
 import { providersSchema } from './provider-schema.ts';
+import { scimSchema } from './scim-schema.ts';
 import { secretReferenceSchema } from './secret-reference.ts';
 
 const port = z.int().min(0).max(65535);
@@ -67,6 +68,8 @@ const identitySchema = z.strictObject({
   clients: z.array(clientSchema).default([]),
   /** Where people sign in upstream: OpenID Connect and SAML. */
   providers: providersSchema,
+  /** Where accounts and groups are provisioned from. */
+  scim: scimSchema.optional(),
 });
 const identityDefaults = { local: { enabled: true, emergency: [] }, roles: {}, clients: [], providers: [] };
 

@@ -6,6 +6,7 @@ import type { z } from 'zod';
 import { type GatewayConfig, gatewayConfigSchema } from './config-schema.ts';
 import { notificationsAt } from './notification-schema.ts';
 import { providersAt } from './provider-schema.ts';
+import { scimAt } from './scim-schema.ts';
 
 /** Reads and checks a configuration file. @throws WeirError invalid_request that names file, line and what to write instead. */
 export async function loadConfig(file: string): Promise<GatewayConfig> {
@@ -79,7 +80,11 @@ function withAbsolutePaths(config: z.output<typeof gatewayConfigSchema>, folder:
     recordings: { dir: config.recordings ? at(config.recordings.dir) : stateDir },
     runtimeFile: config.runtimeFile === undefined ? join(stateDir, 'gateway.json') : at(config.runtimeFile),
     notifications: notificationsAt(config.notifications, at),
-    identity: { ...config.identity, providers: providersAt(config.identity.providers, at) },
+    identity: {
+      ...config.identity,
+      providers: providersAt(config.identity.providers, at),
+      scim: config.identity.scim && scimAt(config.identity.scim, at),
+    },
     keys: {
       previous: keys.previous.map(keyAt),
       ...(keys.encryption === undefined ? {} : { encryption: keyAt(keys.encryption) }),

@@ -42,6 +42,8 @@ import { createPasswordChecker } from '../identity/passwords.ts';
 import { createUpstreamIdentities } from '../identity/providers/identities.ts';
 import { createUpstream, type Provider, upstreamPath } from '../identity/providers/upstream.ts';
 import { createUpstreamWatch, type UpstreamWatch } from '../identity/providers/upstream-watch.ts';
+import { scimModule } from '../identity/scim/scim.module.ts';
+import type { ScimTokens } from '../identity/scim/scim-tokens.ts';
 import type { Log } from '../log/create-log.ts';
 import { notificationsModule } from '../notifications/notifications.module.ts';
 import { createNotifications, type Notifications } from '../notifications/notifications.ts';
@@ -78,6 +80,7 @@ export interface Foundation {
   readonly providers: readonly Provider[];
   /** 32 bytes that forms of pages are bound to browsers with. */
   readonly browserKey: Buffer;
+  readonly scimTokens: ScimTokens;
   readonly log: Log;
   readonly now: () => number;
 }
@@ -178,6 +181,7 @@ export function createCapabilities(foundation: Foundation): Capabilities {
   });
   const modules = [
     identityModule(identity, policies),
+    scimModuleOf(foundation, identity, () => authorizationServer.issuer),
     pagesModule({ signIn, server: authorizationServer, browsers, checkPassword }),
     upstreamModule({ upstream: upstream.upstream, signIn, server: authorizationServer, browsers }),
     policiesModule(policies),
@@ -245,6 +249,21 @@ function createUpstreamOf(
     parts.signIn.addMethod({ id: name, label, href });
   }
   return { upstream, watch: createUpstreamWatch({ ...common, log }) };
+}
+
+/** Accounts and groups by a directory. */
+function scimModuleOf(
+  { config, repositories, scimTokens, audit, log, now }: Foundation,
+  identity: Identity,
+  issuer: () => string,
+) {
+  const { users, directory } = repositories;
+  const { changes } = identity.accounts;
+  const groupNames = config.identity.scim?.groups ?? { map: {} };
+  return scimModule(
+    { users, directory, changes, groupNames, base: () => `${issuer()}/scim/v2` },
+    { tokens: scimTokens, throttle: createLoginThrottle(now), audit, log },
+  );
 }
 
 function createApprovalParts({ repositories, audit, log, now }: Foundation, circumstances: Circumstances) {

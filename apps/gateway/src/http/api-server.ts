@@ -54,6 +54,11 @@ export async function startApiServer(options: {
     // Signatures of messages from outside cover the body's own bytes.
     { logger: false, abortOnError: false, forceCloseConnections: true, rawBody: true },
   );
+  // Directories send JSON under SCIM's own name (RFC 7644 section 8.1); the same parser reads it, with the same limits.
+  const parseJson = adapter.getInstance().getDefaultJsonParser('error', 'error');
+  app.useBodyParser('application/scim+json', {}, (request: FastifyRequest, body: Buffer, done) =>
+    parseJson(request, body.toString('utf8'), done),
+  );
   app.useGlobalGuards(new AuthGuard(identity));
   app.useGlobalInterceptors(new TaggedInterceptor());
   app.useGlobalFilters(new ErrorFilter(log));

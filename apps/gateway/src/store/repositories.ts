@@ -8,6 +8,7 @@ import { type BrowserSessionRepository, createBrowserSessionRepository } from '.
 import { type BudgetRepository, createBudgetRepository } from './budgets.ts';
 import { type ConnectionRepository, createConnectionRepository } from './connections.ts';
 import { type CredentialRepository, createCredentialRepository } from './credentials.ts';
+import { createDirectoryRepository, type DirectoryRepository } from './directory.ts';
 import { createGrantRepository, type GrantRepository } from './grants.ts';
 import { createIdentityRepository, type IdentityRepository } from './identities.ts';
 import { createNotificationRepository, type NotificationRepository } from './notifications.ts';
@@ -22,6 +23,7 @@ import { createUserRepository, type UserRepository } from './users.ts';
 /** All that the store offers to the capabilities. */
 export interface Repositories {
   readonly users: UserRepository;
+  readonly directory: DirectoryRepository;
   readonly oauth: OAuthRepository;
   readonly browserSessions: BrowserSessionRepository;
   readonly identities: IdentityRepository;
@@ -45,6 +47,7 @@ export interface Repositories {
 export function createRepositories(store: Pick<Store, 'db'>, contentKey: Buffer): Repositories {
   return {
     users: createUserRepository(store),
+    directory: createDirectoryRepository(store),
     oauth: createOAuthRepository(store, createContentSeal(contentKey)),
     browserSessions: createBrowserSessionRepository(store),
     identities: createIdentityRepository(store, createContentSeal(contentKey)),

@@ -25,6 +25,13 @@ export interface UserRepository {
   /** All accounts of one human. */
   listByPerson(personId: string): Promise<UserRow[]>;
   list(): Promise<UserRow[]>;
+  listByIds(ids: readonly string[]): Promise<UserRow[]>;
+  /** Accounts that one source has made, oldest first. */
+  listBySource(source: string): Promise<UserRow[]>;
+  /** By the directory's name of the account, in any case. */
+  findByDirectoryName(name: string): Promise<UserRow | undefined>;
+  /** By the directory's id of the account. */
+  findByExternalId(id: string): Promise<UserRow | undefined>;
   /** @returns false when the name exists. */
   insert(user: NewUserRow): Promise<boolean>;
   update(name: string, change: UserChange): Promise<UserRow | undefined>;
@@ -62,6 +69,20 @@ export function createUserRepository({ db }: Pick<Store, 'db'>): UserRepository 
     listByPerson: async (personId) =>
       (await users().where('person_id', '=', personId).orderBy('name').execute()).map((row) => rowOf(row)),
     list: async () => (await users().orderBy('name').execute()).map((row) => rowOf(row)),
+    listByIds: async (ids) =>
+      (
+        await users()
+          .where(sql<boolean>`id = ANY(${[...ids]}::text[])`)
+          .orderBy('name')
+          .execute()
+      ).map((row) => rowOf(row)),
+    listBySource: async (source) =>
+      (await users().where('source', '=', source).orderBy('created_at').orderBy('id').execute()).map((row) =>
+        rowOf(row),
+      ),
+    findByDirectoryName: async (name) =>
+      rowOf(await users().where(sql<boolean>`lower(directory_name) = lower(${name})`).executeTakeFirst()),
+    findByExternalId: async (id) => rowOf(await users().where('external_id', '=', id).executeTakeFirst()),
     insert: async (user) => {
       const result = await db
         .insertInto('users')

@@ -130,6 +130,12 @@ async function prepareChange(parts: AccountParts, name: string, request: PutUser
       ...(disabled === undefined ? {} : { disabled }),
     });
   }
+  if (disabled === false && known.disabled && known.directory_profile?.['active'] === false) {
+    throw new WeirError('conflict', `${name} is switched off by the directory.`, {
+      why: 'The directory says that this account is not active.',
+      fix: 'Activate the person there.',
+    });
+  }
   const change: UserChange = {
     ...(hash === undefined ? {} : { password_hash: hash }),
     ...(groups === undefined ? {} : { groups: [...new Set(groups)] }),

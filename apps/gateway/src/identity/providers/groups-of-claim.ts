@@ -37,7 +37,11 @@ export function groupsOf(value: unknown, config: GroupsConfig | undefined): stri
   return [...new Set(groups)].filter((group) => only?.has(group) ?? true).sort();
 }
 
-function groupName(name: string, { map, prefix = '' }: GroupsConfig): string | undefined {
+/** A group as it is called here. @returns undefined for a name that is none here and is not mapped. */
+export function groupName(
+  name: string,
+  { map, prefix = '' }: Pick<GroupsConfig, 'map' | 'prefix'>,
+): string | undefined {
   const mapped = Object.hasOwn(map, name) ? map[name] : undefined;
   if (mapped !== undefined) return mapped;
   // A name that had to be changed could become that of another group, which the person is not in.
