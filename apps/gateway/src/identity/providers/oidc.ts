@@ -189,6 +189,8 @@ export function reasonOf(error: unknown): string {
   if (error instanceof client.ResponseBodyError || error instanceof client.AuthorizationResponseError)
     return `the provider says ${error.error}`;
   if (!(error instanceof Error)) return 'unknown';
-  const code = 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : '';
-  return `${error.message}${code}`;
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  // Its cause says what exactly; that of text that cannot be read would quote the text.
+  const isExact = /^OAUTH_(INVALID_RESPONSE|JWT_)/.test(code) && error.cause instanceof Error;
+  return `${isExact ? (error.cause as Error).message : error.message}${code === '' ? '' : ` (${code})`}`;
 }
