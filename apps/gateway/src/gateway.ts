@@ -138,7 +138,8 @@ async function start(options: GatewayOptions, undo: Undo): Promise<Omit<Gateway,
   dataPlane.attach(running);
   undo.push(() => running.close());
   undo.push(() => capabilities.sessions.close('the gateway stopped'));
-  const api = await startApiServer({ api: config.api, modules, identity, authorizationServer, log });
+  const cursorKey = await loadSecretKey(config.stateDir, 'cursors');
+  const api = await startApiServer({ api: config.api, cursorKey, modules, identity, authorizationServer, log });
   undo.push(() => api.close());
   await authorizationServer.open(issuerOf(config, api));
   undo.push(() => authorizationServer.stop());

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { nameSchema } from './schemas.ts';
+import { listQuerySchema, nameSchema } from './schemas.ts';
 
 const reason = z.string().trim().max(2000).default('');
 const ticket = z
@@ -9,7 +9,6 @@ const ticket = z
   .optional();
 /** Up to 7 days; the rule says how long in each case. */
 const seconds = z.int().min(1).max(604_800);
-const limit = z.coerce.number<string | number>().int().min(1).max(1000).default(100);
 
 export const accessRequestStateSchema = z.enum(['pending', 'approved', 'denied', 'expired', 'cancelled', 'outdated']);
 /** POST /access-requests: the caller asks for himself. `rule` chooses among several rules that fit. */
@@ -52,7 +51,7 @@ export const accessRequestSchema = z.object({
   mayDecide: z.boolean(),
   whyNot: z.string().nullable(),
 });
-export const listAccessRequestsQuerySchema = z.strictObject({ state: accessRequestStateSchema.optional(), limit });
+export const listAccessRequestsQuerySchema = listQuerySchema.extend({ state: accessRequestStateSchema.optional() });
 
 /** POST /grants/break-glass */
 export const breakGlassRequestSchema = z.strictObject({
@@ -90,10 +89,9 @@ export const grantSchema = z.object({
     })
     .nullable(),
 });
-export const listGrantsQuerySchema = z.strictObject({
+export const listGrantsQuerySchema = listQuerySchema.extend({
   /** `active` also holds those that are void now; `to-review`: break-glass whose review is open or overdue. */
   state: z.enum(['active', 'ended', 'revoked', 'to-review']).optional(),
-  limit,
 });
 export const revokeGrantRequestSchema = z.strictObject({ reason });
 export const reviewGrantRequestSchema = z.strictObject({

@@ -1,16 +1,16 @@
 import { WeirError } from '@weir/errors';
-import { z } from 'zod';
 import type * as am from './access-messages.ts';
 import * as access from './access-schemas.ts';
 import { readLines } from './lines.ts';
 import type * as m from './messages.ts';
+import { followPages } from './pages.ts';
 import * as s from './schemas.ts';
 import { type ApiClientOptions, createSend, readJson } from './transport.ts';
 import { headersOf, type OnlyIf, type Versioned, versionOf } from './versions.ts';
 
 export type { ApiClientOptions } from './transport.ts';
 
-/** One method per route of the route table. Every method throws a WeirError with the server's code, or gateway_unavailable when nobody answers. */
+/** One method per route of the route table. A list is read to its end, or to `limit` items in all. Every method throws a WeirError with the server's code, or gateway_unavailable when nobody answers. */
 export interface ApiClient {
   healthz(): Promise<{ ok: boolean }>;
   /** The API's own description, OpenAPI 3.1. */
@@ -84,14 +84,14 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     login: async (body) => readJson(await send('login', { body }), s.loginResponseSchema),
     logout: async () => done(await send('logout')),
     whoami: async () => readJson(await send('whoami'), s.whoamiSchema),
-    listUsers: async () => readJson(await send('listUsers'), z.array(s.userSchema)),
+    listUsers: () => followPages(send, 'listUsers', s.userSchema),
     putUser: async (name, body) => readJson(await send('putUser', { params: { name }, body }), s.userSchema),
     showUser: async (name) => readJson(await send('showUser', { params: { name } }), s.userSchema),
     deleteUser: async (name) => done(await send('deleteUser', { params: { name } })),
     linkUser: async (name, to) => readJson(await send('linkUser', { params: { name }, body: { to } }), s.userSchema),
     unlinkUser: async (name) => readJson(await send('unlinkUser', { params: { name } }), s.userSchema),
     changePassword: async (body) => done(await send('changePassword', { body })),
-    listConnections: async () => readJson(await send('listConnections'), z.array(s.connectionSchema)),
+    listConnections: () => followPages(send, 'listConnections', s.connectionSchema),
     getConnection: async (name) => {
       const response = await send('getConnection', { params: { name } });
       return { version: versionOf(response), value: await readJson(response, s.connectionSpecSchema) };
@@ -108,36 +108,33 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     putCredential: async (name, body) => done(await send('putCredential', { params: { name }, body })),
     deleteCredential: async (name) => done(await send('deleteCredential', { params: { name } })),
     openSession: async (body) => readJson(await send('openSession', { body }), s.openSessionResponseSchema),
-    listSessions: async (query = {}) => readJson(await send('listSessions', { query }), z.array(s.sessionSchema)),
+    listSessions: (query) => followPages(send, 'listSessions', s.sessionSchema, query),
     showSession: async (id) => readJson(await send('showSession', { params: { id } }), s.sessionSchema),
     sessionEvents: async function* (id) {
       for await (const line of readLines(await send('sessionEvents', { params: { id } }))) yield parseEvent(line);
     },
     killSession: async (id, body = {}) => done(await send('killSession', { params: { id }, body })),
-    listRequests: async (query = {}) =>
-      readJson(await send('listRequests', { query }), z.array(s.approvalRequestSchema)),
+    listRequests: (query) => followPages(send, 'listRequests', s.approvalRequestSchema, query),
     showRequest: async (id) => readJson(await send('showRequest', { params: { id } }), s.requestDetailsSchema),
     decideRequest: async (id, body) =>
       readJson(await send('decideRequest', { params: { id }, body }), s.approvalRequestSchema),
     ...accessMethods(send),
-    listBudgets: async () => readJson(await send('listBudgets'), z.array(s.budgetSchema)),
+    listBudgets: () => followPages(send, 'listBudgets', s.budgetSchema),
     getPolicy: async () => readJson(await send('getPolicy'), s.policyDocumentSetSchema),
     applyPolicy: async (body, onlyIf) =>
       readJson(await send('applyPolicy', { body, ...headersOf(onlyIf) }), s.policyDocumentSetSchema),
     createJoinToken: async (body) => readJson(await send('createJoinToken', { body }), s.joinTokenResponseSchema),
-    listJoinTokens: async () => readJson(await send('listJoinTokens'), z.array(s.joinTokenSchema)),
+    listJoinTokens: () => followPages(send, 'listJoinTokens', s.joinTokenSchema),
     revokeJoinToken: async (id) => done(await send('revokeJoinToken', { params: { id } })),
-    listAgents: async () => readJson(await send('listAgents'), z.array(s.agentSchema)),
+    listAgents: () => followPages(send, 'listAgents', s.agentSchema),
     lockAgent: async (name, body = {}) => done(await send('lockAgent', { params: { name }, body })),
     unlockAgent: async (name) => done(await send('unlockAgent', { params: { name } })),
     revokeAgent: async (name) => done(await send('revokeAgent', { params: { name } })),
-    listAuditEvents: async (query = {}) =>
-      readJson(await send('listAuditEvents', { query }), z.array(s.auditEventSchema)),
-    listAnchors: async () => readJson(await send('listAnchors'), z.array(s.recordingAnchorSchema)),
+    listAuditEvents: (query) => followPages(send, 'listAuditEvents', s.auditEventSchema, query),
+    listAnchors: () => followPages(send, 'listAnchors', s.recordingAnchorSchema),
     readRecording: async (session) =>
       new Uint8Array(await (await send('readRecording', { params: { session } })).arrayBuffer()),
-    listNotifications: async (query = {}) =>
-      readJson(await send('listNotifications', { query }), z.array(s.deliverySchema)),
+    listNotifications: (query) => followPages(send, 'listNotifications', s.deliverySchema, query),
     status: async () => readJson(await send('status'), s.statusSchema),
   };
 }
@@ -159,12 +156,11 @@ function accessMethods(send: ReturnType<typeof createSend>): Pick<ApiClient, Acc
   const grant = async (response: Promise<Response>) => readJson(await response, access.grantSchema);
   return {
     newAccessRequest: (body) => request(send('newAccessRequest', { body })),
-    listAccessRequests: async (query = {}) =>
-      readJson(await send('listAccessRequests', { query }), z.array(access.accessRequestSchema)),
+    listAccessRequests: (query) => followPages(send, 'listAccessRequests', access.accessRequestSchema, query),
     showAccessRequest: (id) => request(send('showAccessRequest', { params: { id } })),
     decideAccessRequest: (id, body) => request(send('decideAccessRequest', { params: { id }, body })),
     cancelAccessRequest: (id) => request(send('cancelAccessRequest', { params: { id } })),
-    listGrants: async (query = {}) => readJson(await send('listGrants', { query }), z.array(access.grantSchema)),
+    listGrants: (query) => followPages(send, 'listGrants', access.grantSchema, query),
     showGrant: (id) => grant(send('showGrant', { params: { id } })),
     revokeGrant: (id, body = {}) => grant(send('revokeGrant', { params: { id }, body })),
     breakGlass: (body) => grant(send('breakGlass', { body })),

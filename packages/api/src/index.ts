@@ -3,7 +3,7 @@ export * from './access-schemas.ts';
 export * from './client.ts';
 export { contract } from './contract/contract.ts';
 export { createOpenApi, type OpenApiDocument, problemStatus } from './contract/openapi.ts';
-export { codesOf, type RouteContract } from './contract/route-contract.ts';
+export { codesOf, isList, type RouteContract } from './contract/route-contract.ts';
 export { type Difference, differencesOf } from './differences.ts';
 export * from './messages.ts';
 export * from './routes.ts';

@@ -8,6 +8,15 @@ export const nameSchema = z
 /** Roles of people at the gateway itself; `member` is everybody and is not listed. */
 export const roleSchema = z.enum(['admin', 'policy-editor', 'approver', 'auditor']);
 
+/** Items of one page of a list. */
+export const pageLimitSchema = z.coerce.number<string | number>().int().min(1).max(200).default(100);
+/** Query of every list; lists with filters extend it. */
+export const listQuerySchema = z.strictObject({
+  limit: pageLimitSchema,
+  /** Of the link to the next page; opaque. */
+  cursor: z.string().max(2000).optional(),
+});
+
 export const healthSchema = z.object({ ok: z.boolean() });
 /** The API's own description, OpenAPI 3.1. */
 export const openapiSchema = z.looseObject({ openapi: z.string(), paths: z.record(z.string(), z.unknown()) });
@@ -310,28 +319,24 @@ export const recordingAnchorSchema = z.object({
   file: z.string(),
 });
 /** Query strings of the lists. Newest first, except audit, which is oldest first after the id `after`. */
-export const listSessionsQuerySchema = z.strictObject({
+export const listSessionsQuerySchema = listQuerySchema.extend({
   state: z.enum(['active', 'ended']).optional(),
   connection: nameSchema.optional(),
-  limit: z.coerce.number<string | number>().int().min(1).max(1000).default(100),
 });
-export const listRequestsQuerySchema = z.strictObject({
+export const listRequestsQuerySchema = listQuerySchema.extend({
   state: requestStateSchema.optional(),
-  limit: z.coerce.number<string | number>().int().min(1).max(1000).default(100),
 });
-export const listAuditQuerySchema = z.strictObject({
+export const listAuditQuerySchema = listQuerySchema.extend({
   after: z
     .string()
     .regex(/^\d{1,18}$/, 'use the id of an audit event')
     .optional(),
-  limit: z.coerce.number<string | number>().int().min(1).max(1000).default(100),
   action: z.string().max(100).optional(),
   actor: z.string().max(100).optional(),
 });
 
-export const listDeliveriesQuerySchema = z.strictObject({
+export const listDeliveriesQuerySchema = listQuerySchema.extend({
   state: z.enum(['pending', 'sent', 'dead']).optional(),
-  limit: z.coerce.number<string | number>().int().min(1).max(1000).default(100),
 });
 /** A message to one channel; `dead` = it was given up. */
 export const deliverySchema = z.object({

@@ -27,7 +27,7 @@ export async function* verifyOnline(api: ApiClient, sessions: readonly string[])
 }
 
 async function sealedSessions(api: ApiClient): Promise<string[]> {
-  const ended = await api.listSessions({ state: 'ended', limit: 1000 });
+  const ended = await api.listSessions({ state: 'ended' });
   return ended.filter(({ recording }) => recording === 'sealed').map(({ id }) => id);
 }
 

@@ -9,10 +9,12 @@ import {
   nameSchema,
 } from '@weir/api';
 import type { z } from 'zod';
+import { type Page, Paging, pageOf } from '../http/paging.ts';
 import { ZodPipe } from '../http/zod-pipe.ts';
 import { CurrentCaller } from '../identity/auth-guard.ts';
 import type { Caller } from '../identity/caller.ts';
 import { Needs } from '../identity/permissions.ts';
+import type { Keyset } from '../store/keyset.ts';
 import type { AgentTwins } from './agent-twins.ts';
 import type { Agents } from './agents.ts';
 
@@ -57,8 +59,9 @@ export class AgentsController {
 
   @Needs('agents:read')
   @Get('join-tokens')
-  listJoinTokens(): Promise<JoinToken[]> {
-    return this.agents.listJoinTokens();
+  async listJoinTokens(@Paging() page: Keyset): Promise<Page<JoinToken>> {
+    const tokens = await this.agents.listJoinTokens();
+    return pageOf(tokens, page, ({ createdAt, id }) => [createdAt, id], 'descending');
   }
 
   @Needs('agents:write')
@@ -73,8 +76,8 @@ export class AgentsController {
 
   @Needs('agents:read')
   @Get()
-  list(): Promise<AgentView[]> {
-    return this.agents.list();
+  async list(@Paging() page: Keyset): Promise<Page<AgentView>> {
+    return pageOf(await this.agents.list(), page, ({ name, id }) => [name, id]);
   }
 
   @Needs('agents:write')

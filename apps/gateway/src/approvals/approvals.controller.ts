@@ -1,10 +1,12 @@
 import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
 import { type ApprovalRequest, decideRequestSchema, listRequestsQuerySchema, type RequestDetails } from '@weir/api';
 import type { z } from 'zod';
+import { type Page, Paging } from '../http/paging.ts';
 import { ZodPipe } from '../http/zod-pipe.ts';
 import { CurrentCaller } from '../identity/auth-guard.ts';
 import type { Caller } from '../identity/caller.ts';
 import { Needs } from '../identity/permissions.ts';
+import type { Keyset } from '../store/keyset.ts';
 import type { Approvals } from './approvals.ts';
 
 export const APPROVALS = Symbol('approvals');
@@ -19,8 +21,9 @@ export class ApprovalsController {
   list(
     @Query(new ZodPipe(listRequestsQuerySchema)) query: z.output<typeof listRequestsQuerySchema>,
     @CurrentCaller() caller: Caller,
-  ): Promise<ApprovalRequest[]> {
-    return this.approvals.list(caller, query);
+    @Paging({ query: listRequestsQuerySchema }) page: Keyset,
+  ): Promise<Page<ApprovalRequest>> {
+    return this.approvals.list(caller, query, page);
   }
 
   @Needs('requests:read')

@@ -1,8 +1,10 @@
 import type { ApprovalRequest, DecideRequest, ListRequestsQuery, RequestDetails } from '@weir/api';
 import { WeirError } from '@weir/errors';
 import type { AuditLog } from '../audit/audit-log.ts';
+import { cutPage, type Page } from '../http/paging.ts';
 import { type Caller, seesAll } from '../identity/caller.ts';
 import type { ApprovalRepository, RequestRow } from '../store/approvals.ts';
+import type { Keyset } from '../store/keyset.ts';
 import type { SessionRepository } from '../store/sessions.ts';
 import type { ApprovalClock } from './approval-clock.ts';
 import type { Circumstances, Standing } from './circumstances.ts';
@@ -19,7 +21,7 @@ export type Decider = Pick<Caller, 'id' | 'name' | 'groups' | 'roles'> & {
 /** What people do with approval requests. */
 export interface Approvals {
   /** Own requests and those that the caller may decide; all for admins and auditors. */
-  list(caller: Decider, query: ListRequestsQuery & { limit: number }): Promise<ApprovalRequest[]>;
+  list(caller: Decider, query: ListRequestsQuery, page: Keyset): Promise<Page<ApprovalRequest>>;
   /** With the history of the person who asked, and whether the caller may decide. */
   show(caller: Decider, id: string): Promise<RequestDetails>;
   /** @throws WeirError self_approval, not_permitted, conflict (decided, expired, withdrawn or outdated, or decided by this person already), not_found. */
@@ -44,14 +46,16 @@ export interface ApprovalParts {
 export function createApprovals(parts: ApprovalParts): Approvals {
   const { approvals, audit, clock, now } = parts;
   return {
-    list: async (caller, { state, limit }) => {
+    list: async (caller, { state }, page) => {
       await clock.expireDue();
       const visibleTo = seesAll(caller) ? {} : { visibleTo: { userId: caller.id, groups: caller.groups } };
-      const rows = await approvals.list({ ...visibleTo, state, limit });
+      const found = await approvals.list({ ...visibleTo, state }, { ...page, limit: page.limit + 1 });
+      const shown = cutPage(found, page, (row) => [row.created_at.toISOString(), row.id]);
+      const rows = shown.items;
       await auditView(audit, caller, rows);
       const decisions = await approvals.decisionsOf(rows.map(({ id }) => id));
       const of = (row: RequestRow) => decisions.filter((decision) => decision.request_id === row.id);
-      return rows.map((row) => viewOf(row, of(row), caller));
+      return shown.map((row) => viewOf(row, of(row), caller));
     },
     show: async (caller, id) => {
       await clock.expireDue();

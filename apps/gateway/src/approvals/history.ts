@@ -13,7 +13,7 @@ export async function historyOf(
   row: RequestRow,
 ): Promise<RequestDetails['history']> {
   const [requests, totals] = await Promise.all([
-    approvals.list({ visibleTo: { userId: row.user_id, groups: [] }, limit: maxRequests + 1 }),
+    approvals.list({ visibleTo: { userId: row.user_id, groups: [] } }, { limit: maxRequests + 1, after: null }),
     sessions.totalsOf(row.user_id, new Date(now() - days * 86_400_000)),
   ]);
   return {

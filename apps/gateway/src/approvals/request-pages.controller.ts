@@ -28,7 +28,7 @@ export interface RequestPages {
 const isForAccess = (id: string): boolean => id.startsWith('acc_');
 
 const formSchema = decideRequestSchema.extend({ csrf: z.string().max(100).optional() });
-const inboxLimit = 100;
+const inbox = { limit: 100, after: null };
 
 /** Pages on which requests are looked at and decided; what the decision means is said by the same use-cases as in the API. They are for browsers that are signed in. */
 @Controller('requests')
@@ -41,10 +41,10 @@ export class RequestPagesController {
     const caller = await this.caller(request, reply);
     if (caller === undefined) return;
     const [statements, access] = await Promise.all([
-      this.pages.approvals.list(caller, { limit: inboxLimit }),
-      this.pages.accessRequests.list(caller, { limit: inboxLimit }),
+      this.pages.approvals.list(caller, {}, inbox),
+      this.pages.accessRequests.list(caller, {}, inbox),
     ]);
-    sendPage(reply, { title: 'Requests', body: inboxBody(statements, access, caller) });
+    sendPage(reply, { title: 'Requests', body: inboxBody(statements.items, access.items, caller) });
   }
 
   @Public()

@@ -1,6 +1,8 @@
 import type { AuditEvent } from '@weir/api';
+import { cutPage, type Page } from '../http/paging.ts';
 import type { Log } from '../log/create-log.ts';
 import type { AuditRepository, AuditRow, NewAuditEntry } from '../store/audit.ts';
+import type { Keyset } from '../store/keyset.ts';
 
 /** An event as capabilities report it. `action` is a stable word such as `login-failed`; `detail` holds no secrets and no statement text. */
 export interface AuditReport {
@@ -10,18 +12,20 @@ export interface AuditReport {
   readonly detail?: Readonly<Record<string, unknown>>;
 }
 
+/** Which events a list holds; `after` = those behind this id. */
+export interface AuditFilter {
+  readonly after?: string | undefined;
+  readonly action?: string | undefined;
+  readonly actor?: string | undefined;
+}
+
 /** The audit log. Events keep the order in which they were reported. */
 export interface AuditLog {
   /** Resolves when the event is stored; rejects when it cannot be: what it reports must then not happen. */
   append(report: AuditReport): Promise<void>;
   /** For places that cannot wait: stored in the background, failures go to the log. */
   later(report: AuditReport): void;
-  list(filter: {
-    after?: string | undefined;
-    limit: number;
-    action?: string | undefined;
-    actor?: string | undefined;
-  }): Promise<AuditEvent[]>;
+  list(filter: AuditFilter, page: Keyset): Promise<Page<AuditEvent>>;
   /** Told of the actions of each batch that was stored. */
   onStored(listener: (actions: readonly string[]) => void): void;
   /** Resolves when everything reported so far is stored. */
@@ -86,7 +90,11 @@ export function createAuditLog(repository: AuditRepository, options: { now: () =
       reportDropped();
       later(report);
     },
-    list: async ({ after = '0', ...filter }) => (await repository.list({ after, ...filter })).map(viewOf),
+    list: async ({ after = '0', action, actor }, page) => {
+      const [from = after] = page.after ?? [];
+      const rows = await repository.list({ after: from, limit: page.limit + 1, action, actor });
+      return cutPage(rows, page, ({ id }) => [id]).map(viewOf);
+    },
     onStored: (listener) => {
       listeners.push(listener);
     },

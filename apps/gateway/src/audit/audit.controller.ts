@@ -1,8 +1,10 @@
 import { Controller, Get, Inject, Query } from '@nestjs/common';
 import { type AuditEvent, listAuditQuerySchema } from '@weir/api';
 import type { z } from 'zod';
+import { type Page, Paging } from '../http/paging.ts';
 import { ZodPipe } from '../http/zod-pipe.ts';
 import { Needs } from '../identity/permissions.ts';
+import type { Keyset } from '../store/keyset.ts';
 import type { AuditLog } from './audit-log.ts';
 
 export const AUDIT = Symbol('audit');
@@ -14,7 +16,10 @@ export class AuditController {
 
   @Needs('audit:read')
   @Get()
-  list(@Query(new ZodPipe(listAuditQuerySchema)) query: z.output<typeof listAuditQuerySchema>): Promise<AuditEvent[]> {
-    return this.audit.list(query);
+  list(
+    @Query(new ZodPipe(listAuditQuerySchema)) query: z.output<typeof listAuditQuerySchema>,
+    @Paging({ query: listAuditQuerySchema }) page: Keyset,
+  ): Promise<Page<AuditEvent>> {
+    return this.audit.list(query, page);
   }
 }

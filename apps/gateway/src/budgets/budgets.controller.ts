@@ -1,8 +1,10 @@
 import { Controller, Get, Inject } from '@nestjs/common';
 import type { BudgetView } from '@weir/api';
+import { type Page, Paging, pageOf } from '../http/paging.ts';
 import { CurrentCaller } from '../identity/auth-guard.ts';
 import type { Caller } from '../identity/caller.ts';
 import { Needs } from '../identity/permissions.ts';
+import type { Keyset } from '../store/keyset.ts';
 import type { Budgets } from './budgets.ts';
 
 export const BUDGETS = Symbol('budgets');
@@ -14,7 +16,8 @@ export class BudgetsController {
 
   @Needs('budgets:read')
   @Get()
-  list(@CurrentCaller() caller: Caller): Promise<BudgetView[]> {
-    return this.budgets.list(caller);
+  async list(@CurrentCaller() caller: Caller, @Paging() page: Keyset): Promise<Page<BudgetView>> {
+    const budgets = await this.budgets.list(caller);
+    return pageOf(budgets, page, ({ principal, rule, per, resetsAt }) => [principal, rule, per, resetsAt]);
   }
 }

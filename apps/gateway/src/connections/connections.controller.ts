@@ -1,12 +1,14 @@
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Put } from '@nestjs/common';
 import { type Connection, type ConnectionSpec, type ConnectionTest, connectionSpecSchema, nameSchema } from '@weir/api';
 import { WeirError } from '@weir/errors';
+import { type Page, Paging, pageOf } from '../http/paging.ts';
 import { OnlyIf, type Precondition } from '../http/precondition.ts';
 import type { Tagged } from '../http/tagged.ts';
 import { ZodPipe } from '../http/zod-pipe.ts';
 import { CurrentCaller } from '../identity/auth-guard.ts';
 import type { Caller } from '../identity/caller.ts';
 import { Needs } from '../identity/permissions.ts';
+import type { Keyset } from '../store/keyset.ts';
 import type { Connections } from './connections.ts';
 
 export const CONNECTIONS = Symbol('connections');
@@ -19,8 +21,8 @@ export class ConnectionsController {
 
   @Needs('connections:use')
   @Get()
-  list(@CurrentCaller() caller: Caller): Promise<Connection[]> {
-    return this.connections.list(caller);
+  async list(@CurrentCaller() caller: Caller, @Paging() page: Keyset): Promise<Page<Connection>> {
+    return pageOf(await this.connections.list(caller), page, ({ name }) => [name]);
   }
 
   @Needs('connections:write')

@@ -1,8 +1,10 @@
 import { Controller, Get, Inject, Param, StreamableFile } from '@nestjs/common';
 import type { RecordingAnchor } from '@weir/api';
+import { type Page, Paging } from '../http/paging.ts';
 import { CurrentCaller } from '../identity/auth-guard.ts';
 import type { Caller } from '../identity/caller.ts';
 import { Needs } from '../identity/permissions.ts';
+import type { Keyset } from '../store/keyset.ts';
 import type { Evidence } from './evidence.ts';
 
 export const EVIDENCE = Symbol('evidence');
@@ -14,8 +16,8 @@ export class EvidenceController {
 
   @Needs('recordings:read')
   @Get()
-  listAnchors(): Promise<RecordingAnchor[]> {
-    return this.evidence.listAnchors();
+  listAnchors(@Paging() page: Keyset): Promise<Page<RecordingAnchor>> {
+    return this.evidence.listAnchors(page);
   }
 
   @Needs('recordings:read')

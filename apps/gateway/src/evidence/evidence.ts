@@ -4,12 +4,14 @@ import type { Readable } from 'node:stream';
 import type { RecordingAnchor } from '@weir/api';
 import { WeirError } from '@weir/errors';
 import type { AuditLog } from '../audit/audit-log.ts';
+import { cutPage, type Page } from '../http/paging.ts';
 import type { Caller } from '../identity/caller.ts';
 import type { AnchorRepository } from '../store/anchors.ts';
+import type { Keyset } from '../store/keyset.ts';
 
 /** Recordings' files and what the store says of them. */
 export interface Evidence {
-  listAnchors(): Promise<RecordingAnchor[]>;
+  listAnchors(page: Keyset): Promise<Page<RecordingAnchor>>;
   /** The file's bytes as they are; each read is audited. @throws WeirError not_found. */
   readRecording(caller: Caller, session: string): Promise<Readable>;
 }
@@ -18,7 +20,8 @@ export interface Evidence {
 export function createEvidence(parts: { anchors: AnchorRepository; audit: AuditLog; directory: string }): Evidence {
   const { anchors, audit, directory } = parts;
   return {
-    listAnchors: () => anchors.list(),
+    listAnchors: async (page) =>
+      cutPage(await anchors.list({ ...page, limit: page.limit + 1 }), page, ({ session }) => [session]),
     readRecording: async (caller, session) => {
       const anchor = await anchors.find(session);
       if (anchor === undefined) {

@@ -6,10 +6,12 @@ import {
   newAccessRequestSchema,
 } from '@weir/api';
 import type { z } from 'zod';
+import { type Page, Paging } from '../http/paging.ts';
 import { ZodPipe } from '../http/zod-pipe.ts';
 import { CurrentCaller } from '../identity/auth-guard.ts';
 import type { Caller } from '../identity/caller.ts';
 import { Needs } from '../identity/permissions.ts';
+import type { Keyset } from '../store/keyset.ts';
 import type { AccessRequests } from './access-requests.ts';
 
 export const ACCESS_REQUESTS = Symbol('access requests');
@@ -33,8 +35,9 @@ export class AccessRequestsController {
   list(
     @Query(new ZodPipe(listAccessRequestsQuerySchema)) query: z.output<typeof listAccessRequestsQuerySchema>,
     @CurrentCaller() caller: Caller,
-  ): Promise<AccessRequest[]> {
-    return this.requests.list(caller, query);
+    @Paging({ query: listAccessRequestsQuerySchema }) page: Keyset,
+  ): Promise<Page<AccessRequest>> {
+    return this.requests.list(caller, query, page);
   }
 
   @Needs('requests:read')

@@ -3,10 +3,12 @@ import { WeirError } from '@weir/errors';
 import { type AccessRequestDocument, isApprovedAtOnce, tryDuration } from '@weir/policy';
 import { factsOf } from '../access/access.ts';
 import { targetHashOf } from '../connections/target.ts';
+import { cutPage, Page } from '../http/paging.ts';
 import { type Caller, principalOf, seesAll } from '../identity/caller.ts';
 import { shortId } from '../identity/short-id.ts';
 import type { AccessRequestRow, NewAccessRequestRow } from '../store/access-requests.ts';
 import type { NewGrant } from '../store/grants.ts';
+import type { Keyset } from '../store/keyset.ts';
 import { askedUnder } from './asked-under.ts';
 import { decideAccess, refusalOf } from './decide-access.ts';
 import { type GrantParts, peopleBehind } from './parts.ts';
@@ -18,7 +20,7 @@ export interface AccessRequests {
   /** @throws WeirError not_found, not_permitted (no rule, too long, no reason or ticket, too many open). */
   ask(caller: Caller, request: NewAccessRequest): Promise<AccessRequest>;
   /** Own requests and those that the caller may decide; all for admins and auditors. */
-  list(caller: Caller, query: ListAccessRequestsQuery & { limit: number }): Promise<AccessRequest[]>;
+  list(caller: Caller, query: ListAccessRequestsQuery, page: Keyset): Promise<Page<AccessRequest>>;
   show(caller: Caller, id: string): Promise<AccessRequest>;
   /** @throws WeirError self_approval, not_permitted, conflict, not_found. */
   decide(caller: Caller, id: string, request: DecideRequest): Promise<AccessRequest>;
@@ -57,18 +59,20 @@ export function createAccessRequests(parts: GrantParts): AccessRequests {
         throw error;
       }
     },
-    list: async (caller, { state, limit }) => {
+    list: async (caller, { state }, page) => {
       await sweep();
       const visibleTo = seesAll(caller) ? {} : { visibleTo: { userId: caller.id, groups: caller.groups } };
-      const rows = await requests.list({ ...visibleTo, state, limit });
+      const found = await requests.list({ ...visibleTo, state }, { ...page, limit: page.limit + 1 });
+      const { items: rows, next } = cutPage(found, page, (row) => [row.created_at.toISOString(), row.id]);
       const decisions = await requests.decisionsOf(rows.map(({ id }) => id));
-      return Promise.all(
+      const views = await Promise.all(
         rows.map(async (row) => {
           const own = decisions.filter(({ request_id }) => request_id === row.id);
           const refusal = row.state === 'pending' ? await refusalOf(parts, caller, row) : undefined;
           return accessRequestView(row, own, refusal);
         }),
       );
+      return new Page(views, next);
     },
     show: async (caller, id) => viewOf(caller, await visible(caller, id)),
     decide: async (caller, id, request) => {

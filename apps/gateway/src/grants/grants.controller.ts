@@ -7,10 +7,12 @@ import {
   revokeGrantRequestSchema,
 } from '@weir/api';
 import type { z } from 'zod';
+import { type Page, Paging } from '../http/paging.ts';
 import { ZodPipe } from '../http/zod-pipe.ts';
 import { CurrentCaller } from '../identity/auth-guard.ts';
 import type { Caller } from '../identity/caller.ts';
 import { Needs } from '../identity/permissions.ts';
+import type { Keyset } from '../store/keyset.ts';
 import type { Grants } from './grants.ts';
 
 export const GRANTS = Symbol('grants');
@@ -25,8 +27,9 @@ export class GrantsController {
   list(
     @Query(new ZodPipe(listGrantsQuerySchema)) query: z.output<typeof listGrantsQuerySchema>,
     @CurrentCaller() caller: Caller,
-  ): Promise<Grant[]> {
-    return this.grants.list(caller, query);
+    @Paging({ query: listGrantsQuerySchema }) page: Keyset,
+  ): Promise<Page<Grant>> {
+    return this.grants.list(caller, query, page);
   }
 
   @Needs('grants:write')

@@ -2,9 +2,11 @@ import type { BreakGlassRequest, Grant, ListGrantsQuery, ReviewGrantRequest } fr
 import { isWeirError, WeirError } from '@weir/errors';
 import { longestOf, tryDuration } from '@weir/policy';
 import { targetHashOf } from '../connections/target.ts';
+import { cutPage, Page } from '../http/paging.ts';
 import { type Caller, principalOf, seesAll } from '../identity/caller.ts';
 import { shortId } from '../identity/short-id.ts';
 import type { GrantRow, NewGrant } from '../store/grants.ts';
+import type { Keyset } from '../store/keyset.ts';
 import { grantDetail } from './access-requests.ts';
 import { heldOf } from './grant-book.ts';
 import { type GrantParts, isBehind, peopleBehind } from './parts.ts';
@@ -14,7 +16,7 @@ import { grantView } from './views.ts';
 /** What people do with grants. */
 export interface Grants {
   /** Own grants and those that the caller watches over; all for admins and auditors. */
-  list(caller: Caller, query: ListGrantsQuery & { limit: number }): Promise<Grant[]>;
+  list(caller: Caller, query: ListGrantsQuery, page: Keyset): Promise<Page<Grant>>;
   show(caller: Caller, id: string): Promise<Grant>;
   /** Ends a grant and its sessions now. @throws WeirError not_found, not_permitted, conflict. */
   revoke(caller: Caller, id: string, reason: string): Promise<Grant>;
@@ -37,11 +39,13 @@ export function createGrants(parts: GrantParts): Grants {
   };
   const viewOf = async (row: GrantRow): Promise<Grant> => grantView(row, now(), await isInForce(parts, row));
   return {
-    list: async (caller, { state, limit }) => {
+    list: async (caller, { state }, page) => {
       await sweep();
       const visibleTo = seesAll(caller) ? {} : { visibleTo: { userId: caller.id, groups: caller.groups } };
-      const rows = await grants.list({ ...visibleTo, state, now: new Date(now()), limit });
-      return Promise.all(rows.map(viewOf));
+      const filter = { ...visibleTo, state, now: new Date(now()) };
+      const found = await grants.list(filter, { ...page, limit: page.limit + 1 });
+      const { items, next } = cutPage(found, page, (row) => [row.from_at.toISOString(), row.id]);
+      return new Page(await Promise.all(items.map(viewOf)), next);
     },
     show: async (caller, id) => viewOf(await visible(caller, id)),
     revoke: async (caller, id, reason) => {

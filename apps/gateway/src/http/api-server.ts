@@ -13,7 +13,9 @@ import type { Identity } from '../identity/identity.ts';
 import type { AuthorizationServer } from '../identity/oauth/authorization-server.ts';
 import { requireDeclarations } from '../identity/route-declarations.ts';
 import type { Log } from '../log/create-log.ts';
+import { createContentSeal } from '../store/sealed-content.ts';
 import { ErrorFilter, problemOf, sendProblem } from './error-filter.ts';
+import { PagingInterceptor } from './paging.ts';
 import { TaggedInterceptor } from './tagged.ts';
 
 /** Largest body: a policy text of 1 MiB with JSON's escapes. */
@@ -39,9 +41,11 @@ export async function startApiServer(options: {
   readonly modules: readonly DynamicModule[];
   readonly identity: Pick<Identity, 'authenticate'>;
   readonly authorizationServer: Pick<AuthorizationServer, 'takes' | 'handle'>;
+  /** 32 bytes that cursors of lists are sealed with. */
+  readonly cursorKey: Buffer;
   readonly log: Log;
 }): Promise<ApiServer> {
-  const { api, modules, identity, authorizationServer, log } = options;
+  const { api, cursorKey, modules, identity, authorizationServer, log } = options;
   requireDeclarations(modules);
   const adapter = await createAdapter(api, authorizationServer, log);
   const registered = new Set<string>();
@@ -60,7 +64,7 @@ export async function startApiServer(options: {
     parseJson(request, body.toString('utf8'), done),
   );
   app.useGlobalGuards(new AuthGuard(identity));
-  app.useGlobalInterceptors(new TaggedInterceptor());
+  app.useGlobalInterceptors(new TaggedInterceptor(), new PagingInterceptor(createContentSeal(cursorKey)));
   app.useGlobalFilters(new ErrorFilter(log));
   try {
     await app.listen(api.port, api.host);

@@ -13,9 +13,11 @@ import {
   type User,
   type Whoami,
 } from '@weir/api';
+import { type Page, Paging, pageOf } from '../http/paging.ts';
 import { ZodPipe } from '../http/zod-pipe.ts';
 import { approverGroups } from '../policies/approver-groups.ts';
 import type { Policies } from '../policies/policies.ts';
+import type { Keyset } from '../store/keyset.ts';
 import { CurrentCaller } from './auth-guard.ts';
 import type { Caller } from './caller.ts';
 import type { Identity } from './identity.ts';
@@ -62,8 +64,8 @@ export class IdentityController {
 
   @Needs('users:read')
   @Get('users')
-  listUsers(): Promise<User[]> {
-    return this.identity.accounts.list();
+  async listUsers(@Paging() page: Keyset): Promise<Page<User>> {
+    return pageOf(await this.identity.accounts.list(), page, ({ name }) => [name]);
   }
 
   @Needs('users:read')

@@ -2,8 +2,10 @@ import { Controller, Get, HttpCode, Inject, Post, Query, Req } from '@nestjs/com
 import { type Delivery, listDeliveriesQuerySchema } from '@weir/api';
 import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
+import { type Page, Paging } from '../http/paging.ts';
 import { ZodPipe } from '../http/zod-pipe.ts';
 import { Needs, Public } from '../identity/permissions.ts';
+import type { Keyset } from '../store/keyset.ts';
 import type { Notifications } from './notifications.ts';
 import type { SlackInteractions } from './slack-interactions.ts';
 
@@ -22,8 +24,9 @@ export class NotificationsController {
   @Get('api/v1/notifications')
   list(
     @Query(new ZodPipe(listDeliveriesQuerySchema)) query: z.output<typeof listDeliveriesQuerySchema>,
-  ): Promise<Delivery[]> {
-    return this.notifications.list(query);
+    @Paging({ query: listDeliveriesQuerySchema }) page: Keyset,
+  ): Promise<Page<Delivery>> {
+    return this.notifications.list(query, page);
   }
 
   /** Its caller proves himself by Slack's signature over the body. */

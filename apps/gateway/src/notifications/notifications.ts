@@ -1,8 +1,10 @@
 import type { Delivery, ListDeliveriesQuery } from '@weir/api';
 import type { AuditLog } from '../audit/audit-log.ts';
+import { cutPage, type Page } from '../http/paging.ts';
 import type { Log } from '../log/create-log.ts';
 import type { ApprovalRepository } from '../store/approvals.ts';
 import type { AuditRepository } from '../store/audit.ts';
+import type { Keyset } from '../store/keyset.ts';
 import type { DeliveryRow, NotificationRepository } from '../store/notifications.ts';
 import { maxAttempts, pauseAfter } from './backoff.ts';
 import type { Channel } from './channel.ts';
@@ -13,7 +15,7 @@ import type { DeliveryResult } from './post-json.ts';
 export interface Notifications {
   /** Tells what happened since the last run, then follows the log. */
   start(): Promise<void>;
-  list(query: ListDeliveriesQuery & { limit: number }): Promise<Delivery[]>;
+  list(query: ListDeliveriesQuery, page: Keyset): Promise<Page<Delivery>>;
   /** Gives up tries that are under way; they are made again after the restart. */
   stop(): Promise<void>;
 }
@@ -67,7 +69,10 @@ export function createNotifications(parts: NotificationParts): Notifications {
       reader.wake();
       for (const loop of loops) loop.wake();
     },
-    list: async (query) => (await notifications.list(query)).map(viewOf),
+    list: async ({ state }, page) => {
+      const rows = await notifications.list({ state }, { ...page, limit: page.limit + 1 });
+      return cutPage(rows, page, ({ id }) => [id]).map(viewOf);
+    },
     stop: async () => {
       stopSending();
       await Promise.all([reader, ...loops].map((loop) => loop.stop()));

@@ -8,10 +8,12 @@ import {
   type Session,
 } from '@weir/api';
 import type { z } from 'zod';
+import { type Page, Paging } from '../http/paging.ts';
 import { ZodPipe } from '../http/zod-pipe.ts';
 import { CurrentCaller } from '../identity/auth-guard.ts';
 import type { Caller } from '../identity/caller.ts';
 import { Needs } from '../identity/permissions.ts';
+import type { Keyset } from '../store/keyset.ts';
 import { ndjsonOf } from './ndjson.ts';
 import type { Sessions } from './sessions.ts';
 
@@ -38,8 +40,9 @@ export class SessionsController {
   list(
     @Query(new ZodPipe(listSessionsQuerySchema)) query: z.output<typeof listSessionsQuerySchema>,
     @CurrentCaller() caller: Caller,
-  ): Promise<Session[]> {
-    return this.sessions.list(caller, query);
+    @Paging({ query: listSessionsQuerySchema }) page: Keyset,
+  ): Promise<Page<Session>> {
+    return this.sessions.list(caller, query, page);
   }
 
   @Needs('sessions:read')

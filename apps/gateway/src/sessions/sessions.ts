@@ -2,7 +2,9 @@ import type { ListSessionsQuery, OpenSessionRequest, OpenSessionResponse, Sessio
 import { WeirError } from '@weir/errors';
 import type { RecordEntry } from '@weir/recording';
 import type { Journal, LiveSession } from '../dataplane/ports.ts';
+import { cutPage, type Page } from '../http/paging.ts';
 import { type Caller, seesAll } from '../identity/caller.ts';
+import type { Keyset } from '../store/keyset.ts';
 import type { SessionRow } from '../store/sessions.ts';
 import { createDurableNotes } from './durable-notes.ts';
 import { createSessionEnder, type EndParts, type SessionEnder } from './end-session.ts';
@@ -20,7 +22,7 @@ export interface Sessions {
   /** Ends what a crashed gateway left active. Call before anything is opened. */
   recover(): Promise<void>;
   open(caller: Caller, request: OpenSessionRequest, clientAddress: string): Promise<OpenSessionResponse>;
-  list(caller: Caller, query: ListSessionsQuery & { limit: number }): Promise<Session[]>;
+  list(caller: Caller, query: ListSessionsQuery, page: Keyset): Promise<Page<Session>>;
   /** @throws WeirError not_found also for sessions that the caller may not see. */
   show(caller: Caller, id: string): Promise<Session>;
   /** Events, oldest first. Reading another person's is audited. */
@@ -81,9 +83,10 @@ export function createSessions(parts: SessionParts): Sessions {
         why: 'Policy, the account or the connection changed at that moment.',
       });
     },
-    list: async (caller, { state, connection, limit }) => {
+    list: async (caller, { state, connection }, page) => {
       const own = seesAll(caller) ? {} : { userId: caller.id };
-      return (await parts.sessions.list({ ...own, state, connection, limit })).map((row) => viewOf(row, live));
+      const rows = await parts.sessions.list({ ...own, state, connection }, { ...page, limit: page.limit + 1 });
+      return cutPage(rows, page, (row) => [row.opened_at.toISOString(), row.id]).map((row) => viewOf(row, live));
     },
     show: async (caller, id) => viewOf(await visible(caller, id), live),
     events: async (caller, id) => {

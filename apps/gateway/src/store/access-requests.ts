@@ -1,6 +1,7 @@
 import type { AccessRequestState } from '@weir/api';
 import { type Selectable, sql } from 'kysely';
 import { type GrantRow, insertGrant, type NewGrant } from './grants.ts';
+import { isOlder, type Keyset } from './keyset.ts';
 import type { Store } from './open-store.ts';
 import type { StoreTables } from './tables.ts';
 
@@ -38,11 +39,13 @@ export interface AccessRequestRepository {
   insertApproved(request: NewAccessRequestRow, grant: NewGrant): Promise<GrantRow>;
   find(id: string): Promise<AccessRequestRow | undefined>;
   /** Newest first; of the person and those whose approvers are among the groups, or all. */
-  list(filter: {
-    readonly visibleTo?: { readonly userId: string; readonly groups: readonly string[] };
-    readonly state?: AccessRequestState | undefined;
-    readonly limit: number;
-  }): Promise<AccessRequestRow[]>;
+  list(
+    filter: {
+      readonly visibleTo?: { readonly userId: string; readonly groups: readonly string[] };
+      readonly state?: AccessRequestState | undefined;
+    },
+    page: Keyset,
+  ): Promise<AccessRequestRow[]>;
   /** Decisions by request, oldest first. */
   decisionsOf(ids: readonly string[]): Promise<AccessDecisionRow[]>;
   /** Adds a decision; `judge` says what all come to, the new one included, and an approval makes the grant in the same transaction. */
@@ -78,7 +81,7 @@ export function createAccessRequestRepository({ db }: Pick<Store, 'db'>): Access
         return insertGrant(tx, grant);
       }),
     find: (id) => rows().where('id', '=', id).executeTakeFirst(),
-    list: ({ visibleTo, state, limit }) => {
+    list: ({ visibleTo, state }, page) => {
       let query = rows();
       if (state !== undefined) query = query.where('state', '=', state);
       if (visibleTo !== undefined) {
@@ -87,7 +90,8 @@ export function createAccessRequestRepository({ db }: Pick<Store, 'db'>): Access
           where.or([where('user_id', '=', userId), sql<boolean>`approvers && ${[...groups]}::text[]`]),
         );
       }
-      return query.orderBy('created_at', 'desc').orderBy('id').limit(limit).execute();
+      query = query.where(isOlder('created_at', page)).orderBy('created_at', 'desc').orderBy('id', 'desc');
+      return query.limit(page.limit).execute();
     },
     decisionsOf: (ids) => decisionsOf({ db }, ids),
     decide: (id, decision, judge, grantOf) => decideInTurn({ db }, id, decision, judge, grantOf),

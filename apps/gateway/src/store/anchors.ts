@@ -1,5 +1,6 @@
 import type { RecordingAnchor } from '@weir/api';
 import { sql } from 'kysely';
+import type { Keyset } from './keyset.ts';
 import type { Store } from './open-store.ts';
 
 /** What the store says that each recording must be. */
@@ -7,7 +8,8 @@ export interface AnchorRepository {
   /** Adds or replaces a session's anchor; an unsealed one never replaces a sealed one. @returns false when it would. */
   put(anchor: RecordingAnchor): Promise<boolean>;
   find(session: string): Promise<RecordingAnchor | undefined>;
-  list(): Promise<RecordingAnchor[]>;
+  /** By session; all, or those of a page. */
+  list(page?: Keyset): Promise<RecordingAnchor[]>;
 }
 
 /** Makes the repository. */
@@ -49,6 +51,12 @@ export function createAnchorRepository({ db }: Pick<Store, 'db'>): AnchorReposit
       const row = await rows().where('session', '=', session).executeTakeFirst();
       return row && anchorOf(row);
     },
-    list: async () => (await rows().orderBy('updated_at', 'desc').orderBy('session').execute()).map(anchorOf),
+    list: async (page) => {
+      let query = rows().orderBy('session');
+      const [session] = page?.after ?? [];
+      if (session !== undefined) query = query.where('session', '>', session);
+      if (page !== undefined) query = query.limit(page.limit);
+      return (await query.execute()).map(anchorOf);
+    },
   };
 }

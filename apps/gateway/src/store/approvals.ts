@@ -1,5 +1,6 @@
 import type { RequestState } from '@weir/api';
 import { type Selectable, sql } from 'kysely';
+import { isOlder, type Keyset } from './keyset.ts';
 import type { Store } from './open-store.ts';
 import type { ContentSeal } from './sealed-content.ts';
 import type { StoreTables } from './tables.ts';
@@ -71,7 +72,6 @@ export type DecisionOutcome =
 export interface RequestFilter {
   readonly visibleTo?: { readonly userId: string; readonly groups: readonly string[] };
   readonly state?: RequestState | undefined;
-  readonly limit: number;
 }
 
 /** Approval requests. Every change of state is one UPDATE with the state that it starts from, so of two at the same time one wins. */
@@ -79,7 +79,7 @@ export interface ApprovalRepository {
   /** @returns false when the id is taken, or the same retry request is pending already. */
   insert(request: NewRequest): Promise<boolean>;
   find(id: string): Promise<RequestRow | undefined>;
-  list(filter: RequestFilter): Promise<RequestRow[]>;
+  list(filter: RequestFilter, page: Keyset): Promise<RequestRow[]>;
   findPendingRetry(key: BindingKey, now: Date): Promise<RequestRow | undefined>;
   /**
    * Adds a decision while it holds the request, so that deciders take turns; `judge` says what all decisions come to, the new one included.
@@ -123,7 +123,7 @@ export function createApprovalRepository({ db }: Pick<Store, 'db'>, seal: Conten
     },
     find: async (id) =>
       optional(await db.selectFrom('approval_requests').selectAll().where('id', '=', id).executeTakeFirst()),
-    list: async ({ visibleTo, state, limit }) => {
+    list: async ({ visibleTo, state }, page) => {
       let query = db.selectFrom('approval_requests').selectAll();
       if (state !== undefined) query = query.where('state', '=', state);
       if (visibleTo !== undefined) {
@@ -132,7 +132,8 @@ export function createApprovalRepository({ db }: Pick<Store, 'db'>, seal: Conten
           where.or([where('user_id', '=', userId), sql<boolean>`approvers && ${[...groups]}::text[]`]),
         );
       }
-      return (await query.orderBy('created_at', 'desc').orderBy('id').limit(limit).execute()).map(opened);
+      query = query.where(isOlder('created_at', page)).orderBy('created_at', 'desc').orderBy('id', 'desc');
+      return (await query.limit(page.limit).execute()).map(opened);
     },
     findPendingRetry: async (key, now) =>
       optional(

@@ -1,5 +1,6 @@
 import type { ListGrantsQuery } from '@weir/api';
 import { type Kysely, type Selectable, sql } from 'kysely';
+import { isOlder, type Keyset } from './keyset.ts';
 import type { Store } from './open-store.ts';
 import type { StoreTables } from './tables.ts';
 
@@ -39,12 +40,14 @@ export interface GrantRepository {
   insert(grant: NewGrant): Promise<GrantRow>;
   find(id: string): Promise<GrantRow | undefined>;
   /** Newest first; of the person and those that one of the groups watches over, or all. */
-  list(filter: {
-    readonly visibleTo?: { readonly userId: string; readonly groups: readonly string[] };
-    readonly state?: ListGrantsQuery['state'];
-    readonly now: Date;
-    readonly limit: number;
-  }): Promise<GrantRow[]>;
+  list(
+    filter: {
+      readonly visibleTo?: { readonly userId: string; readonly groups: readonly string[] };
+      readonly state?: ListGrantsQuery['state'];
+      readonly now: Date;
+    },
+    page: Keyset,
+  ): Promise<GrantRow[]>;
   /** Neither ended nor revoked. */
   listRunning(now: Date): Promise<GrantRow[]>;
   /** @returns undefined when it has ended or was revoked before. */
@@ -71,7 +74,7 @@ export function createGrantRepository({ db }: Pick<Store, 'db'>): GrantRepositor
   return {
     insert: (grant) => insertGrant(db, grant),
     find: (id) => db.selectFrom('grants').selectAll().where('id', '=', id).executeTakeFirst(),
-    list: ({ visibleTo, state, now, limit }) => {
+    list: ({ visibleTo, state, now }, page) => {
       let query = db.selectFrom('grants').selectAll();
       if (state === 'active') query = query.where('revoked_at', 'is', null).where('until_at', '>', now);
       if (state === 'ended') query = query.where('revoked_at', 'is', null).where('until_at', '<=', now);
@@ -83,7 +86,8 @@ export function createGrantRepository({ db }: Pick<Store, 'db'>): GrantRepositor
           where.or([where('user_id', '=', userId), sql<boolean>`watchers && ${[...groups]}::text[]`]),
         );
       }
-      return query.orderBy('from_at', 'desc').orderBy('id').limit(limit).execute();
+      query = query.where(isOlder('from_at', page)).orderBy('from_at', 'desc').orderBy('id', 'desc');
+      return query.limit(page.limit).execute();
     },
     listRunning: (now) =>
       db.selectFrom('grants').selectAll().where('revoked_at', 'is', null).where('until_at', '>', now).execute(),

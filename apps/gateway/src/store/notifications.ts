@@ -1,4 +1,5 @@
 import { type Selectable, sql } from 'kysely';
+import type { Keyset } from './keyset.ts';
 import type { Store } from './open-store.ts';
 import type { StoreTables } from './tables.ts';
 
@@ -23,7 +24,7 @@ export interface NotificationRepository {
   postpone(id: string, nextAt: Date, error: string): Promise<void>;
   nextDue(channel: string): Promise<Date | undefined>;
   /** Newest first. */
-  list(filter: { state?: DeliveryRow['state'] | undefined; limit: number }): Promise<DeliveryRow[]>;
+  list(filter: { state?: DeliveryRow['state'] | undefined }, page: Keyset): Promise<DeliveryRow[]>;
   /** Ends messages of channels that the configuration does not have any more. @returns their number. */
   abandonOthers(channels: readonly string[], now: Date): Promise<number>;
   /** Forgets what was settled before. */
@@ -73,9 +74,11 @@ export function createNotificationRepository({ db }: Pick<Store, 'db'>): Notific
         .returningAll()
         .executeTakeFirst(),
     ...createSettling({ db }),
-    list: ({ state, limit }) => {
+    list: ({ state }, { limit, after }) => {
       let query = db.selectFrom('notification_deliveries').selectAll();
       if (state !== undefined) query = query.where('state', '=', state);
+      const [id] = after ?? [];
+      if (id !== undefined) query = query.where('id', '<', id);
       return query.orderBy('id', 'desc').limit(limit).execute();
     },
     forgetSettled: async (before) => {

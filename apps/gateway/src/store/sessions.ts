@@ -1,4 +1,5 @@
 import { type Selectable, sql } from 'kysely';
+import { isOlder, type Keyset } from './keyset.ts';
 import type { Store } from './open-store.ts';
 import type { StoreTables } from './tables.ts';
 
@@ -10,7 +11,6 @@ export interface SessionFilter {
   readonly userId?: string;
   readonly state?: 'active' | 'ended' | undefined;
   readonly connection?: string | undefined;
-  readonly limit: number;
 }
 
 /** Counters that grow while a session lives. */
@@ -37,7 +37,7 @@ export interface SessionRepository {
   }): Promise<void>;
   find(id: string): Promise<SessionRow | undefined>;
   /** Newest first. */
-  list(filter: SessionFilter): Promise<SessionRow[]>;
+  list(filter: SessionFilter, page: Keyset): Promise<SessionRow[]>;
   /** Sums over the sessions that a person opened since. */
   totalsOf(userId: string, since: Date): Promise<{ sessions: number; statements: number; denied: number }>;
   count(id: string, counts: SessionCounts): Promise<void>;
@@ -70,12 +70,17 @@ export function createSessionRepository({ db }: Pick<Store, 'db'>): SessionRepos
         .execute();
     },
     find: (id) => db.selectFrom('sessions').selectAll().where('id', '=', id).executeTakeFirst(),
-    list: (filter) => {
+    list: (filter, page) => {
       let query = db.selectFrom('sessions').selectAll();
       if (filter.userId !== undefined) query = query.where('user_id', '=', filter.userId);
       if (filter.state !== undefined) query = query.where('state', '=', filter.state);
       if (filter.connection !== undefined) query = query.where('connection', '=', filter.connection);
-      return query.orderBy('opened_at', 'desc').orderBy('id').limit(filter.limit).execute();
+      return query
+        .where(isOlder('opened_at', page))
+        .orderBy('opened_at', 'desc')
+        .orderBy('id', 'desc')
+        .limit(page.limit)
+        .execute();
     },
     totalsOf: async (userId, since) => {
       const row = await db

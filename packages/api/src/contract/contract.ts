@@ -24,7 +24,13 @@ export const contract: Readonly<Record<RouteName, RouteContract>> = {
   },
   logout: { summary: 'End the token of this request.', needs: 'signed-in', status: 204 },
   whoami: { summary: 'Who is signed in.', needs: 'signed-in', status: 200, answer: s.whoamiSchema },
-  listUsers: { summary: 'All accounts.', needs: 'users:read', status: 200, answer: z.array(s.userSchema) },
+  listUsers: {
+    summary: 'All accounts.',
+    needs: 'users:read',
+    status: 200,
+    query: s.listQuerySchema,
+    answer: z.array(s.userSchema),
+  },
   putUser: {
     summary: 'Add an account, or change what is given.',
     needs: 'users:write',
@@ -72,6 +78,7 @@ export const contract: Readonly<Record<RouteName, RouteContract>> = {
     summary: 'Connections that the caller may open; all for administrators and auditors.',
     needs: 'connections:use',
     status: 200,
+    query: s.listQuerySchema,
     answer: z.array(s.connectionSchema),
   },
   getConnection: {
@@ -180,6 +187,7 @@ export const contract: Readonly<Record<RouteName, RouteContract>> = {
     summary: 'Budgets whose window runs now: own ones for members, all for administrators and auditors.',
     needs: 'budgets:read',
     status: 200,
+    query: s.listQuerySchema,
     answer: z.array(s.budgetSchema),
   },
   getPolicy: {
@@ -210,6 +218,7 @@ export const contract: Readonly<Record<RouteName, RouteContract>> = {
     summary: 'Join tokens without their secrets.',
     needs: 'agents:read',
     status: 200,
+    query: s.listQuerySchema,
     answer: z.array(s.joinTokenSchema),
   },
   revokeJoinToken: {
@@ -219,7 +228,13 @@ export const contract: Readonly<Record<RouteName, RouteContract>> = {
     params: { id: s.joinTokenIdSchema },
     errors: ['not_found'],
   },
-  listAgents: { summary: 'All agents.', needs: 'agents:read', status: 200, answer: z.array(s.agentSchema) },
+  listAgents: {
+    summary: 'All agents.',
+    needs: 'agents:read',
+    status: 200,
+    query: s.listQuerySchema,
+    answer: z.array(s.agentSchema),
+  },
   lockAgent: {
     summary: 'Refuse an agent until it is unlocked; ends its connection and sessions.',
     needs: 'agents:write',
@@ -245,6 +260,7 @@ export const contract: Readonly<Record<RouteName, RouteContract>> = {
     summary: 'What the store says that each recording must be.',
     needs: 'recordings:read',
     status: 200,
+    query: s.listQuerySchema,
     answer: z.array(s.recordingAnchorSchema),
   },
   readRecording: {

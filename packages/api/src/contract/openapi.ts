@@ -4,7 +4,7 @@ import { type RouteName, routes } from '../routes.ts';
 import { nameSchema, problemSchema } from '../schemas.ts';
 import { type Components, createComponents, type JsonSchema } from './components.ts';
 import { contract } from './contract.ts';
-import { codesOf, type RouteContract } from './route-contract.ts';
+import { codesOf, isList, type RouteContract } from './route-contract.ts';
 import { etagHeader, versionParameters } from './version-headers.ts';
 
 /** An OpenAPI 3.1 document. */
@@ -84,8 +84,15 @@ function queryParameters(query: z.ZodObject | undefined, components: Components)
   }));
 }
 
+const linkHeader = {
+  link: {
+    description: 'The next page, if there is one: `</api/v1/…?cursor=…>; rel="next"` (RFC 8288).',
+    schema: { type: 'string' },
+  },
+};
+
 function successesOf(route: RouteContract, components: Components) {
-  const headers = etagHeader(route);
+  const headers = isList(route) ? linkHeader : etagHeader(route);
   const success = { ...successOf(route, components), ...(headers && { headers }) };
   const notModified = headers && { description: 'The version that if-none-match names is still the newest.', headers };
   return { [route.status]: success, ...(route.versioned === 'read' ? { 304: notModified } : {}) };

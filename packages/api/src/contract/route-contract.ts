@@ -1,5 +1,5 @@
 import type { ErrorCode } from '@weir/errors';
-import type { z } from 'zod';
+import { z } from 'zod';
 
 /** What a route takes and gives, beside its method and path. */
 export interface RouteContract {
@@ -23,6 +23,11 @@ export interface RouteContract {
   readonly versioned?: 'read' | 'put' | 'delete';
   /** Codes beyond those that every route of its kind can answer with (commonCodes). */
   readonly errors?: readonly ErrorCode[];
+}
+
+/** Does the route answer with a page of a list? */
+export function isList({ answer }: RouteContract): boolean {
+  return answer instanceof z.ZodArray;
 }
 
 /** Codes that a route can answer with because of its kind: bad input, no sign-in, no permission. */
