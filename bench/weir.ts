@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { type ApiClient, createApiClient } from '@weir/api';
+import { type ApiClient, createApiClient, holdPasswordSignIn } from '@weir/api';
 import { createTemporaryFolder, freePort } from '@weir/testkit';
 import { type Child, startNode } from './child.ts';
 import type { CleanUp } from './clean-up.ts';
@@ -103,8 +103,8 @@ export async function startWeir(cleanUp: CleanUp, options: WeirOptions): Promise
   }
   const agent = run([...profiled, ...serverFlags, built('agent'), 'run', '--state', agentState]);
   const login = async (user: string) => {
-    const { token } = await createApiClient({ baseUrl: runtime.api }).login({ user, password });
-    return createApiClient({ baseUrl: runtime.api, token });
+    const authorizer = await holdPasswordSignIn(runtime.api, { user, password });
+    return createApiClient({ baseUrl: runtime.api, authorizer });
   };
   await untilOnline(await login('admin'), agent);
 

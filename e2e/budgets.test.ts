@@ -1,4 +1,4 @@
-import { type ApiClient, createApiClient } from '@weir/api';
+import { type ApiClient, createApiClient, holdPasswordSignIn } from '@weir/api';
 import { hasCommand, runPsql } from '@weir/testkit';
 import { lane } from '@weir/testkit/lane';
 import pg from 'pg';
@@ -61,8 +61,8 @@ describe('a budget of 250 rows a day', () => {
     const name = `person-${people}`;
     await admin.putUser(name, { password, groups });
     const signIn = async () => {
-      const { token } = await createApiClient({ baseUrl: system.api }).login({ user: name, password });
-      return createApiClient({ baseUrl: system.api, token });
+      const authorizer = await holdPasswordSignIn(system.api, { user: name, password });
+      return createApiClient({ baseUrl: system.api, authorizer });
     };
     const api = await signIn();
     const session = async () => (await api.openSession({ connection: 'demo-pg', via: 'native' })).native.dsn;

@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ApprovalRequest, Session } from '@weir/api';
 import { freePort, hasCommand, runCommand, runPsql } from '@weir/testkit';
@@ -338,20 +338,15 @@ describe('the command line, as scripts use it', () => {
     expect((await alice.run(['audit', 'verify'])).status).toBe(5);
   });
 
-  it('ends the token with logout, and with it what it opened', async () => {
+  it('ends the sign-in with logout, and with it all copies of its tokens', async () => {
     const other = createWeirCli(system, 'bob', join(system.dir, 'cli-bob-2'));
     await other.login();
-    const { token } = Object.values(
-      (
-        JSON.parse(readFileSync(join(other.home, 'profiles.json'), 'utf8')) as {
-          profiles: Record<string, { token: string }>;
-        }
-      ).profiles,
-    )[0] as { token: string };
-    const whoami = () => fetch(`${system.api}/api/v1/whoami`, { headers: { authorization: `Bearer ${token}` } });
-    expect((await whoami()).status).toBe(200);
+    const copy = join(system.dir, 'cli-bob-2-copy');
+    cpSync(other.home, copy, { recursive: true });
+    const thief = createWeirCli(system, 'bob', copy);
+    expect((await thief.run(['whoami'])).status).toBe(0);
     expect((await other.run(['logout'])).status).toBe(0);
-    expect((await whoami()).status).toBe(401);
+    expect((await thief.run(['whoami'])).status).toBe(4);
     expect((await other.run(['whoami'])).status).toBe(4);
     expect((await bob.run(['whoami'])).status).toBe(0);
   });

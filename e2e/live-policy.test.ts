@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ApiClient, createApiClient, type PutUserRequest } from '@weir/api';
+import { type ApiClient, createApiClient, holdPasswordSignIn, type PutUserRequest } from '@weir/api';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type LivePg, livePg, readDirectly } from './fixture/drivers.ts';
 import { type Person, type System, startSystem } from './fixture/system.ts';
@@ -53,11 +53,9 @@ describe('changes reach live sessions', () => {
   /** An account of its own, with a session and a connection. */
   const person = async (name: string, groups: string[]) => {
     await admin.putUser(name, { password: 'a-password-of-its-own', groups });
-    const { token } = await createApiClient({ baseUrl: system.api }).login({
-      user: name,
-      password: 'a-password-of-its-own',
-    });
-    const api = createApiClient({ baseUrl: system.api, token });
+    const account = { user: name, password: 'a-password-of-its-own' };
+    const authorizer = await holdPasswordSignIn(system.api, account);
+    const api = createApiClient({ baseUrl: system.api, authorizer });
     const session = await api.openSession({ connection: 'demo-pg', via: 'native' });
     const change = (body: PutUserRequest) => admin.putUser(name, body);
     return { ...(await connected(session.native.dsn)), api, id: session.id, dsn: session.native.dsn, change };

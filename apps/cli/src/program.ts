@@ -79,7 +79,7 @@ function createProgram(cli: Cli): Command {
       writeErr: (text) => void cli.stderr.write(text),
       outputError: () => undefined,
     })
-    .addHelpText('after', '\nStart with: weir login --user NAME, then weir ls. Exit statuses and scripts: docs/cli.md');
+    .addHelpText('after', '\nStart with: weir login, then weir ls. Exit statuses and scripts: docs/cli.md');
   for (const add of commands) add(program, cli);
   return program;
 }

@@ -25,16 +25,19 @@ function login(folder: string, more: readonly string[] = []): Promise<Run> {
 
 describe('signing in', () => {
   it('sends the first line of standard input and stores the token for its owner alone', () => {
-    const sent = gateway.asked.find(({ what }) => what === 'POST /api/v1/login');
-    expect(JSON.parse(sent?.body ?? '')).toEqual({ user: 'alice', password: 'secret' });
+    const sent = gateway.asked.find(({ what }) => what === 'POST /sign-in/1');
+    expect(JSON.parse(sent?.body ?? '')).toEqual({ user: 'alice', password: 'secret', csrf: 'csrf-1' });
     const file = join(home, 'profiles.json');
     expect(statSync(file).mode & 0o777).toBe(0o600);
-    expect(JSON.parse(readFileSync(file, 'utf8')).profiles[gateway.url].token).toBe('weir-token-1');
+    expect(JSON.parse(readFileSync(file, 'utf8')).profiles[gateway.url].signIn.tokens).toMatchObject({
+      accessToken: 'access-1',
+      refreshToken: 'refresh-1',
+    });
   });
 
   it('sends the token with later calls', async () => {
     await runWeir(['whoami'], { home });
-    expect(gateway.asked.at(-1)).toMatchObject({ what: 'GET /api/v1/whoami', token: 'Bearer weir-token-1' });
+    expect(gateway.asked.at(-1)).toMatchObject({ what: 'GET /api/v1/whoami', token: 'DPoP access-1' });
   });
 
   it('warns when others can read the token', async () => {

@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => gateway.close());
 
-const signIn = async (user: string) => gateway.withToken((await gateway.anonymous().login({ user, password })).token);
+const signIn = async (user: string) => gateway.withToken(await gateway.signIn(user));
 const lastEvent = async (action: string) => (await admin.listAuditEvents({ action, limit: 1000 })).at(-1);
 
 describe('an account', () => {
@@ -49,7 +49,7 @@ describe('an account', () => {
     expect((await failure(nina.whoami())).code).toBe('sign_in_required');
     expect(gateway.dataPlane.killed.get(session.id)).toBe('the account is disabled');
     expect((await failure(admin.showUser('nina'))).code).toBe('not_found');
-    expect((await failure(gateway.anonymous().login({ user: 'nina', password }))).code).toBe('wrong_password');
+    expect((await failure(gateway.signIn('nina'))).code).toBe('wrong_password');
     expect(await lastEvent('user-deleted')).toMatchObject({ actor: 'admin', subject: 'nina' });
   });
 
@@ -120,10 +120,11 @@ describe('roles', () => {
     ['a prototype', JSON.parse('{"__proto__":{"roles":["admin"]}}')],
   ];
   test.each(bodies)('nobody gives himself %s with his own password', async (_name, more) => {
-    const { token } = await gateway.anonymous().login({ user: 'alice', password });
-    const response = await fetch(`${gateway.gateway.addresses.api}/api/v1/account/password`, {
+    const token = await gateway.signIn('alice');
+    const url = `${gateway.gateway.addresses.api}/api/v1/account/password`;
+    const response = await fetch(url, {
       method: 'PUT',
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      headers: { ...(await token.authorize('PUT', url)), 'content-type': 'application/json' },
       body: `{"current":"${password}","password":"${password}",${JSON.stringify(more).slice(1)}`,
     });
     expect(response.status).toBe(400);
@@ -198,7 +199,7 @@ describe('the last administrator', () => {
       expect((await failure(changes.perform(async () => ({ ...change, apply })))).code).toBe('conflict');
     }
     await second.putUser('admin', { disabled: false });
-    admin = gateway.withToken((await gateway.anonymous().login({ user: 'admin', password })).token);
+    admin = gateway.withToken(await gateway.signIn('admin'));
     expect(await lastEvent('account-change-refused')).toMatchObject({ actor: 'directory', subject: 'second' });
     await admin.deleteUser('second');
   });
@@ -215,7 +216,7 @@ describe('the last administrator', () => {
     const admins = (await users.list()).filter((user) => user.roles.includes('admin') && !user.disabled);
     expect(admins).toHaveLength(1);
     for (const name of ['admin', 'second']) await users.update(name, { disabled: false });
-    admin = gateway.withToken((await gateway.anonymous().login({ user: 'admin', password })).token);
+    admin = gateway.withToken(await gateway.signIn('admin'));
     await admin.deleteUser('second');
   });
 });
@@ -265,7 +266,7 @@ describe('passwords', () => {
     expect(await lastEvent('password-change-refused')).toMatchObject({ actor: 'peter' });
     await peter.changePassword({ current: password, password: 'another good one' });
     expect((await failure(peter.whoami())).code).toBe('sign_in_required');
-    await gateway.anonymous().login({ user: 'peter', password: 'another good one' });
+    await gateway.signIn('peter', 'another good one');
     expect(JSON.stringify(await lastEvent('password-changed'))).not.toContain('another good one');
     await admin.deleteUser('peter');
   });
@@ -287,14 +288,11 @@ describe('local accounts that are switched off', () => {
       identity: { ...config.identity, local: { enabled: false, emergency: ['admin'] } },
     }));
     try {
-      const [off, unknown] = [
-        await failure(closed.anonymous().login({ user: 'alice', password })),
-        await failure(closed.anonymous().login({ user: 'nobody', password })),
-      ];
+      const [off, unknown] = [await failure(closed.signIn('alice')), await failure(closed.signIn('nobody'))];
       expect(off.code).toBe('wrong_password');
       expect([off.message, off.fix]).toEqual([unknown.message, unknown.fix]);
       expect(off.fix).toContain('identity provider');
-      const client = closed.withToken((await closed.anonymous().login({ user: 'admin', password })).token);
+      const client = closed.withToken(await closed.signIn('admin'));
       const [event] = await client.listAuditEvents({ action: 'emergency-sign-in' });
       expect(event).toMatchObject({ actor: 'admin' });
       expect(closed.logLines.join('')).toContain('an emergency account signs in');

@@ -146,13 +146,15 @@ test('nothing that the gateway stores, answers or logs shows a stored password',
     );
     shown.push([`table ${name}`, rows.map(({ row }) => row).join('\n')]);
   }
-  const { token } = await gateway.anonymous().login({ user: 'admin', password: 'correct horse battery' });
+  const token = await gateway.signIn('admin', 'correct horse battery');
   for (const [name, route] of Object.entries(routes).filter(([, text]) => text.startsWith('GET '))) {
     const path = route
       .slice(4)
       .replace(':name', 'orders')
       .replace(/:[a-z]+/, 'no-such-thing');
-    const answer = await fetch(gateway.gateway.addresses.api + path, { headers: { authorization: `Bearer ${token}` } });
+    const url = gateway.gateway.addresses.api + path;
+    const answer = await fetch(url, { headers: await token.authorize('GET', url) });
+    expect(answer.status, name).not.toBe(401);
     shown.push([name, await answer.text()]);
   }
   shown.push(['the answer to a change', JSON.stringify(await admin.putConnection(spec()))]);

@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findAuditBreak } from '../src/store/audit.ts';
 import { testPolicy } from './fixture/policy.ts';
-import { askAs, failure, password, startTestGateway, type TestGateway, until } from './fixture/test-gateway.ts';
+import { askAs, failure, startTestGateway, type TestGateway, until } from './fixture/test-gateway.ts';
 
 let gateway: TestGateway;
 beforeAll(async () => {
@@ -161,7 +161,7 @@ describe('the audit log', () => {
 
 describe('after a crash', () => {
   test('sessions are ended, waiting requests withdrawn, tokens and retry requests stay', async () => {
-    const { token } = await gateway.anonymous().login({ user: 'alice', password });
+    const token = await gateway.signIn('alice');
     const { id } = await gateway.openSession();
     const waiting = await askAs(gateway, id).answer(1);
     const retry = await askAs(gateway, id, { mode: 'retry' }).answer(1);

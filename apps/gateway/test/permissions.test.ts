@@ -1,11 +1,11 @@
-import { type Problem, type RouteName, routes } from '@weir/api';
+import { type Authorizer, type Problem, type RouteName, routes } from '@weir/api';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { password, startTestGateway, type TestGateway } from './fixture/test-gateway.ts';
+import { startTestGateway, type TestGateway } from './fixture/test-gateway.ts';
 
 /** One of each role; alice is a member. */
 const people = ['alice', 'amber', 'paula', 'audrey', 'admin'];
 let gateway: TestGateway;
-const tokens = new Map<string, string>();
+const tokens = new Map<string, Authorizer>();
 beforeAll(async () => {
   process.env['WEIR_TEST_SCIM_TOKEN'] = 'a-token-of-the-directory-for-this-table';
   gateway = await startTestGateway((config) => ({
@@ -16,7 +16,7 @@ beforeAll(async () => {
     },
   }));
   for (const user of people) {
-    tokens.set(user, (await gateway.anonymous().login({ user, password })).token);
+    tokens.set(user, await gateway.signIn(user));
   }
 });
 afterAll(() => gateway.close());
@@ -26,7 +26,6 @@ type Who = 'everybody' | 'members' | 'readers of policy' | 'editors of policy' |
 const matrix: Record<RouteName, Who> = {
   healthz: 'everybody',
   openapi: 'everybody',
-  login: 'everybody',
   logout: 'members',
   whoami: 'members',
   listUsers: 'auditors',
@@ -122,13 +121,14 @@ const ofBrowsers = [
 ];
 
 /** Calls a route with names that do not exist and a body that fits nothing, so that no call changes anything. */
-async function call(route: string, token?: string): Promise<{ status: number; code: string | null }> {
+async function call(route: string, token?: Authorizer): Promise<{ status: number; code: string | null }> {
   const [method = '', template = ''] = route.split(' ');
   const path = template.replace(/:[a-zA-Z]+/g, 'no-such-thing');
   const headers: Record<string, string> = { 'content-type': 'application/json' };
-  if (token !== undefined) headers['authorization'] = `Bearer ${token}`;
+  const url = gateway.gateway.addresses.api + path;
+  if (token !== undefined) Object.assign(headers, await token.authorize(method, url));
   const body = method === 'POST' || method === 'PUT' ? '{"unknown":1}' : undefined;
-  const response = await gateway.fetch(gateway.gateway.addresses.api + path, {
+  const response = await gateway.fetch(url, {
     method,
     headers,
     ...(body === undefined ? {} : { body }),
@@ -167,7 +167,7 @@ test.each(ofMachines)('%s takes no token of a person', async (route) => {
 describe.each(Object.entries(matrix) as [RouteName, Who][])('%s is for %s', (route, who) => {
   test.each(['nobody', ...people])('%s', async (user) => {
     if (route === 'logout' && user !== 'nobody') {
-      const { token } = await gateway.anonymous().login({ user, password });
+      const token = await gateway.signIn(user);
       expect((await call(routes[route], token)).status).toBe(204);
       return;
     }
@@ -179,32 +179,39 @@ describe.each(Object.entries(matrix) as [RouteName, Who][])('%s is for %s', (rou
 });
 
 describe('requests that are no good', () => {
-  const send = (path: string, init: RequestInit = {}) =>
-    fetch(gateway.gateway.addresses.api + path, {
-      ...init,
-      headers: { authorization: `Bearer ${tokens.get('admin')}`, 'content-type': 'application/json', ...init.headers },
-    });
+  const send = async (path: string, init: RequestInit = {}) => {
+    const url = gateway.gateway.addresses.api + path;
+    const authorization = await tokens.get('admin')?.authorize(init.method ?? 'GET', url);
+    const headers = { ...authorization, 'content-type': 'application/json', ...init.headers };
+    return fetch(url, { ...init, headers } as RequestInit);
+  };
   test.each([
     ['an unknown route', '/api/v1/nothing', {}, 404, 'not_found'],
     ['a method that a route does not have', '/api/v1/whoami', { method: 'PATCH' }, 404, 'not_found'],
-    ['a body that is not JSON', '/api/v1/login', { method: 'POST', body: '{"user":' }, 400, 'invalid_request'],
+    [
+      'a body that is not JSON',
+      '/api/v1/agents/join-tokens',
+      { method: 'POST', body: '{"agent":' },
+      400,
+      'invalid_request',
+    ],
     [
       'a body of another type',
-      '/api/v1/login',
+      '/api/v1/agents/join-tokens',
       { method: 'POST', body: 'a', headers: { 'content-type': 'text/csv' } },
       400,
       'invalid_request',
     ],
     [
       'an unknown setting',
-      '/api/v1/login',
-      { method: 'POST', body: '{"user":"a","password":"b","x":1}' },
+      '/api/v1/agents/join-tokens',
+      { method: 'POST', body: '{"agent":"a","x":1}' },
       400,
       'invalid_request',
     ],
     [
       'a body with __proto__',
-      '/api/v1/login',
+      '/api/v1/agents/join-tokens',
       { method: 'POST', body: '{"__proto__":{"a":1}}' },
       400,
       'invalid_request',

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { ApiClient } from '@weir/api';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { testPolicy } from './fixture/policy.ts';
-import { failure, password, startTestGateway, type TestGateway, until } from './fixture/test-gateway.ts';
+import { failure, type Holder, startTestGateway, type TestGateway, until } from './fixture/test-gateway.ts';
 
 let gateway: TestGateway;
 beforeAll(async () => {
@@ -82,13 +82,22 @@ describe('the tunnel of a session', () => {
   test('opens with the token of its owner alone', async () => {
     const { id } = await gateway.openSession();
     const { controlPlane } = gateway.dataPlane;
-    const own = (await gateway.anonymous().login({ user: 'alice', password })).token;
-    const other = (await gateway.anonymous().login({ user: 'dave', password })).token;
-    expect((await controlPlane.findByToken(own, id)).id).toBe(id);
-    expect((await failure(controlPlane.findByToken(other, id))).code).toBe('not_found');
-    expect((await failure(controlPlane.findByToken('x', id))).code).toBe('sign_in_required');
+    const own = await gateway.signIn('alice');
+    const other = await gateway.signIn('dave');
+    const call = { method: 'POST', url: 'https://weir-front/weir.tunnel.v1.FrontDoor/Connect', address: '127.0.0.1' };
+    const find = async (holder: Holder, target = call) => {
+      const { authorization, dpop: proof } = await holder.authorize(target.method, target.url);
+      return controlPlane.findByToken({ authorization, proof, ...call }, id);
+    };
+    expect((await find(own)).id).toBe(id);
+    expect((await failure(find(other))).code).toBe('not_found');
+    expect((await failure(controlPlane.findByToken({ authorization: 'DPoP x', proof: 'x', ...call }, id))).code).toBe(
+      'sign_in_required',
+    );
+    const ofTheApi = { ...call, url: `${gateway.gateway.addresses.api}/api/v1/sessions` };
+    expect((await failure(find(own, ofTheApi))).code).toBe('sign_in_required');
     await (await gateway.as('alice')).killSession(id);
-    expect((await failure(controlPlane.findByToken(own, id))).code).toBe('session_ended');
+    expect((await failure(find(own))).code).toBe('session_ended');
   });
 });
 

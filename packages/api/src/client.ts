@@ -15,7 +15,6 @@ export interface ApiClient {
   healthz(): Promise<{ ok: boolean }>;
   /** The API's own description, OpenAPI 3.1. */
   openapi(): Promise<m.OpenApi>;
-  login(body: m.LoginRequest): Promise<m.LoginResponse>;
   logout(): Promise<void>;
   whoami(): Promise<m.Whoami>;
   listUsers(): Promise<m.User[]>;
@@ -81,7 +80,6 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
   return {
     healthz: async () => readJson(await send('healthz'), s.healthSchema),
     openapi: async () => readJson(await send('openapi'), s.openapiSchema),
-    login: async (body) => readJson(await send('login', { body }), s.loginResponseSchema),
     logout: async () => done(await send('logout')),
     whoami: async () => readJson(await send('whoami'), s.whoamiSchema),
     listUsers: () => followPages(send, 'listUsers', s.userSchema),

@@ -3,8 +3,6 @@ import type * as s from './schemas.ts';
 
 /** Types of the API's bodies. `…Request` and `…Query` are what a caller writes (defaults optional), the others what the gateway answers. */
 export type OpenApi = z.output<typeof s.openapiSchema>;
-export type LoginRequest = z.input<typeof s.loginRequestSchema>;
-export type LoginResponse = z.output<typeof s.loginResponseSchema>;
 export type Whoami = z.output<typeof s.whoamiSchema>;
 export type User = z.output<typeof s.userSchema>;
 export type PutUserRequest = z.input<typeof s.putUserRequestSchema>;

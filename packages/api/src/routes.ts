@@ -1,11 +1,10 @@
 /**
- * The HTTP API in one table. All bodies are JSON; all but login, healthz and the document need `Authorization: Bearer <token>`.
+ * The HTTP API in one table. All bodies are JSON; all but healthz and the document need `Authorization: DPoP <token>` with a proof (RFC 9449), see sign-in/.
  * Errors are problem details (RFC 9457, problemSchema) with the status of packages/errors.
  */
 export const routes = {
   healthz: 'GET /healthz', // 200 {ok: true}
   openapi: 'GET /api/v1/openapi.json', // the OpenAPI document of this table
-  login: 'POST /api/v1/login', // loginRequest -> loginResponse
   logout: 'POST /api/v1/logout', // 204; the token is dead
   whoami: 'GET /api/v1/whoami', // whoami
   listUsers: 'GET /api/v1/users', // admin, auditor; user[]

@@ -21,13 +21,6 @@ export const healthSchema = z.object({ ok: z.boolean() });
 /** The API's own description, OpenAPI 3.1. */
 export const openapiSchema = z.looseObject({ openapi: z.string(), paths: z.record(z.string(), z.unknown()) });
 
-export const loginRequestSchema = z.strictObject({ user: nameSchema, password: z.string().min(1).max(1024) });
-export const loginResponseSchema = z.object({
-  token: z.string(),
-  expiresAt: z.iso.datetime(),
-  user: nameSchema,
-  groups: z.array(nameSchema),
-});
 export const whoamiSchema = z.object({
   user: nameSchema,
   groups: z.array(nameSchema),

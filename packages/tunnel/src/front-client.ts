@@ -1,8 +1,9 @@
 import type { Duplex } from 'node:stream';
-import { type Client, type ClientDuplexStream, Metadata } from '@grpc/grpc-js';
+import { type Client, type ClientDuplexStream, credentials as grpcCredentials, Metadata } from '@grpc/grpc-js';
+import { isWeirError } from '@weir/errors';
 import { FrontDoor } from '@weir/proto';
 import { ByteStream } from './byte-stream.ts';
-import { frontMetadata } from './call-metadata.ts';
+import { frontMetadata, frontProofTarget } from './call-metadata.ts';
 import type { FrontConnectionOptions } from './front-door.ts';
 import { fromServiceError } from './grpc-failure.ts';
 import { frontWindowBytes } from './grpc-options.ts';
@@ -28,20 +29,37 @@ export function openFrontConnection(options: FrontConnectionOptions): Duplex {
   shared.set(key, entry);
   entry.users++;
   const metadata = new Metadata();
-  metadata.set(frontMetadata.authorization, `Bearer ${options.token}`);
   metadata.set(frontMetadata.session, options.sessionId);
   const { path, requestSerialize, responseDeserialize } = method;
-  const call = entry.client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata);
+  let refusal: unknown;
+  // The proof is made when the connection stands: it is good for a minute only.
+  const credentials = grpcCredentials.createFromMetadataGenerator((_parameters, done) => {
+    const headers = options.authorize(frontProofTarget.method, frontProofTarget.url);
+    headers.then(
+      (values) => {
+        const more = new Metadata();
+        for (const [name, value] of Object.entries(values)) more.set(name, value);
+        done(null, more);
+      },
+      (error: unknown) => {
+        refusal = error;
+        done(error instanceof Error ? error : new Error(String(error)));
+      },
+    );
+  });
+  const call = entry.client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata, {
+    credentials,
+  });
   call.once('status', () => {
     entry.users--;
     if (entry.users > 0) return;
     if (shared.get(key) === entry) shared.delete(key);
     entry.client.close();
   });
-  return clientByteStream(call, options.address);
+  return clientByteStream(call, (error) => (isWeirError(refusal) ? refusal : fromServiceError(error, options.address)));
 }
 
-function clientByteStream(call: ClientDuplexStream<Buffer, Buffer>, address: string): Duplex {
+function clientByteStream(call: ClientDuplexStream<Buffer, Buffer>, errorOf: (error: unknown) => Error): Duplex {
   let over = false;
   const stream = new ByteStream(call, {
     finished: () => void call.end(),
@@ -54,7 +72,7 @@ function clientByteStream(call: ClientDuplexStream<Buffer, Buffer>, address: str
     },
   });
   call.on('error', (error) => {
-    if (!over) stream.destroy(fromServiceError(error, address));
+    if (!over) stream.destroy(errorOf(error));
   });
   return stream;
 }

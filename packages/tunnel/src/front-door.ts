@@ -26,9 +26,18 @@ export interface RecoveryRequest extends RecoveryClaim {
   readonly signature: Uint8Array;
 }
 
+/** What a call of the front door brings along to say who makes it (RFC 9449 with an address of its own). */
+export interface FrontCredentials {
+  readonly authorization: string | undefined;
+  readonly proof: string | undefined;
+  /** Method and address that the proof must name. */
+  readonly method: string;
+  readonly url: string;
+}
+
 /** One `weir connect` byte stream that arrived at the front door. */
 export interface FrontConnection {
-  readonly token: string;
+  readonly credentials: FrontCredentials;
   readonly sessionId: string;
   /** Bytes both ways; half-close works both ways; destroy(WeirError) shows that error at the other end. */
   readonly stream: Duplex;
@@ -63,7 +72,8 @@ export interface FrontConnectionOptions {
   readonly address: string;
   /** PEM. */
   readonly ca: string;
-  readonly token: string;
+  /** Gives the headers `authorization` and `dpop` for a request. A rejection ends the stream with its error. */
+  authorize(method: string, url: string): Promise<Readonly<Record<string, string>>>;
   readonly sessionId: string;
   /** Name that the certificate must carry; default = the host of `address`. */
   readonly serverName?: string;

@@ -13,7 +13,7 @@ import {
 } from '@weir/proto';
 import { bindServer, serverCredentials, shutDown } from './bind-server.ts';
 import { ByteStream } from './byte-stream.ts';
-import { frontMetadata } from './call-metadata.ts';
+import { frontMetadata, frontProofTarget } from './call-metadata.ts';
 import type { FrontServer, FrontServerOptions } from './front-door.ts';
 import { toServiceError } from './grpc-failure.ts';
 import { frontWindowBytes, serverOptions } from './grpc-options.ts';
@@ -73,17 +73,22 @@ async function recover(
 }
 
 async function connect(options: FrontServerOptions, call: ConnectCall): Promise<void> {
-  const token = /^Bearer ([\x21-\x7e]+)$/.exec(String(call.metadata.get(frontMetadata.authorization)[0]))?.[1];
-  const sessionId = call.metadata.get(frontMetadata.session)[0];
-  if (token === undefined || typeof sessionId !== 'string') {
+  const textOf = (name: string): string | undefined => {
+    const [value] = call.metadata.get(name);
+    return typeof value === 'string' ? value : undefined;
+  };
+  const authorization = textOf(frontMetadata.authorization);
+  const sessionId = textOf(frontMetadata.session);
+  if (authorization === undefined || sessionId === undefined) {
     call.emit('error', toServiceError(new WeirError('sign_in_required', 'The connection names no token or session.')));
     call.resume();
     return;
   }
+  const credentials = { authorization, proof: textOf(frontMetadata.proof), ...frontProofTarget };
   const stream = serverByteStream(call);
   stream.on('error', (error) => report(options, error));
   try {
-    await options.connect({ token, sessionId, stream, remoteAddress: call.getPeer() });
+    await options.connect({ credentials, sessionId, stream, remoteAddress: call.getPeer() });
   } catch (error) {
     stream.destroy(error instanceof Error ? error : new Error('The front door failed.', { cause: error }));
   }

@@ -39,7 +39,12 @@ async function front(options: Partial<FrontServerOptions> = {}): Promise<string>
   return `127.0.0.1:${server.address.port}`;
 }
 const open = (address: string, token = 'secret', sessionId = 's-1') =>
-  openFrontConnection({ address, ca: pki.authority.pem, token, sessionId });
+  openFrontConnection({
+    address,
+    ca: pki.authority.pem,
+    authorize: async (method, url) => ({ authorization: `DPoP ${token}`, dpop: `${method} ${url}` }),
+    sessionId,
+  });
 
 /** Resolves with the error that ends the stream. */
 const failure = (stream: Duplex) => new Promise<Error>((resolve) => stream.once('error', resolve));
@@ -57,7 +62,16 @@ describe('the front door', () => {
     stream.end('ping');
     expect(await text(stream)).toBe('ping');
     expect(seen).toEqual([
-      { token: 'secret', sessionId: 's-1', remoteAddress: expect.stringMatching(/^127\.0\.0\.1:\d+$/) },
+      {
+        credentials: {
+          authorization: 'DPoP secret',
+          proof: 'POST https://weir-front/weir.tunnel.v1.FrontDoor/Connect',
+          method: 'POST',
+          url: 'https://weir-front/weir.tunnel.v1.FrontDoor/Connect',
+        },
+        sessionId: 's-1',
+        remoteAddress: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
+      },
     ]);
   });
 
@@ -168,7 +182,7 @@ describe('the front door', () => {
     const stranger = openFrontConnection({
       address,
       ca: (await createAuthority('other')).pem,
-      token: 't',
+      authorize: async () => ({ authorization: 'DPoP t' }),
       sessionId: 's',
     });
     expect(await failure(stranger)).toMatchObject({

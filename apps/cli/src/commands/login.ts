@@ -1,14 +1,16 @@
 import { readFileSync } from 'node:fs';
+import { createDpopKey, createTokenHolder, type DpopKey, discover, signInWithPassword, type Tokens } from '@weir/api';
 import { WeirError } from '@weir/errors';
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
-import { apiOf } from '../gateway/api.ts';
-import { configFolder } from '../profile/config-folder.ts';
-import { readProfiles, writeProfiles } from '../profile/profile-store.ts';
+import { apiOf, trustCaOf } from '../gateway/api.ts';
 import { type Gateway, isExposed, resolveGateway } from '../profile/resolve-gateway.ts';
+import { storeProfile } from '../profile/stored-sign-in.ts';
+import { signInByBrowser } from '../sign-in/browser-sign-in.ts';
+import { signInByDevice } from '../sign-in/device-sign-in.ts';
 import { askPassword } from '../terminal/ask-password.ts';
 import { note, printJson } from '../terminal/output.ts';
-import { ask, canAsk } from '../terminal/prompt.ts';
+import { canAsk } from '../terminal/prompt.ts';
 import { act, type CommonOptions, leaf } from './leaf.ts';
 
 interface LoginOptions extends CommonOptions {
@@ -17,46 +19,51 @@ interface LoginOptions extends CommonOptions {
   readonly front?: string;
   readonly user?: string;
   readonly passwordStdin?: boolean;
+  readonly browser?: boolean;
+  readonly device?: boolean;
 }
 
 /** `weir login` */
 export function addLogin(program: Command, cli: Cli): void {
-  leaf(program, 'login', 'Sign in to a gateway and keep the token', [
-    'weir login --user alice',
-    'weir login --gateway https://weir.example.com --user alice',
+  leaf(program, 'login', 'Sign in to a gateway', [
+    'weir login',
+    'weir login --gateway https://weir.example.com',
+    'weir login --device',
     'pass show weir | weir login --user alice --password-stdin',
   ])
     .option('--gateway <url>', "the gateway's address (default: that of the last sign-in, else of this checkout)")
     .option('--ca <file>', "PEM file with the gateway's CA")
     .option('--front <host:port>', "the gateway's front door, when it is elsewhere than the gateway says")
-    .option('--user <name>', 'who signs in')
+    .option('--browser', 'sign in with a browser on this computer (the default on a terminal)')
+    .option('--device', 'sign in with a browser on another device, by a code')
+    .option('--user <name>', 'sign in as this local account, by its password and without a browser')
     .option('--password-stdin', 'read the password from the first line of standard input')
     .action(act(cli, (options: LoginOptions) => login(cli, options)));
 }
 
 async function login(cli: Cli, options: LoginOptions): Promise<void> {
   const gateway = withOptions(resolveGateway(cli, options.gateway), options);
-  if (isExposed(gateway.api))
-    note(cli, `warning: ${gateway.api} is not encrypted: password and token can be read on the way.`);
-  const user = await userOf(cli, options);
-  const password = await askPassword(cli, options, `Password of ${user}: `);
-  const signedIn = await apiOf(gateway).login({ user, password });
-  const folder = configFolder(cli.env);
-  const { profiles } = readProfiles(folder);
+  if (isExposed(gateway.api)) note(cli, `warning: ${gateway.api} is not encrypted: a password can be read on the way.`);
+  trustCaOf(gateway);
+  const key = await createDpopKey();
+  const tokens = await tokensBy(cli, options, gateway, key);
+  const authorizer = createTokenHolder({ key, tokens, renew: async () => tokens });
+  const { user, groups, expiresAt } = await apiOf(gateway, authorizer).whoami();
   const { api, front, ca, checkout } = gateway;
-  const profile = {
-    api,
-    front,
-    ca,
-    checkout,
-    user: signedIn.user,
-    token: signedIn.token,
-    expiresAt: signedIn.expiresAt,
-  };
-  writeProfiles(folder, { version: 1, current: gateway.key, profiles: { ...profiles, [gateway.key]: profile } });
-  const { groups, expiresAt } = signedIn;
-  if (options.json === true) printJson(cli, { gateway: api, user: signedIn.user, groups, expiresAt });
-  else note(cli, `Signed in to ${api} as ${signedIn.user} (${groups.join(', ') || 'no groups'}) until ${expiresAt}.`);
+  const signIn = { key: key.privateJwk, tokens };
+  await storeProfile(cli, gateway.key, { api, front, ca, checkout, user, expiresAt, signIn });
+  if (options.json === true) printJson(cli, { gateway: api, user, groups, expiresAt });
+  else note(cli, `Signed in to ${api} as ${user} (${groups.join(', ') || 'no groups'}) until ${expiresAt}.`);
+}
+
+async function tokensBy(cli: Cli, options: LoginOptions, gateway: Gateway, key: DpopKey): Promise<Tokens> {
+  const wantsPassword = options.user !== undefined || options.passwordStdin === true;
+  if (options.device === true) return signInByDevice(cli, await discover(gateway.api), key);
+  if (options.browser === true || (!wantsPassword && canAsk(cli, options)))
+    return signInByBrowser(cli, await discover(gateway.api), key);
+  const user = userOf(options);
+  const password = await askPassword(cli, options, `Password of ${user}: `);
+  return (await signInWithPassword(gateway.api, { user, password }, key)).tokens;
 }
 
 function withOptions(gateway: Gateway, { ca, front }: LoginOptions): Gateway {
@@ -81,8 +88,9 @@ function readCa(path: string): string {
   });
 }
 
-async function userOf(cli: Cli, options: LoginOptions): Promise<string> {
-  const user = options.user ?? (options.passwordStdin !== true && canAsk(cli, options) ? await ask(cli, 'User: ') : '');
-  if (user !== '') return user;
-  throw new WeirError('invalid_request', 'Who signs in?', { fix: 'weir login --user NAME' });
+function userOf({ user }: LoginOptions): string {
+  if (user !== undefined && user !== '') return user;
+  throw new WeirError('invalid_request', 'Who signs in?', {
+    fix: 'weir login --user NAME, or weir login --device to use a browser elsewhere',
+  });
 }

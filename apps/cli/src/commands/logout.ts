@@ -2,9 +2,8 @@ import { isWeirError } from '@weir/errors';
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
 import { apiOf } from '../gateway/api.ts';
-import { configFolder } from '../profile/config-folder.ts';
-import { readProfiles, writeProfiles } from '../profile/profile-store.ts';
 import { resolveGateway } from '../profile/resolve-gateway.ts';
+import { authorizerOf, storeProfile } from '../profile/stored-sign-in.ts';
 import { note, printJson } from '../terminal/output.ts';
 import { act, type CommonOptions, leaf } from './leaf.ts';
 
@@ -23,16 +22,14 @@ async function logout(cli: Cli, options: CommonOptions): Promise<void> {
     return;
   }
   try {
-    await apiOf(gateway, gateway.profile.token).logout();
+    const authorizer = authorizerOf(cli, gateway);
+    if (authorizer !== undefined) await apiOf(gateway, authorizer).logout();
   } catch (error) {
     // Forgetting the token here must always work; the gateway's copy ends by itself.
     if (!isWeirError(error)) throw error;
     if (error.code !== 'sign_in_required') note(cli, `note: the gateway could not be told: ${error.message}`);
   }
-  const folder = configFolder(cli.env);
-  const { current, profiles } = readProfiles(folder);
-  const { [gateway.key]: _gone, ...others } = profiles;
-  writeProfiles(folder, { version: 1, current: current === gateway.key ? null : current, profiles: others });
+  await storeProfile(cli, gateway.key, undefined);
   if (options.json === true) printJson(cli, { gateway: gateway.api, signedOut: true });
   else note(cli, `Signed out of ${gateway.api}.`);
 }

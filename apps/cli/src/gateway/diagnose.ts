@@ -7,6 +7,7 @@ import type { Cli } from '../cli.ts';
 import { configFolder } from '../profile/config-folder.ts';
 import { permissionWarning } from '../profile/profile-store.ts';
 import { type Gateway, resolveGateway } from '../profile/resolve-gateway.ts';
+import { authorizerOf } from '../profile/stored-sign-in.ts';
 import { failureOf } from '../terminal/failure.ts';
 import { apiOf } from './api.ts';
 
@@ -42,7 +43,7 @@ export async function* diagnose(cli: Cli): AsyncGenerator<DoctorStep> {
     return yield failed('gateway', error);
   }
   yield await frontStep(gateway);
-  yield* signIn(gateway);
+  yield* signIn(cli, gateway);
 }
 
 async function* reach(cli: Cli, gateway: Gateway): AsyncGenerator<DoctorStep> {
@@ -102,19 +103,19 @@ function handshake(front: string, ca: string): Promise<string> {
   });
 }
 
-async function* signIn(gateway: Gateway): AsyncGenerator<DoctorStep> {
-  const { profile } = gateway;
-  if (profile === undefined) {
+async function* signIn(cli: Cli, gateway: Gateway): AsyncGenerator<DoctorStep> {
+  const authorizer = authorizerOf(cli, gateway);
+  if (authorizer === undefined) {
     yield {
       name: 'sign-in',
       result: 'FAILED',
       detail: 'you are not signed in',
-      fix: 'weir login --user NAME',
+      fix: 'weir login',
       status: 4,
     };
     return;
   }
-  const api = apiOf(gateway, profile.token);
+  const api = apiOf(gateway, authorizer);
   try {
     const { user, expiresAt } = await api.whoami();
     yield { name: 'sign-in', result: 'ok', detail: `${user}, until ${expiresAt}` };

@@ -15,14 +15,18 @@ export interface ClientSession {
 
 /** Opens a session. @throws WeirError: not_found with advice, not_permitted, agent_unavailable and so on. */
 export async function openSession(signedIn: SignedIn, connection: string): Promise<ClientSession> {
-  const { api, gateway, token } = signedIn;
+  const { api, gateway, authorizer } = signedIn;
   const opened = await withNameAdvice(api, connection, () => api.openSession({ connection, via: 'connect' }));
   // What the user or the checkout named goes before what the gateway says.
   const address = gateway.front ?? opened.front.address;
   const ca = gateway.ca ?? opened.front.ca;
   return {
     opened,
-    openStream: () => openFrontConnection({ address, ca, token, sessionId: opened.id }),
+    openStream: () =>
+      openFrontConnection({
+        ...{ address, ca, sessionId: opened.id },
+        authorize: (method, url) => authorizer.authorize(method, url),
+      }),
     end: (reason) => api.killSession(opened.id, { reason }),
   };
 }

@@ -14,8 +14,22 @@ const profileSchema = z.object({
   /** Folder of the checkout that address and CA come from; null = named by the user. */
   checkout: z.string().nullable(),
   user: z.string(),
-  token: z.string(),
+  /** When the sign-in ends, however often its tokens are renewed. */
   expiresAt: z.string(),
+  /** Absent: a sign-in of an earlier version, which has ended. */
+  signIn: z
+    .object({
+      /** The private key that the tokens are bound to. */
+      key: z.object({
+        kty: z.literal('EC'),
+        crv: z.literal('P-256'),
+        x: z.string(),
+        y: z.string(),
+        d: z.string(),
+      }),
+      tokens: z.object({ accessToken: z.string(), refreshToken: z.string().nullable(), expiresAtMs: z.number() }),
+    })
+    .optional(),
 });
 /** A sign-in at one gateway. */
 export type Profile = z.output<typeof profileSchema>;

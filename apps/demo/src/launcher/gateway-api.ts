@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Authorizer, holdPasswordSignIn } from '@weir/api';
 import { WeirError } from '@weir/errors';
 
 /** The few calls of the gateway's API that the launcher makes, as the demo's administrator. */
@@ -29,8 +30,9 @@ export async function isHealthy(api: string): Promise<boolean> {
 
 /** Signs in. Throws WeirError when the gateway refuses. */
 export async function signIn(api: string, user: string, password: string): Promise<GatewayApi> {
-  const { token } = (await send(api, 'POST', '/api/v1/login', undefined, { user, password })) as { token: string };
-  const call = (method: string, path: string, body?: unknown): Promise<unknown> => send(api, method, path, token, body);
+  const authorizer = await holdPasswordSignIn(api, { user, password });
+  const call = (method: string, path: string, body?: unknown): Promise<unknown> =>
+    send(api, method, path, authorizer, body);
   return {
     putConnection: async (spec) => {
       await call('PUT', `/api/v1/connections/${spec.name}`, spec);
@@ -60,11 +62,17 @@ export async function signIn(api: string, user: string, password: string): Promi
   };
 }
 
-async function send(api: string, method: string, path: string, token?: string, body?: unknown): Promise<unknown> {
+async function send(
+  api: string,
+  method: string,
+  path: string,
+  authorizer: Authorizer,
+  body?: unknown,
+): Promise<unknown> {
   const response = await fetch(api + path, {
     method,
     headers: {
-      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      ...(await authorizer.authorize(method, api + path)),
       ...(body !== undefined && { 'content-type': 'application/json' }),
     },
     ...(body !== undefined && { body: JSON.stringify(body) }),

@@ -36,6 +36,7 @@ import { effectiveRoles } from '../identity/effective-roles.ts';
 import { identityModule } from '../identity/identity.module.ts';
 import { createIdentity, type Identity } from '../identity/identity.ts';
 import { createLoginThrottle } from '../identity/login-throttle.ts';
+import { createAccessTokens } from '../identity/oauth/access-tokens.ts';
 import { type AuthorizationServer, createAuthorizationServer } from '../identity/oauth/authorization-server.ts';
 import { createSignIn, type SignIn } from '../identity/oauth/sign-in.ts';
 import { createPasswordChecker } from '../identity/passwords.ts';
@@ -124,7 +125,8 @@ export function createCapabilities(foundation: Foundation): Capabilities {
   });
   const { authorizationServer, browsers, signIn } = createSignInOf(foundation);
   const identity = createIdentity({
-    ...{ users: repositories.users, passwords, throttle, audit, checkPassword, now },
+    ...{ users: repositories.users, oauth: repositories.oauth, passwords, throttle, audit, now },
+    accessTokens: createAccessTokens({ server: authorizationServer, users: repositories.users, audit, now }),
     roleGroups: foundation.config.identity.roles,
   });
   const policies = createPolicies({ policies: repositories.policies, audit });

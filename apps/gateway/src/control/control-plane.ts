@@ -38,8 +38,8 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   };
   return {
     findByLogin: (user) => unexpired(sessions.live.byLogin(user)),
-    findByToken: async (token, sessionId) => {
-      const caller = await parts.identity.authenticate(token);
+    findByToken: async (presented, sessionId) => {
+      const caller = await parts.identity.authenticate(presented);
       const entry = sessions.live.byId(sessionId);
       const live = unexpired(entry);
       if (live !== null && live.principal.id === caller.id && live.principal.actingFor?.id === caller.actingFor?.id)

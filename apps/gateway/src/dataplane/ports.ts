@@ -43,12 +43,21 @@ export interface LiveSession {
   readonly expiresAtMs: number;
 }
 
+/** Who opens a `weir connect` stream: an access token, and the proof that the key it is bound to made this call. */
+export interface StreamCredentials {
+  readonly authorization: string | undefined;
+  readonly proof: string | undefined;
+  readonly method: string;
+  readonly url: string;
+  readonly address: string;
+}
+
 /** What the data plane needs of the control plane. Implemented by thin use-cases beside the Nest modules; no HTTP or Nest types cross here. */
 export interface ControlPlane {
   /** The live session whose `user` a client gave at start-up; null = unknown, ended or expired. */
   findByLogin(user: string): LiveSession | null;
   /** The live session of a `weir connect` stream. @throws WeirError sign_in_required, not_permitted, session_ended, not_found. */
-  findByToken(token: string, sessionId: string): Promise<LiveSession>;
+  findByToken(credentials: StreamCredentials, sessionId: string): Promise<LiveSession>;
   /** Counters and audit of channels. */
   channelOpened(sessionId: string, channel: number, clientAddress: string): void;
   channelClosed(sessionId: string, channel: number, reason: string): void;

@@ -134,8 +134,8 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<Started
     tls: { certificate, key },
     enrol: (request, remoteAddress) => controlPlane.enrol(request, remoteAddress),
     recover: (request, remoteAddress) => controlPlane.recoverAgent(request, remoteAddress),
-    async connect({ token, sessionId, stream, remoteAddress }) {
-      const session = await controlPlane.findByToken(token, sessionId);
+    async connect({ credentials, sessionId, stream, remoteAddress }) {
+      const session = await controlPlane.findByToken({ ...credentials, address: remoteAddress }, sessionId);
       door.connected(session, stream, remoteAddress);
     },
     onProblem: (problem) => options.log('warn', problem.message),

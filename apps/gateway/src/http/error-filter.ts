@@ -23,6 +23,7 @@ export class ErrorFilter implements ExceptionFilter {
 export function sendProblem(reply: FastifyReply, problem: Problem): void {
   void reply
     .status(problem.status)
+    .headers({ ...(problem.status === 401 ? { 'www-authenticate': 'DPoP algs="ES256"' } : {}) })
     .headers({ 'cache-control': 'no-store', 'content-type': 'application/problem+json; charset=utf-8' })
     .send(JSON.stringify(problem));
 }

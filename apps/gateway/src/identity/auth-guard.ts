@@ -4,11 +4,12 @@ import { WeirError } from '@weir/errors';
 import type { FastifyRequest } from 'fastify';
 import type { Caller } from './caller.ts';
 import type { Identity } from './identity.ts';
+import type { Presented } from './oauth/access-tokens.ts';
 import { type Declaration, declarationKey, isPermitted, rolesWith } from './permissions.ts';
 
 const callers = new WeakMap<object, Caller>();
 
-/** Signs every request in by its bearer token and checks the route's permission. It guards all routes, also those added later. */
+/** Signs every request in by its access token and checks the route's permission. It guards all routes, also those added later. */
 export class AuthGuard implements CanActivate {
   constructor(
     private readonly identity: Pick<Identity, 'authenticate'>,
@@ -20,7 +21,7 @@ export class AuthGuard implements CanActivate {
     if (declared === undefined) throw new WeirError('internal', 'This route declares no permission.');
     if (declared === 'public') return true;
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    const caller = await this.identity.authenticate(bearerOf(request), request.ip);
+    const caller = await this.identity.authenticate(presentedBy(request));
     callers.set(request, caller);
     if (declared === 'signed-in' || isPermitted(caller.roles, declared)) return true;
     throw new WeirError('not_permitted', `This needs the role ${rolesWith(declared).join(' or ')}.`, {
@@ -37,8 +38,12 @@ export const CurrentCaller = createParamDecorator((_data: unknown, context: Exec
   return caller;
 });
 
-function bearerOf(request: FastifyRequest): string {
-  const match = /^Bearer ([A-Za-z0-9_-]{1,200})$/i.exec(request.headers.authorization ?? '');
-  if (match?.[1] !== undefined) return match[1];
-  throw new WeirError('sign_in_required', 'You are not signed in.', { why: 'The request carries no bearer token.' });
+function presentedBy({ headers, method, url, ip }: FastifyRequest): Presented {
+  const proof = headers['dpop'];
+  return {
+    authorization: headers.authorization,
+    // Two of them come as one text with a comma, which is no proof.
+    proof: Array.isArray(proof) ? proof.join(',') : proof,
+    ...{ method, url, address: ip },
+  };
 }

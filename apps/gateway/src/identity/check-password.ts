@@ -1,4 +1,3 @@
-import type { LoginRequest } from '@weir/api';
 import { WeirError } from '@weir/errors';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { Log } from '../log/create-log.ts';
@@ -22,15 +21,21 @@ export interface PasswordSignInParts {
   readonly now: () => number;
 }
 
+/** What somebody typed. */
+export interface Account {
+  readonly user: string;
+  readonly password: string;
+}
+
 /** Checks name and password; each failure is in the audit log. `atMs` is the moment before the account was read. @throws WeirError wrong_password, too_many_attempts. */
-export type PasswordSignIn = (request: LoginRequest, address: string) => Promise<{ user: UserRow; atMs: number }>;
+export type PasswordSignIn = (request: Account, address: string) => Promise<{ user: UserRow; atMs: number }>;
 
 /** Makes the check. */
 export function createPasswordSignIn(parts: PasswordSignInParts): PasswordSignIn {
   return (request, address) => checkPassword(parts, request, address);
 }
 
-async function checkPassword(parts: PasswordSignInParts, request: LoginRequest, address: string) {
+async function checkPassword(parts: PasswordSignInParts, request: Account, address: string) {
   const { users, passwords, throttle, audit, local, now } = parts;
   const failed = (code: string, more: object = {}) =>
     audit.append({

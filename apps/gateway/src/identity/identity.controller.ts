@@ -1,12 +1,9 @@
-import { Body, Controller, Delete, Get, HttpCode, Inject, Ip, Param, Post, Put } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Put } from '@nestjs/common';
 import {
   type ChangePasswordRequest,
   changePasswordRequestSchema,
   type LinkUserRequest,
-  type LoginRequest,
-  type LoginResponse,
   linkUserRequestSchema,
-  loginRequestSchema,
   nameSchema,
   type PutUserRequest,
   putUserRequestSchema,
@@ -21,7 +18,7 @@ import type { Keyset } from '../store/keyset.ts';
 import { CurrentCaller } from './auth-guard.ts';
 import type { Caller } from './caller.ts';
 import type { Identity } from './identity.ts';
-import { Needs, Public, SignedIn } from './permissions.ts';
+import { Needs, SignedIn } from './permissions.ts';
 
 export const IDENTITY = Symbol('identity');
 export const POLICY_IN_FORCE = Symbol('policy in force');
@@ -33,13 +30,6 @@ export class IdentityController {
     @Inject(IDENTITY) private readonly identity: Identity,
     @Inject(POLICY_IN_FORCE) private readonly policies: Pick<Policies, 'current'>,
   ) {}
-
-  @Public()
-  @Post('login')
-  @HttpCode(200)
-  login(@Body(new ZodPipe(loginRequestSchema)) body: LoginRequest, @Ip() address: string): Promise<LoginResponse> {
-    return this.identity.login(body, address);
-  }
 
   @SignedIn()
   @Post('logout')

@@ -141,8 +141,7 @@ export function createIdentityRepository({ db }: Pick<Store, 'db'>, seal: Conten
 /** Does the person of an identity have a sign-in or a session that lives by it? */
 function hasSomethingOpen(now: Date) {
   return sql<boolean>`(
-    EXISTS (SELECT FROM tokens t WHERE t.user_id = identities.user_id AND t.expires_at > ${now})
-    OR EXISTS (SELECT FROM browser_sessions b WHERE b.user_id = identities.user_id AND b.expires_at > ${now})
+    EXISTS (SELECT FROM browser_sessions b WHERE b.user_id = identities.user_id AND b.expires_at > ${now})
     OR EXISTS (SELECT FROM oauth_grants g WHERE g.user_id = identities.user_id AND g.expires_at > ${now} AND g.revoked_at IS NULL)
     OR EXISTS (SELECT FROM sessions s WHERE s.user_id = identities.user_id AND s.state = 'active'))`;
 }

@@ -5,6 +5,7 @@ import { first } from './migrations/001-first.ts';
 import { budgets } from './migrations/002-budgets.ts';
 import { accounts } from './migrations/003-accounts.ts';
 import { upstream } from './migrations/004-upstream.ts';
+import { localTokensEnd } from './migrations/005-local-tokens-end.ts';
 import { oauth } from './migrations/005-oauth.ts';
 import { actingFor } from './migrations/006-acting-for.ts';
 import { jit } from './migrations/007-jit.ts';
@@ -27,6 +28,7 @@ const provider: MigrationProvider = {
     '006-acting-for': actingFor,
     '007-jit': jit,
     '007-jit-ending': jitEnding,
+    '005-oauth-tokens-end': localTokensEnd,
     '008-approvals': approvals,
     '008-decisions': decisions,
     '009-agent-locks': agentLocks,

@@ -41,7 +41,6 @@ export interface StoreTables {
   };
   /** View: the groups of an account from all sources. */
   effective_groups: { user_id: string; name: string };
-  tokens: { hash: Buffer; user_id: string; created_at: Moment; expires_at: Moment; mfa_at: MaybeMoment };
   /** What oidc-provider keeps, sealed; ids are SHA-256 hashes. */
   oauth_payloads: {
     model: string;

@@ -9,16 +9,18 @@ export type UserChange = Omit<Updateable<StoreTables['users']>, 'id' | 'name' | 
 /** A new account; it is its own person unless it says otherwise. */
 export type NewUserRow = Omit<Insertable<StoreTables['users']>, 'person_id'> & { readonly person_id?: string };
 
-/** A token as the store knows it. */
-export interface TokenRow {
+/** A sign-in of a client as it stands now. */
+export interface SignInRow {
   readonly user: UserRow;
-  readonly createdAt: Date;
+  readonly clientId: string;
+  /** When the person was authenticated. */
+  readonly authTime: Date;
   readonly expiresAt: Date;
-  /** When its holder last used a second factor. */
+  /** When he last used a second factor; null = not in this sign-in. */
   readonly mfaAt: Date | null;
 }
 
-/** Accounts and the tokens that they hold. */
+/** Accounts. */
 export interface UserRepository {
   findByName(name: string): Promise<UserRow | undefined>;
   findById(id: string): Promise<UserRow | undefined>;
@@ -35,24 +37,16 @@ export interface UserRepository {
   /** @returns false when the name exists. */
   insert(user: NewUserRow): Promise<boolean>;
   update(name: string, change: UserChange): Promise<UserRow | undefined>;
-  /** Also deletes tokens, passkeys and memberships. */
+  /** Also deletes sign-ins, passkeys and memberships. */
   delete(id: string): Promise<void>;
   /** Notes a sign-in. */
   signedIn(id: string, at: Date): Promise<void>;
   /** Makes `ids` one person. */
   setPerson(ids: readonly string[], personId: string): Promise<void>;
-  /** Stores a token's hash and the moment of sign-in, and forgets expired ones. @returns false when the account was disabled or got another password since it was read. */
-  insertToken(
-    hash: Buffer,
-    user: Pick<UserRow, 'id' | 'password_hash'>,
-    times: { readonly at: Date; readonly expiresAt: Date; readonly mfaAt?: Date | null },
-  ): Promise<boolean>;
-  /** The enabled owner of an unexpired token. */
-  findByToken(hash: Buffer, now: Date): Promise<TokenRow | undefined>;
-  /** Its holder has used a second factor. */
-  markToken(hash: Buffer, mfaAt: Date): Promise<void>;
-  deleteToken(hash: Buffer): Promise<void>;
-  deleteTokensOf(userId: string): Promise<void>;
+  /** The sign-in of a hash that has not ended, of an account that is enabled. */
+  findBySignIn(hash: Buffer, now: Date): Promise<SignInRow | undefined>;
+  /** Ends all sign-ins of an account, of programs and browsers, and those that are under way. */
+  endSignIns(userId: string): Promise<void>;
 }
 
 const effectiveGroups = sql<
@@ -112,57 +106,36 @@ export function createUserRepository({ db }: Pick<Store, 'db'>): UserRepository 
         .where('id', 'in', [...ids])
         .execute();
     },
-    ...tokensOf(db),
+    ...signInsOf(db),
   };
 }
 
-function tokensOf(
-  db: Store['db'],
-): Pick<UserRepository, 'insertToken' | 'findByToken' | 'markToken' | 'deleteToken' | 'deleteTokensOf'> {
+function signInsOf(db: Store['db']): Pick<UserRepository, 'findBySignIn' | 'endSignIns'> {
   return {
-    insertToken: async (hash, user, { at, expiresAt, mfaAt = null }) => {
-      await db.deleteFrom('tokens').where('expires_at', '<', new Date()).execute();
-      return db.transaction().execute(async (tx) => {
-        // FOR SHARE waits for a change of the account that is under way, and then sees it.
-        const result = await sql`
-          INSERT INTO tokens (hash, user_id, created_at, expires_at, mfa_at)
-          SELECT ${hash}, id, ${at}, ${expiresAt}, ${mfaAt}::timestamptz FROM users
-          WHERE id = ${user.id} AND password_hash IS NOT DISTINCT FROM ${user.password_hash} AND NOT disabled
-          FOR SHARE`.execute(tx);
-        return result.numAffectedRows === 1n;
-      });
-    },
-    findByToken: async (hash, now) => {
+    findBySignIn: async (hash, now) => {
       const row = await db
-        .selectFrom('tokens')
-        .innerJoin('users', 'users.id', 'tokens.user_id')
+        .selectFrom('oauth_grants as g')
+        .innerJoin('users', 'users.id', 'g.user_id')
         .selectAll('users')
-        .select(['tokens.expires_at', 'tokens.created_at as token_created_at', 'tokens.mfa_at'])
+        .select(['g.client_id', 'g.auth_time', 'g.expires_at', 'g.mfa_at'])
         .select(effectiveGroups.as('effective'))
-        .where('tokens.hash', '=', hash)
-        .where('tokens.expires_at', '>', now)
+        .where('g.hash', '=', hash)
+        .where('g.expires_at', '>', now)
+        .where('g.revoked_at', 'is', null)
         .where('users.disabled', '=', false)
         .executeTakeFirst();
       if (row === undefined) return undefined;
-      const { expires_at: expiresAt, token_created_at: createdAt, mfa_at: mfaAt, ...user } = row;
-      return { user: rowOf(user), createdAt, expiresAt, mfaAt };
+      const { client_id: clientId, auth_time: authTime, expires_at: expiresAt, mfa_at: mfaAt, ...user } = row;
+      return { user: rowOf(user), clientId, authTime, expiresAt, mfaAt };
     },
-    markToken: async (hash, mfaAt) => {
-      await db.updateTable('tokens').set({ mfa_at: mfaAt }).where('hash', '=', hash).execute();
-    },
-    deleteToken: async (hash) => {
-      await db.deleteFrom('tokens').where('hash', '=', hash).execute();
-    },
-    deleteTokensOf: async (userId) => {
+    endSignIns: async (userId) => {
       await db.transaction().execute(async (tx) => {
         // First the account: a sign-in that is being finished waits for this row, and then sees the new epoch.
         await sql`UPDATE users SET sign_in_epoch = sign_in_epoch + 1 WHERE id = ${userId}`.execute(tx);
-        await tx.deleteFrom('tokens').where('user_id', '=', userId).execute();
         await tx.deleteFrom('browser_sessions').where('user_id', '=', userId).execute();
         await tx.deleteFrom('oauth_payloads').where('user_id', '=', userId).execute();
-        await sql`UPDATE oauth_grants SET revoked_at = now() WHERE user_id = ${userId} AND revoked_at IS NULL`.execute(
-          tx,
-        );
+        await sql`
+          UPDATE oauth_grants SET revoked_at = now() WHERE user_id = ${userId} AND revoked_at IS NULL`.execute(tx);
       });
     },
   };

@@ -14,15 +14,7 @@ export const contract: Readonly<Record<RouteName, RouteContract>> = {
     errors: ['recording_unavailable'],
   },
   openapi: { summary: 'This document.', needs: 'public', status: 200, answer: s.openapiSchema },
-  login: {
-    summary: 'Sign in with name and password.',
-    needs: 'public',
-    status: 200,
-    body: s.loginRequestSchema,
-    answer: s.loginResponseSchema,
-    errors: ['wrong_password', 'too_many_attempts'],
-  },
-  logout: { summary: 'End the token of this request.', needs: 'signed-in', status: 204 },
+  logout: { summary: 'End the sign-in that the token of this request is of.', needs: 'signed-in', status: 204 },
   whoami: { summary: 'Who is signed in.', needs: 'signed-in', status: 200, answer: s.whoamiSchema },
   listUsers: {
     summary: 'All accounts.',

@@ -41,7 +41,13 @@ export function createOpenApi({
     security: [{ token: [] }],
     paths,
     components: {
-      securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'The token of a sign-in.' } },
+      securitySchemes: {
+        token: {
+          ...{ type: 'http', scheme: 'DPoP' },
+          description:
+            "An access token of the gateway's authorization server, with a proof in the header DPoP (RFC 9449).",
+        },
+      },
       schemas: components.used(),
     },
   };

@@ -56,7 +56,7 @@ export function createAccountChanges(parts: ChangeParts): AccountChanges {
     await apply();
     const after = await Promise.all(affected.map((account) => users.findById(account.id)));
     const touched = affected.map((account, index) => after[index] ?? { ...account, disabled: true });
-    for (const account of touched) if (endsTokens || account.disabled) await users.deleteTokensOf(account.id);
+    for (const account of touched) if (endsTokens || account.disabled) await users.endSignIns(account.id);
     await Promise.all(touched.flatMap((account) => listeners.map((listener) => listener(account))));
   };
   return {

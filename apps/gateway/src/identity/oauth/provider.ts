@@ -16,6 +16,9 @@ export const signInLifeSeconds = 12 * 3600;
 /** The one scope: the gateway's API. What its holder may do there is said by roles and policy. */
 export const apiScope = 'api';
 
+/** Name of the API as a resource (RFC 8707) for clients that name none. It stays when the gateway's address changes, and with it the audience. Clients may name the audience, too. */
+const apiResource = 'urn:weir:api';
+
 /** What the provider is made of. */
 export interface ProviderParts {
   readonly issuer: string;
@@ -123,10 +126,10 @@ function featuresOf(issuer: string): NonNullable<Configuration['features']> {
     deviceFlow: { enabled: true, ...deviceSources },
     resourceIndicators: {
       enabled: true,
-      defaultResource: () => audience,
+      defaultResource: () => apiResource,
       useGrantedResource: () => true,
       getResourceServerInfo: (_ctx, resource) => {
-        if (resource !== audience) throw new errors.InvalidTarget();
+        if (resource !== apiResource && resource !== audience) throw new errors.InvalidTarget();
         return {
           scope: apiScope,
           audience,
@@ -192,7 +195,7 @@ export async function storeGrant(
   const authentication = tryAuthentication(session.acr);
   if (authentication === undefined) throw new errors.AccessDenied('the sign-in is of another version');
   const grant = new provider.Grant({ accountId, clientId });
-  grant.addResourceScope(audienceOf(issuer), apiScope);
+  for (const resource of [apiResource, audienceOf(issuer)]) grant.addResourceScope(resource, apiScope);
   const grantId = await grant.save();
   const isStored = await oauth.insertGrant({
     ...{ grantId, clientId, userId: accountId, epoch: authentication.epoch, amr },

@@ -942,7 +942,7 @@ export declare const AgentTunnel: GenService<{
  */
 export declare const FrontDoor: GenService<{
   /**
-   * Metadata: authorization = Bearer token, weir-session = session id.
+   * Metadata: authorization = DPoP access token, dpop = proof for POST https://weir-front/<path of this method>, weir-session = session id.
    *
    * @generated from rpc weir.tunnel.v1.FrontDoor.Connect
    */
