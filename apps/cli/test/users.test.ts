@@ -6,7 +6,7 @@ import { newFolder, runWeir } from './fixture/run-weir.ts';
 const alice: User = {
   ...{ id: 'u-1', name: 'alice', displayName: 'Alice A.', email: null, source: 'local' },
   ...{ groups: ['developers'], effectiveGroups: ['developers', 'on-call'], roles: [], effectiveRoles: ['auditor'] },
-  ...{ disabled: false, hasPassword: true, linkedTo: ['alice-2'] },
+  ...{ disabled: false, hasPassword: true, emergency: false, linkedTo: ['alice-2'] },
   ...{ createdAt: '2026-01-01T00:00:00.000Z', lastSignInAt: null },
 };
 const home = newFolder();
@@ -52,6 +52,13 @@ describe('weir users', () => {
       'PUT /api/v1/users/alice',
       { password: 'another password', only: 'change' },
     ],
+    [
+      ['add', 'alice', '--emergency', '--password-stdin'],
+      'a long password',
+      'PUT /api/v1/users/alice',
+      { emergency: true, password: 'a long password', only: 'add' },
+    ],
+    [['set', 'alice', '--no-emergency'], '', 'PUT /api/v1/users/alice', { emergency: false, only: 'change' }],
     [['disable', 'alice'], '', 'PUT /api/v1/users/alice', { disabled: true, only: 'change' }],
     [['enable', 'alice'], '', 'PUT /api/v1/users/alice', { disabled: false, only: 'change' }],
     [['rm', 'alice'], '', 'DELETE /api/v1/users/alice', null],

@@ -300,4 +300,35 @@ describe('local accounts that are switched off', () => {
       await closed.close();
     }
   });
+
+  test.each([
+    [true, ['alice', 'marked', 'named'], ['marked', 'named']],
+    ['emergency', ['marked', 'named'], ['marked', 'named']],
+    [false, ['named'], ['named']],
+  ] as const)('under `enabled: %s` let %s in, and tell of %s', async (enabled, expected, told) => {
+    const closed = await startTestGateway((config) => ({
+      ...config,
+      identity: { ...config.identity, local: { enabled, emergency: ['named', 'admin'] } },
+    }));
+    try {
+      const client = closed.withToken(await closed.signIn('admin'));
+      await client.putUser('named', { password });
+      await client.putUser('marked', { password, emergency: true });
+      expect(await client.showUser('marked')).toMatchObject({ emergency: true });
+      expect((await client.listAuditEvents({ action: 'user-added' })).at(-1)?.detail).toMatchObject({
+        after: { emergency: true },
+      });
+      const signedIn: string[] = [];
+      for (const user of ['alice', 'marked', 'named'])
+        await closed.signIn(user).then(
+          () => signedIn.push(user),
+          (error: unknown) => expect(error).toMatchObject({ code: 'wrong_password' }),
+        );
+      expect(signedIn).toEqual(expected);
+      const events = await client.listAuditEvents({ action: 'emergency-sign-in' });
+      expect(events.map(({ actor }) => actor).filter((actor) => actor !== 'admin')).toEqual(told);
+    } finally {
+      await closed.close();
+    }
+  });
 });

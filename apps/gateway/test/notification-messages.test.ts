@@ -39,6 +39,7 @@ describe('which events are told', () => {
     ['access-decided', { decision: 'deny' }, 'request-decided', 'bob denied req_abcdef'],
     ['access-expired', {}, 'request-expired', 'Nobody decided req_abcdef in time'],
     ['agent-locked', {}, 'agent-locked', 'The agent req_abcdef was locked'],
+    ['emergency-sign-in', {}, 'emergency-sign-in', 'EMERGENCY: bob signed in with a local account'],
     ['break-glass-used', {}, 'break-glass-used', 'BREAK-GLASS: bob took emergency access'],
     [
       'user-changed',

@@ -47,6 +47,8 @@ export const userSchema = z.object({
   effectiveRoles: z.array(roleSchema),
   disabled: z.boolean(),
   hasPassword: z.boolean(),
+  /** Signs in also when local accounts are switched off; each sign-in is told. */
+  emergency: z.boolean().default(false),
   /** Other accounts of the same person. */
   linkedTo: z.array(nameSchema),
   createdAt: z.iso.datetime(),
@@ -61,6 +63,7 @@ export const putUserRequestSchema = z.strictObject({
   disabled: z.boolean().optional(),
   displayName: z.string().max(200).nullable().optional(),
   email: z.email().max(254).nullable().optional(),
+  emergency: z.boolean().optional(),
 });
 /** Says that two accounts belong to one person. */
 export const linkUserRequestSchema = z.strictObject({ to: nameSchema });

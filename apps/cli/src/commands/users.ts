@@ -13,6 +13,7 @@ interface PersonOptions extends CommonOptions, PasswordOptions {
   readonly role?: readonly string[];
   readonly displayName?: string;
   readonly email?: string;
+  readonly emergency?: boolean;
   readonly clearGroups?: boolean;
   readonly clearRoles?: boolean;
   readonly password?: boolean;
@@ -62,6 +63,7 @@ function addAdding(users: Command, cli: Cli): void {
   withFlags(
     leaf(users, 'add', 'Add an account with a password; asks for it', [
       'weir users add alice --group developers',
+      'weir users add root --role admin --emergency',
       'pwgen 20 1 | weir users add bob --role auditor --password-stdin',
     ]),
   )
@@ -84,6 +86,7 @@ function addSetting(users: Command, cli: Cli): void {
       'weir users set alice --password',
     ]),
   )
+    .option('--no-emergency', 'not for emergencies any more')
     .option('--clear-groups', 'leave the account no groups of its own')
     .option('--clear-roles', 'leave the account no roles of its own')
     .option('--password', 'ask for a new password; ends what the account is signed in to')
@@ -156,11 +159,12 @@ function withFlags(command: Command): Command {
     .option('--group <name>', 'a group; may be given several times; replaces all groups of its own', collect)
     .option('--role <role>', 'admin, policy-editor, approver or auditor; may be given several times', collect)
     .option('--display-name <text>', 'the name to show; empty = none')
-    .option('--email <address>', 'e-mail address; empty = none');
+    .option('--email <address>', 'e-mail address; empty = none')
+    .option('--emergency', 'may sign in when local accounts are switched off; each sign-in is told');
 }
 
 function changeOf(options: PersonOptions): PutUserRequest {
-  const { displayName, email } = options;
+  const { displayName, email, emergency } = options;
   const groups = listOf('group', options.group, options.clearGroups);
   const roles = listOf('role', options.role, options.clearRoles);
   return {
@@ -169,6 +173,7 @@ function changeOf(options: PersonOptions): PutUserRequest {
     ...(roles === undefined ? {} : { roles: [...roles] as NonNullable<PutUserRequest['roles']> }),
     ...(displayName === undefined ? {} : { displayName: displayName === '' ? null : displayName }),
     ...(email === undefined ? {} : { email: email === '' ? null : email }),
+    ...(emergency === undefined ? {} : { emergency }),
   };
 }
 
@@ -213,6 +218,7 @@ function printUser(cli: Cli, options: CommonOptions, user: User): void {
     ['source', user.source],
     ['state', stateOf(user)],
     ['password', user.hasPassword ? 'set' : 'none'],
+    ['for emergencies', user.emergency ? 'yes' : 'no'],
     ['own groups', user.groups.join(' ')],
     ['groups', user.effectiveGroups.join(' ')],
     ['own roles', user.roles.join(' ')],

@@ -58,9 +58,17 @@ const clientSchema = z.strictObject({
 const identitySchema = z.strictObject({
   /** Address under which people reach the gateway with a browser: passkeys are bound to its host. Default: the API's own. */
   issuer: z.url({ protocol: /^https?$/, error: 'write an address like https://weir.example.com' }).optional(),
-  /** Accounts with a password or passkey of the gateway's own. `emergency` names those that may sign in even when they are switched off. */
+  /**
+   * Accounts with a password or passkey of the gateway's own. `enabled: false` leaves those alone that `emergency` names; `enabled: emergency` also
+   * those that administrators have marked (`weir users add --emergency`).
+   */
   local: z
-    .strictObject({ enabled: z.boolean().default(true), emergency: z.array(nameSchema).default([]) })
+    .strictObject({
+      enabled: z
+        .union([z.boolean(), z.literal('emergency')], { error: 'write true, false or emergency' })
+        .default(true),
+      emergency: z.array(nameSchema).default([]),
+    })
     .default({ enabled: true, emergency: [] }),
   /** Roles that groups give, beside those of accounts. */
   roles: z.partialRecord(roleSchema, z.strictObject({ groups: z.array(nameSchema) })).default({}),

@@ -14,6 +14,7 @@ export const notificationEvents = [
   'break-glass-review-overdue',
   'agent-locked',
   'account-disabled',
+  'emergency-sign-in',
 ] as const;
 
 const common = { name: nameSchema, events: z.array(z.enum(notificationEvents)).min(1).optional() };

@@ -35,6 +35,7 @@ import { createPasswordSignIn } from '../identity/check-password.ts';
 import { effectiveRoles } from '../identity/effective-roles.ts';
 import { identityModule } from '../identity/identity.module.ts';
 import { createIdentity, type Identity } from '../identity/identity.ts';
+import { createLocalAccounts } from '../identity/local-accounts.ts';
 import { createLoginThrottle } from '../identity/login-throttle.ts';
 import { createAccessTokens } from '../identity/oauth/access-tokens.ts';
 import { type AuthorizationServer, createAuthorizationServer } from '../identity/oauth/authorization-server.ts';
@@ -119,9 +120,9 @@ export function createCapabilities(foundation: Foundation): Capabilities {
   const { repositories, audit, dataPlane, now } = foundation;
   const passwords = createPasswordChecker();
   const throttle = createLoginThrottle(now);
+  const local = createLocalAccounts(foundation.config.identity.local, foundation);
   const checkPassword = createPasswordSignIn({
-    ...{ users: repositories.users, passwords, throttle, audit, log: foundation.log, now },
-    local: foundation.config.identity.local,
+    ...{ users: repositories.users, passwords, throttle, local, audit, now },
   });
   const { authorizationServer, browsers, signIn } = createSignInOf(foundation);
   const identity = createIdentity({

@@ -1,7 +1,7 @@
 import { WeirError } from '@weir/errors';
 import type { AuditLog } from '../audit/audit-log.ts';
-import type { Log } from '../log/create-log.ts';
 import type { UserRepository, UserRow } from '../store/users.ts';
+import type { LocalAccounts } from './local-accounts.ts';
 import type { LoginThrottle } from './login-throttle.ts';
 import type { PasswordChecker } from './passwords.ts';
 
@@ -10,14 +10,8 @@ export interface PasswordSignInParts {
   readonly users: Pick<UserRepository, 'findByName'>;
   readonly passwords: PasswordChecker;
   readonly throttle: LoginThrottle;
-  readonly local: {
-    /** May local accounts sign in? */
-    readonly enabled: boolean;
-    /** Accounts that may even when it is switched off. */
-    readonly emergency: readonly string[];
-  };
+  readonly local: LocalAccounts;
   readonly audit: AuditLog;
-  readonly log: Log;
   readonly now: () => number;
 }
 
@@ -53,21 +47,17 @@ async function checkPassword(parts: PasswordSignInParts, request: Account, addre
   const atMs = now();
   const user = await users.findByName(request.user);
   const isRight = await passwords.check(user?.password_hash, request.password);
-  const isEmergency = local.emergency.includes(request.user);
   // Everybody gets the same answer, so that nobody learns which names exist or are for emergencies.
   const refuse = async (more: object = {}): Promise<WeirError> => {
     await failed('wrong_password', more);
-    const fix = local.enabled
+    const fix = local.areOpen
       ? 'Check name and password, then run: weir login'
       : 'Sign in through your identity provider: local accounts are switched off here.';
     return new WeirError('wrong_password', 'Name or password is wrong.', { fix });
   };
   if (user === undefined || !isRight || user.disabled) throw await refuse();
-  if (!local.enabled && !isEmergency) throw await refuse({ reason: 'local accounts are switched off' });
+  if (!local.admits(user)) throw await refuse({ reason: 'local accounts are switched off' });
   throttle.succeeded(request.user, address);
-  if (!local.enabled) {
-    parts.log.warn('an emergency account signs in', { user: user.name, address });
-    await audit.append({ actor: user.name, action: 'emergency-sign-in', subject: user.name, detail: { address } });
-  }
+  await local.report(user, address);
   return { user, atMs };
 }

@@ -42,6 +42,7 @@ const told: Readonly<Record<string, readonly [NotificationEvent, (event: TextsOf
   'break-glass-used': ['break-glass-used', ({ actor }) => `BREAK-GLASS: ${actor} took emergency access`],
   'break-glass-review-overdue': ['break-glass-review-overdue', ({ subject }) => `The review of ${subject} is overdue`],
   'agent-locked': ['agent-locked', ({ subject }) => `The agent ${subject} was locked`],
+  'emergency-sign-in': ['emergency-sign-in', ({ actor }) => `EMERGENCY: ${actor} signed in with a local account`],
   'user-changed': ['account-disabled', ({ subject }) => `The account ${subject} was disabled`],
 };
 

@@ -4,6 +4,7 @@ import { type MigrationProvider, Migrator } from 'kysely/migration';
 import { first } from './migrations/001-first.ts';
 import { budgets } from './migrations/002-budgets.ts';
 import { accounts } from './migrations/003-accounts.ts';
+import { emergency } from './migrations/003-emergency.ts';
 import { upstream } from './migrations/004-upstream.ts';
 import { localTokensEnd } from './migrations/005-local-tokens-end.ts';
 import { oauth } from './migrations/005-oauth.ts';
@@ -23,6 +24,7 @@ const provider: MigrationProvider = {
     '001-first': first,
     '002-budgets': budgets,
     '003-accounts': accounts,
+    '003-emergency': emergency,
     '005-oauth': oauth,
     '004-upstream': upstream,
     '006-acting-for': actingFor,

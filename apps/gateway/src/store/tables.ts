@@ -20,6 +20,8 @@ export interface StoreTables {
     groups: string[];
     roles: string[];
     disabled: Generated<boolean>;
+    /** For emergencies: signs in also when local accounts are switched off, loudly. */
+    emergency: Generated<boolean>;
     created_at: Moment;
     changed_at: Moment;
     display_name: string | null;
@@ -108,16 +110,6 @@ export interface StoreTables {
     changed_at: Moment;
   };
   directory_members: { group_id: string; user_id: string };
-  directory_tokens: {
-    id: string;
-    hash: Buffer;
-    name: string;
-    created_by: string;
-    created_at: Moment;
-    expires_at: Moment;
-    last_used_at: MaybeMoment;
-    revoked_at: MaybeMoment;
-  };
   identities: {
     id: string;
     /** Name of the provider in the configuration. */

@@ -15,6 +15,7 @@ export function viewOf(user: UserRow, roleGroups: RoleGroups, linked: readonly s
     roles: ownRoles(user),
     effectiveRoles: effectiveRoles(user, roleGroups),
     disabled: user.disabled,
+    emergency: user.emergency,
     hasPassword: user.password_hash !== null,
     linkedTo: [...linked],
     createdAt: user.created_at.toISOString(),

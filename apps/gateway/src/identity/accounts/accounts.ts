@@ -108,7 +108,7 @@ export function createAccounts(parts: AccountParts): Accounts {
 
 async function prepareChange(parts: AccountParts, name: string, request: PutUserRequest, by: Changer) {
   const { users, roleGroups, passwords } = parts;
-  const { password, groups, roles, disabled, displayName, email } = request;
+  const { password, groups, roles, disabled, displayName, email, emergency } = request;
   const known = await users.findByName(name);
   if (request.only === 'change' && known === undefined) await accountOf(users, name);
   if (request.only === 'add' && known !== undefined) {
@@ -128,6 +128,13 @@ async function prepareChange(parts: AccountParts, name: string, request: PutUser
       ...(displayName === undefined ? {} : { display_name: displayName }),
       ...(email === undefined ? {} : { email }),
       ...(disabled === undefined ? {} : { disabled }),
+      ...(emergency === undefined ? {} : { emergency }),
+    });
+  }
+  if (emergency === true && known.source !== 'local') {
+    throw new WeirError('invalid_request', `${name} is no local account.`, {
+      why: `It was made by ${known.source}. Emergencies need accounts that nobody else can switch off.`,
+      fix: 'Add one: weir users add NAME --emergency',
     });
   }
   if (disabled === false && known.disabled && known.directory_profile?.['active'] === false) {
@@ -141,6 +148,7 @@ async function prepareChange(parts: AccountParts, name: string, request: PutUser
     ...(groups === undefined ? {} : { groups: [...new Set(groups)] }),
     ...(roles === undefined ? {} : { roles: [...new Set(roles)] }),
     ...(disabled === undefined ? {} : { disabled }),
+    ...(emergency === undefined ? {} : { emergency }),
     ...(displayName === undefined ? {} : { display_name: displayName }),
     // An address that somebody typed is not verified.
     ...(email === undefined || email === known.email ? {} : { email, email_verified: false }),
@@ -182,7 +190,16 @@ function prepareAddition(
   { users }: AccountParts,
   user: Omit<NewUser, 'password'>,
   hash: string,
-  { by, ...more }: { readonly by: string; display_name?: string | null; email?: string | null; disabled?: boolean },
+  {
+    by,
+    ...more
+  }: {
+    readonly by: string;
+    display_name?: string | null;
+    email?: string | null;
+    disabled?: boolean;
+    emergency?: boolean;
+  },
 ) {
   const row = {
     id: randomUUID(),
