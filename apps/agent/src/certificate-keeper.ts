@@ -11,10 +11,17 @@ const checkIntervalMs = 1_000;
 /** Until the next try after one that failed, ms; the second when the gateway has refused. */
 const retryMs = { unreachable: 5_000, refused: 60_000 } as const;
 
+/** Within what time agents renew whose CA will be dropped, ms: not all at once. */
+const renewalSpreadMs = 5_000;
+/** More certificates than the gateway ever has. */
+const maxAuthorities = 4;
+
 /** Keeps the certificate of a running agent good. */
 export interface CertificateKeeper {
   /** Asks for a certificate at the front port when the last one has ended, or may have been replaced. Failures are logged: it is tried again. */
   recoverIfNeeded(): Promise<void>;
+  /** Trusts these CAs (PEM) from now on; `isRenewalDue`: the certificate is of one that will be dropped. @throws WeirError invalid_request. */
+  trust(ca: string, isRenewalDue: boolean): Promise<void>;
   /** Renews from now on. */
   start(client: TunnelClient): void;
   stop(): void;
@@ -34,10 +41,14 @@ export function createCertificateKeeper(store: AgentStateStore, instanceId: stri
     try {
       const request = await createCertificateRequest();
       await store.change({ isRenewing: true });
-      const { certificate, ca = store.current.ca, frontAddress = store.current.frontAddress } = await ask(request.der);
+      const trusted = store.current.ca;
+      const { certificate, frontAddress = store.current.frontAddress, ...renewed } = await ask(request.der);
+      // The link may have brought newer CAs meanwhile than the answer: then it may be of the old one, too.
+      const isOvertaken = store.current.ca !== trusted;
+      const ca = isOvertaken ? store.current.ca : (renewed.ca ?? trusted);
       await store.change({ certificate, key: request.key, ca, frontAddress, isRenewing: false });
       client?.setCredentials({ certificate, key: request.key, ca });
-      dueAtMs = Date.now() + renewalDelayMs(certificate);
+      dueAtMs = Date.now() + (isOvertaken ? retryMs.unreachable : renewalDelayMs(certificate));
       log('info', done);
     } catch (error) {
       const isRefused = isWeirError(error) && error.code !== 'gateway_unavailable';
@@ -59,6 +70,14 @@ export function createCertificateKeeper(store: AgentStateStore, instanceId: stri
       // Of a renewal that was cut short nobody knows whether the gateway counts this certificate as replaced.
       const isNeeded = hasEnded(certificate) || (isRenewing === true && frontAddress !== undefined);
       if (isNeeded) await recover();
+    },
+    trust: async (ca, isRenewalDue) => {
+      checkAuthorities(ca);
+      await store.change({ ca });
+      const { certificate, key } = store.current;
+      client?.setCredentials({ certificate, key, ca });
+      if (isRenewalDue) dueAtMs = Math.min(dueAtMs, Date.now() + Math.random() * renewalSpreadMs);
+      log('info', 'the gateway has a new CA, or dropped an old one');
     },
     start: (started) => {
       client = started;
@@ -93,6 +112,13 @@ function askForRecovery(state: AgentState, certificateRequest: Buffer, instanceI
   };
   const signature = sign('sha256', recoveryClaim(claim), key);
   return recoverAgent({ address: frontAddress, ca, request: { ...claim, signature } });
+}
+
+/** An agent that stored nonsense would find no gateway any more. */
+function checkAuthorities(ca: string): void {
+  const found = ca.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  if (found.length > 0 && found.length <= maxAuthorities && found.every((pem) => new X509Certificate(pem).ca)) return;
+  throw new WeirError('invalid_request', 'The gateway sent CAs that cannot be used.');
 }
 
 function hasEnded(certificate: string): boolean {

@@ -31,7 +31,7 @@ export async function enrol(options: EnrolOptions): Promise<AgentState> {
   const request = await createCertificateRequest();
   const result = await enrolAgent({
     address: token.address,
-    caPin: token.caPin,
+    caPins: token.caPins,
     joinToken: token.secret,
     csrDer: request.der,
     version: agentVersion,

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { capabilities } from '@weir/proto';
+import { capabilities, linkCapabilities } from '@weir/proto';
 import { createAnalysisHost, createSessionRuntime } from '@weir/session';
 import { createTunnelClient, type LinkState, type TunnelClient } from '@weir/tunnel';
 import { createCertificateKeeper } from './certificate-keeper.ts';
@@ -37,12 +37,13 @@ export async function runAgent(stateDir: string): Promise<RunningAgent> {
     credentials: { certificate: state.certificate, key: state.key },
     hello: {
       version: agentVersion,
-      capabilities: [...capabilities],
+      capabilities: [...capabilities, ...linkCapabilities],
       instanceId,
       sealingKey: sealingKey.publicKeyDer,
     },
     nonce: () => Buffer.from(store.current.nonce ?? '', 'base64'),
     storeNonce: (nonce) => store.change({ nonce: Buffer.from(nonce).toString('base64') }),
+    onTrust: (ca, isRenewalDue) => keeper.trust(ca, isRenewalDue),
     onOpen: (openJson, channel) => runtime.open(openJson, channel),
     onPlanUpdate: (sessionId, plan) => runtime.replacePlan(sessionId, plan),
     onKill: (sessionId, reason) => runtime.kill(sessionId, reason),

@@ -1,7 +1,8 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { acquireStateLock } from '@weir/embedded-postgres';
-import { caFileOf, loadCertificateAuthority } from './agents/certificate-authority.ts';
+import { loadAuthorities } from './agents/authorities.ts';
+import { caFileOf, createAuthorityVault } from './agents/authority-vault.ts';
 import { createServerIdentity, type ServerIdentity } from './agents/server-identity.ts';
 import { createAuditLog } from './audit/audit-log.ts';
 import { applyBootstrap, writeJoinTokens } from './config/bootstrap.ts';
@@ -105,14 +106,17 @@ type Undo = (() => Promise<void> | void)[];
 async function start(options: GatewayOptions, undo: Undo): Promise<Omit<Gateway, 'close'>> {
   const { config, log, now = Date.now } = options;
   const { store, repositories, audit, journal } = await openState(options, undo);
-  const ca = await loadCertificateAuthority(config.stateDir, now());
+  const keys = await loadKeyProvider(config.stateDir, config.keys);
+  const { stateDir } = config;
+  const vault = createAuthorityVault({ authorities: repositories.authorities, stateDir, keys, audit, now });
+  const ca = await loadAuthorities(vault, stateDir);
   const [publicHost] = config.publicHost;
   const dataPlane = createDataPlaneLink(publicHost);
   const capabilities = createCapabilities({
     ...{ config, repositories, ca, journal, audit, dataPlane, log, now },
     openChannels: await openChannels(config.notifications, now),
     providers: await openProviders(config.identity.providers),
-    keys: await loadKeyProvider(config.stateDir, config.keys),
+    keys,
     browserKey: await loadSecretKey(config.stateDir, 'browser'),
     scimTokens: await openScimTokens(config.identity.scim?.tokens ?? [], log),
     version: gatewayVersion,
@@ -136,6 +140,8 @@ async function start(options: GatewayOptions, undo: Undo): Promise<Omit<Gateway,
   const { controlPlane, modules, identity, authorizationServer } = capabilities;
   const running = await options.startDataPlane({ config, serverIdentity, controlPlane, journal, maskingKey, log });
   dataPlane.attach(running);
+  await capabilities.authorityRotation.start();
+  undo.push(() => capabilities.authorityRotation.stop());
   undo.push(() => running.close());
   undo.push(() => capabilities.sessions.close('the gateway stopped'));
   const cursorKey = await loadSecretKey(config.stateDir, 'cursors');

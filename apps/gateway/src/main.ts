@@ -56,6 +56,7 @@ function startWithPorts({ config, serverIdentity, controlPlane, journal, masking
   return startDataPlane({
     listen: { front: config.front, tunnel: config.tunnel, postgres: config.postgres },
     tls: () => serverIdentity.current(),
+    onTlsChanged: (listener) => serverIdentity.onRenewed(listener),
     gatewayVersion,
     controlPlane,
     journal,

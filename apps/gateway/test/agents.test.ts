@@ -35,7 +35,7 @@ describe('join tokens', () => {
     const token = tryJoinToken(await joinToken());
     const ca = new X509Certificate(await readFile(gateway.gateway.addresses.caFile));
     expect(token?.address).toBe('127.0.0.1:7001');
-    expect(token?.caPin).toBe(ca.fingerprint256.replaceAll(':', '').toLowerCase());
+    expect(token?.caPins).toEqual([ca.fingerprint256.replaceAll(':', '').toLowerCase()]);
   });
 
   test('of the configuration are written for their owner alone, until the agent is enrolled', async () => {

@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { connect as connectTls, createSecureContext, type TLSSocket } from 'node:tls';
-import { createTemporaryFolder } from '@weir/testkit';
 import {
   createUpstreamLogin,
   encodeCancelRequest,
@@ -11,7 +10,7 @@ import {
   makeScramVerifier,
 } from '@weir/wire-postgres';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { loadCertificateAuthority } from '../src/agents/certificate-authority.ts';
+import { createCertificateAuthority } from '../src/agents/certificate-authority.ts';
 import { createCancelKeys } from '../src/dataplane/cancel-keys.ts';
 import { type AdmittedClient, createFrontDoor } from '../src/dataplane/front-door.ts';
 import type { ControlPlane, LiveSession } from '../src/dataplane/ports.ts';
@@ -20,7 +19,6 @@ const session = {
   ...{ id: 'ses_1', connection: { name: 'orders' }, target: { database: 'shop' } },
   verifier: makeScramVerifier('right', Buffer.alloc(16, 3), 4096),
 } as unknown as LiveSession;
-const folder = createTemporaryFolder('weir-tls');
 const cancelKeys = createCancelKeys();
 const refused: { code: string; message: string }[] = [];
 const sockets = new Set<Socket>();
@@ -30,7 +28,7 @@ let port: number;
 let ca: string;
 
 beforeAll(async () => {
-  const authority = await loadCertificateAuthority(folder.path, Date.now());
+  const { authority } = await createCertificateAuthority(Date.now());
   ca = authority.certificate;
   const { certificate, key } = await authority.issueServer(['localhost'], Date.now());
   const door = createFrontDoor({
@@ -56,7 +54,6 @@ beforeEach(() => {
 afterAll(async () => {
   for (const socket of sockets) socket.destroy();
   await new Promise((resolve) => listener.close(resolve));
-  folder.remove();
 });
 
 /** A connection under TLS. `said` = what is sent in clear before the hello; each is answered by one byte. */

@@ -4,8 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { SMTPServer } from 'smtp-server';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { loadCertificateAuthority } from '../src/agents/certificate-authority.ts';
-import { createServerIdentity } from '../src/agents/server-identity.ts';
+import { createCertificateAuthority } from '../src/agents/certificate-authority.ts';
 import type { GatewayConfig } from '../src/config/config-schema.ts';
 import { createLog } from '../src/log/create-log.ts';
 import { startReceiver } from './fixture/receiver.ts';
@@ -221,11 +220,8 @@ test('without an app there is nothing to press', async () => {
 describe('e-mail', () => {
   /** A real SMTP server with a certificate of the test's CA. */
   async function startMailServer(hasTls: boolean) {
-    const log = createLog(() => undefined);
-    const ca = await loadCertificateAuthority(join(gateway.config.stateDir, 'mail-ca'), Date.now());
-    const identity = await createServerIdentity({ ca, hosts: ['localhost'], now: Date.now, log });
-    const { certificate, key } = identity.current();
-    identity.stop();
+    const { authority: ca } = await createCertificateAuthority(Date.now());
+    const { certificate, key } = await ca.issueServer(['localhost'], Date.now());
     const mails: { text: string; isSecure: boolean; user: unknown }[] = [];
     const server = new SMTPServer({
       ...{ cert: certificate, key, disabledCommands: hasTls ? [] : ['STARTTLS'] },

@@ -70,6 +70,8 @@ const matrix: Record<RouteName, Who> = {
   lockAgent: 'admins',
   unlockAgent: 'admins',
   revokeAgent: 'admins',
+  listAuthorities: 'auditors',
+  rotateAuthority: 'admins',
   listAuditEvents: 'auditors',
   listAnchors: 'auditors',
   readRecording: 'auditors',

@@ -66,6 +66,9 @@ export interface ApiClient {
   lockAgent(name: string, body?: m.LockAgentRequest): Promise<void>;
   unlockAgent(name: string): Promise<void>;
   revokeAgent(name: string): Promise<void>;
+  listAuthorities(): Promise<m.AuthorityView[]>;
+  /** Replaces the CA that signs agents, and tells the new one. */
+  rotateAuthority(body?: m.RotateAuthorityRequest): Promise<m.AuthorityView>;
   listAuditEvents(query?: m.ListAuditQuery): Promise<m.AuditEvent[]>;
   listAnchors(): Promise<m.RecordingAnchor[]>;
   /** The recording file's bytes as they are on the gateway's disk. */
@@ -128,6 +131,8 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     lockAgent: async (name, body = {}) => done(await send('lockAgent', { params: { name }, body })),
     unlockAgent: async (name) => done(await send('unlockAgent', { params: { name } })),
     revokeAgent: async (name) => done(await send('revokeAgent', { params: { name } })),
+    listAuthorities: () => followPages(send, 'listAuthorities', s.authoritySchema),
+    rotateAuthority: async (body = {}) => readJson(await send('rotateAuthority', { body }), s.authoritySchema),
     listAuditEvents: (query) => followPages(send, 'listAuditEvents', s.auditEventSchema, query),
     listAnchors: () => followPages(send, 'listAnchors', s.recordingAnchorSchema),
     readRecording: async (session) =>

@@ -49,6 +49,8 @@ export const routes = {
   lockAgent: 'POST /api/v1/agents/:name/lock', // admin; lockAgentRequest; 204; ends its connection and sessions
   unlockAgent: 'POST /api/v1/agents/:name/unlock', // admin; 204; the next holder that connects is believed
   revokeAgent: 'DELETE /api/v1/agents/:name', // admin; 204
+  listAuthorities: 'GET /api/v1/authorities', // authority[] (admin, auditor), oldest first
+  rotateAuthority: 'POST /api/v1/authorities/rotate', // admin; rotateAuthorityRequest -> authority, the new one
   listAuditEvents: 'GET /api/v1/audit', // auditEvent[]; admin, auditor; ?after=&limit=&action=&actor=
   listAnchors: 'GET /api/v1/recordings', // recordingAnchor[]; admin, auditor
   readRecording: 'GET /api/v1/recordings/:session', // the recording file's bytes; admin, auditor

@@ -292,6 +292,20 @@ export const agentSchema = z.object({
   /** Refused until an administrator unlocks it; null = it is not locked. */
   locked: z.object({ at: z.iso.datetime(), reason: z.string() }).nullable(),
 });
+/** A CA of the gateway. `current` signs agents; `leaving` is trusted until `retiresAt`; `agents` = those whose certificate is of it, when another one is current. */
+export const authoritySchema = z.object({
+  /** SHA-256 of its certificate, as join tokens pin it. */
+  id: z.string(),
+  state: z.enum(['current', 'leaving', 'dropped']),
+  createdBy: z.string(),
+  createdAt: z.iso.datetime(),
+  retiresAt: z.iso.datetime().nullable(),
+  agents: z.array(z.string()),
+});
+/** How long both CAs are trusted, seconds: what was not connected in this time must enrol anew. */
+export const rotateAuthorityRequestSchema = z.strictObject({
+  overlapSeconds: z.int().min(10).max(31_536_000).default(604_800),
+});
 export const lockAgentRequestSchema = z.strictObject({ reason: z.string().max(500).default('') });
 
 export const auditEventSchema = z.object({

@@ -2,8 +2,8 @@
 export interface JoinToken {
   /** host:port of the gateway's front port. */
   readonly address: string;
-  /** SHA-256 of the gateway's CA certificate (DER), lower-case hexadecimal. */
-  readonly caPin: string;
+  /** SHA-256 of the gateway's CA certificates (DER), lower-case hexadecimal: one, or two while its CA is being replaced. */
+  readonly caPins: readonly string[];
   /** The secret that the enrolment request carries. */
   readonly secret: string;
 }
@@ -12,7 +12,8 @@ const prefix = 'weir-join.';
 
 /** Writes a join token as one word: `weir-join.` and base64url of its JSON. */
 export function joinTokenText(token: JoinToken): string {
-  return prefix + Buffer.from(JSON.stringify([token.address, token.caPin, token.secret])).toString('base64url');
+  const { address, caPins, secret } = token;
+  return prefix + Buffer.from(JSON.stringify([address, caPins.join(' '), secret])).toString('base64url');
 }
 
 /** Reads a join token, white space around it ignored; undefined when the text is not one. */
@@ -26,9 +27,9 @@ export function tryJoinToken(text: string): JoinToken | undefined {
     return undefined;
   }
   if (!Array.isArray(parts) || parts.length !== 3) return undefined;
-  const [address, caPin, secret] = parts as unknown[];
+  const [address, pins, secret] = parts as unknown[];
   if (typeof address !== 'string' || !/^\S+:\d{1,5}$/.test(address)) return undefined;
-  if (typeof caPin !== 'string' || !/^[0-9a-f]{64}$/.test(caPin)) return undefined;
+  if (typeof pins !== 'string' || !/^[0-9a-f]{64}( [0-9a-f]{64}){0,3}$/.test(pins)) return undefined;
   if (typeof secret !== 'string' || secret.length < 16) return undefined;
-  return { address, caPin, secret };
+  return { address, caPins: pins.split(' '), secret };
 }

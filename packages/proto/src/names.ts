@@ -26,4 +26,6 @@ export const capabilities = [
   'cancel-key/1',
   'acting-for/1',
 ] as const;
+/** What an agent can do beside that, which no channel needs. `trust/1`: it takes new CAs of the gateway while it is connected. */
+export const linkCapabilities = ['trust/1'] as const;
 export type Capability = (typeof capabilities)[number];

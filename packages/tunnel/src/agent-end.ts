@@ -37,6 +37,8 @@ export interface TunnelClientOptions {
   nonce?(): Uint8Array;
   /** Stores a new nonce durably before it resolves. */
   storeNonce?(nonce: Uint8Array): Promise<void>;
+  /** Stores the CAs (PEM) that the agent trusts from now on, before it resolves. Absent = the agent says nothing of it, and the gateway does not ask. */
+  onTrust?(ca: string, isRenewalDue: boolean): Promise<void>;
   /** A channel opens: `openJson` = ChannelOpen as JSON bytes. Return its handler, or refuse. */
   onOpen(openJson: Buffer, channel: LaneChannel): LaneChannelHandler | OpenRefusal;
   /** Confirmed to the gateway when the promise resolves. */

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import type { ServerDuplexStream, ServerUnaryCall } from '@grpc/grpc-js';
 import { WeirError } from '@weir/errors';
-import type { AgentPeer } from './gateway-end.ts';
+import type { AgentPeer, RefusedPeer } from './gateway-end.ts';
 
 const prefix = 'URI:weir://agent/';
 
@@ -25,6 +25,17 @@ export function agentPeerOf(
 /** The same for a connection of its own. @throws WeirError not_permitted */
 export function agentPeerOfSocket(socket: TLSSocket): AgentPeer {
   return peerOf(socket.getPeerX509Certificate()?.raw, `${socket.remoteAddress}:${socket.remotePort}`);
+}
+
+/** What can be said of a client whose certificate is not good. */
+export function refusedPeerOf(socket: TLSSocket, why: string): RefusedPeer {
+  const certificate = socket.getPeerX509Certificate();
+  return {
+    remoteAddress: `${socket.remoteAddress}:${socket.remotePort}`,
+    why,
+    agentId: tryAgentId(certificate?.subjectAltName),
+    certificateSerial: certificate?.serialNumber,
+  };
 }
 
 function peerOf(raw: Buffer | undefined, remoteAddress: string): AgentPeer {

@@ -147,6 +147,10 @@ export class AgentSession {
         this.ask(this.confirms, timeoutMs, 'the end of the session', (requestId) => ({
           event: { case: 'kill', value: { requestId, sessionId, reason } },
         })),
+      sendTrust: (ca, renew, timeoutMs = 2_000) =>
+        this.ask(this.confirms, timeoutMs, 'the new CAs', (requestId) => ({
+          event: { case: 'trustUpdate', value: { requestId, ca, renew } },
+        })),
       rotateNonce: (nonce, timeoutMs = 2_000) =>
         this.ask(this.nonces, timeoutMs, 'the new nonce', (requestId) => {
           this.given.set(Buffer.from(nonce).toString('hex'), requestId);

@@ -23,12 +23,12 @@ const maxChain = 10;
  */
 export async function enrolAgent(options: EnrolAgentOptions): Promise<EnrolmentResult> {
   const chain = await fetchChain(parseAddress(options.address), options.address);
-  const pin = options.caPin.toLowerCase().replaceAll(':', '');
-  const ca = chain.find((certificate) => certificatePin(certificate) === pin);
+  const pins = options.caPins.map((pin) => pin.toLowerCase().replaceAll(':', ''));
+  const ca = chain.find((certificate) => pins.includes(certificatePin(certificate)));
   if (ca === undefined) {
     throw new WeirError('not_permitted', `The server at ${options.address} is not the gateway of this join token.`, {
-      why: `None of its ${chain.length} certificates has the pinned SHA-256 ${pin}. Nothing was sent to it.`,
-      fix: 'Check the address; if it is right, ask for a new join token.',
+      why: `None of its ${chain.length} certificates has the pinned SHA-256 ${pins.join(' or ')}. Nothing was sent to it.`,
+      fix: 'Check the address; if it is right, ask for a new join token: the gateway may have changed its CA.',
     });
   }
   const answer = await callEnrol(options, new X509Certificate(ca).toString());

@@ -63,6 +63,8 @@ export interface FrontServerOptions {
 /** The running front port. */
 export interface FrontServer {
   readonly address: { readonly host: string; readonly port: number };
+  /** New connections use this certificate. @throws WeirError invalid_request */
+  setTls(tls: ServerTls): void;
   close(): Promise<void>;
 }
 
@@ -83,8 +85,8 @@ export interface FrontConnectionOptions {
 export interface EnrolAgentOptions {
   /** host:port of the front port. */
   readonly address: string;
-  /** SHA-256 of the CA certificate's DER, hexadecimal (see certificatePin). */
-  readonly caPin: string;
+  /** SHA-256 of CA certificates' DER, hexadecimal (see certificatePin): the server must be of one of them. */
+  readonly caPins: readonly string[];
   readonly joinToken: string;
   /** PKCS#10, DER. */
   readonly csrDer: Uint8Array;

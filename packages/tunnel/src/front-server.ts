@@ -11,13 +11,15 @@ import {
   type RecoverResponse,
   RecoverResponseSchema,
 } from '@weir/proto';
-import { bindServer, serverCredentials, shutDown } from './bind-server.ts';
+import { shutDown } from './bind-server.ts';
 import { ByteStream } from './byte-stream.ts';
 import { frontMetadata, frontProofTarget } from './call-metadata.ts';
 import type { FrontServer, FrontServerOptions } from './front-door.ts';
+import type { ServerTls } from './gateway-end.ts';
 import { toServiceError } from './grpc-failure.ts';
 import { frontWindowBytes, serverOptions } from './grpc-options.ts';
 import { grpcServiceOf, rawMethodOf } from './grpc-service.ts';
+import { openTlsPort } from './tls-port.ts';
 
 type ConnectCall = ServerDuplexStream<Buffer, Buffer>;
 
@@ -34,9 +36,21 @@ export async function createFrontServer(options: FrontServerOptions): Promise<Fr
     { connect: rawMethodOf(FrontDoor.method.connect) },
     { connect: (call: ConnectCall) => void connect(options, call) },
   );
-  const credentials = serverCredentials(options.tls);
-  const address = await bindServer(server, options.listen, credentials, options.windowBytes ?? frontWindowBytes);
-  return { address, close: () => shutDown(server) };
+  const { listen, tls, windowBytes = frontWindowBytes } = options;
+  const port = await openTlsPort({ listen, tls: serverOnly(tls), windowBytes, grpc: server });
+  return {
+    address: port.address,
+    setTls: (next) => port.setTls(serverOnly(next)),
+    async close() {
+      await shutDown(server);
+      await port.close();
+    },
+  };
+}
+
+/** The front port asks nobody for a certificate, whatever else the settings hold. */
+function serverOnly({ certificate, key }: ServerTls): ServerTls {
+  return { certificate, key };
 }
 
 async function enrol(

@@ -19,6 +19,16 @@ export interface AgentPeer {
   readonly remoteAddress: string;
 }
 
+/** A client that the TLS handshake of the tunnel port did not let in. What its certificate says is nobody's word but its own. */
+export interface RefusedPeer {
+  readonly remoteAddress: string;
+  /** OpenSSL's word for why, e.g. CERT_HAS_EXPIRED. */
+  readonly why: string;
+  /** Undefined when there was no certificate that names one. */
+  readonly agentId: string | undefined;
+  readonly certificateSerial: string | undefined;
+}
+
 /** The decision about a connecting agent. A refusal's reason is shown to the agent's operator. */
 export type AgentAuthorisation = { readonly accept: true } | { readonly accept: false; readonly reason: string };
 
@@ -52,6 +62,8 @@ export interface ConnectedAgent {
   sendPlanUpdate(sessionId: string, plan: Uint8Array, timeoutMs?: number): Promise<void>;
   /** Ends the session's channels at the agent; resolves when the agent has confirmed. Default timeout 2,000 ms. */
   kill(sessionId: string, reason: string, timeoutMs?: number): Promise<void>;
+  /** Tells the agent which CAs (PEM) it trusts from now on; resolves when it has stored them durably. Default timeout 2,000 ms. */
+  sendTrust(ca: string, isRenewalDue: boolean, timeoutMs?: number): Promise<void>;
   /** Gives the agent a new nonce; resolves when the agent has stored it durably. Default timeout 2,000 ms. */
   rotateNonce(nonce: Uint8Array, timeoutMs?: number): Promise<void>;
   /** Asks the agent to dial and sign in to a target (JSON of a Target). Default timeout 15,000 ms. */
@@ -91,6 +103,8 @@ export interface TunnelServerOptions {
   onJoined(agent: ConnectedAgent): void;
   /** The agent is gone; its channels have been reset with `agent_unavailable`. */
   onLeft(agent: ConnectedAgent, reason: string): void;
+  /** A client without a valid certificate was turned away. */
+  onRefusedPeer?(peer: RefusedPeer): void;
   /** Problems that end one stream or channel and need a log line. */
   onProblem?(problem: Error): void;
   /** Default 5,000. An agent that is silent for three intervals is lost. */
@@ -111,6 +125,8 @@ export interface TunnelServer {
   disconnect(agentId: string, reason: string): void;
   /** Tells the agent that it is not wanted any more, then ends its streams. Its next connection is refused only if `authorise` refuses it. */
   revoke(agentId: string, reason: string): void;
+  /** New connections use this certificate, and are let in by these CAs. @throws WeirError invalid_request */
+  setTls(tls: ServerTls & { readonly ca: string }): void;
   /** Ends all streams (channels are reset with `gateway_unavailable`) and frees the port. */
   close(): Promise<void>;
 }

@@ -133,6 +133,9 @@ export class GatewayLink {
     } else if (event.case === 'kill') {
       const { requestId, sessionId, reason } = event.value;
       this.confirm(requestId, () => this.options.onKill(sessionId, reason));
+    } else if (event.case === 'trustUpdate') {
+      const { requestId, ca, renew } = event.value;
+      this.confirm(requestId, () => this.options.onTrust?.(ca, renew));
     } else if (event.case === 'rotateNonce') void this.storeNonce(event.value.nonce);
     else if (event.case === 'testConnection') void this.test(event.value.requestId, Buffer.from(event.value.target));
     else this.fail('The gateway sent an unknown control message.');

@@ -41,11 +41,19 @@ export function fromServiceError(error: unknown, address: string): WeirError {
       ...(Buffer.isBuffer(fix) ? { fix: fix.toString() } : {}),
     });
   }
-  return new WeirError('gateway_unavailable', `The gateway at ${address} cannot be reached.`, {
-    why: readable(error),
-    cause: error,
-  });
+  const why = readable(error);
+  if (unknownAuthority.test(why)) {
+    return new WeirError('gateway_unavailable', `The gateway at ${address} cannot be reached.`, {
+      why: `The certificate there is of a CA that is not known here (${why}). An agent that was away while the gateway's CA was replaced must be enrolled anew.`,
+      fix: 'Check the address. If it is right: weir agent token NAME, then weir agent enrol.',
+      cause: error,
+    });
+  }
+  return new WeirError('gateway_unavailable', `The gateway at ${address} cannot be reached.`, { why, cause: error });
 }
+
+/** How OpenSSL says that a certificate leads to no CA that is trusted. */
+const unknownAuthority = /self[- ]signed certificate|unable to (?:verify the first|get (?:local )?issuer) certificate/;
 
 function isServiceError(error: unknown): error is ServiceError {
   return error instanceof Error && 'details' in error && 'metadata' in error && error.metadata instanceof Metadata;

@@ -9,7 +9,7 @@ import {
   type RenewResponse,
   RenewResponseSchema,
 } from '@weir/proto';
-import { agentPeerOf, agentPeerOfSocket } from './agent-identity.ts';
+import { agentPeerOf, agentPeerOfSocket, refusedPeerOf } from './agent-identity.ts';
 import { AgentSession, type ControlCall } from './agent-session.ts';
 import { shutDown } from './bind-server.ts';
 import { systemClock } from './clock.ts';
@@ -26,7 +26,7 @@ import { serverOptions, tunnelWindowBytes } from './grpc-options.ts';
 import { grpcServiceOf } from './grpc-service.ts';
 import { defaultCreditBytes } from './lane-endpoint.ts';
 import { LaneSocket, readLaneHello } from './lane-socket.ts';
-import { openTunnelPort } from './tunnel-port.ts';
+import { openTlsPort } from './tls-port.ts';
 
 /** How long a control stream or lane may take to say whose it is. */
 const helloTimeoutMs = 10_000;
@@ -45,12 +45,13 @@ export async function createTunnelServer(options: TunnelServerOptions): Promise<
         void desk.renew(call, done),
     },
   );
-  const port = await openTunnelPort({
+  const port = await openTlsPort({
     listen: options.listen,
     tls: options.tls,
     windowBytes: options.windowBytes ?? tunnelWindowBytes,
     grpc: server,
     onLane: (socket) => desk.lane(socket),
+    onRefused: (socket, why) => options.onRefusedPeer?.(refusedPeerOf(socket, why)),
   });
   return {
     address: port.address,
@@ -58,6 +59,7 @@ export async function createTunnelServer(options: TunnelServerOptions): Promise<
     agent: (agentId) => desk.joined.get(agentId),
     disconnect: (agentId, reason) => desk.sessions.get(agentId)?.end(refused(reason)),
     revoke: (agentId, reason) => desk.sessions.get(agentId)?.revoke(reason),
+    setTls: (tls) => port.setTls(tls),
     async close() {
       desk.close();
       await shutDown(server);

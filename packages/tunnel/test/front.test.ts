@@ -218,7 +218,7 @@ describe('enrolment', () => {
         return answer;
       },
     });
-    expect(await enrolAgent({ address, caPin: certificatePin(pki.authority.pem), ...request })).toEqual(answer);
+    expect(await enrolAgent({ address, caPins: [certificatePin(pki.authority.pem)], ...request })).toEqual(answer);
     expect(seen).toEqual([{ joinToken: 'join', certificateRequest: Buffer.from('csr'), agentVersion: '1' }]);
   });
 
@@ -228,7 +228,9 @@ describe('enrolment', () => {
         throw new WeirError('not_permitted', 'The join token was used already.', { fix: 'Make a new one.' });
       },
     });
-    await expect(enrolAgent({ address, caPin: certificatePin(pki.authority.pem), ...request })).rejects.toMatchObject({
+    await expect(
+      enrolAgent({ address, caPins: [certificatePin(pki.authority.pem)], ...request }),
+    ).rejects.toMatchObject({
       code: 'not_permitted',
       message: 'The join token was used already.',
       fix: 'Make a new one.',
@@ -241,7 +243,7 @@ describe('enrolment', () => {
         throw new Error('password of the store is hunter2');
       },
     });
-    const attempt = enrolAgent({ address, caPin: certificatePin(pki.authority.pem), ...request });
+    const attempt = enrolAgent({ address, caPins: [certificatePin(pki.authority.pem)], ...request });
     await expect(attempt).rejects.toMatchObject({ code: 'internal', message: expect.not.stringContaining('hunter2') });
   });
 
@@ -258,8 +260,8 @@ describe('enrolment', () => {
     cleanups.push(() => server.close());
     const bound = server.address();
     const address = `127.0.0.1:${typeof bound === 'object' ? bound?.port : 0}`;
-    const caPin = certificatePin((await createAuthority('the real one')).pem);
-    await expect(enrolAgent({ address, caPin, ...request })).rejects.toMatchObject({
+    const caPins = [certificatePin((await createAuthority('the real one')).pem)];
+    await expect(enrolAgent({ address, caPins, ...request })).rejects.toMatchObject({
       code: 'not_permitted',
       message: expect.stringContaining('not the gateway of this join token'),
     });
@@ -267,7 +269,7 @@ describe('enrolment', () => {
   });
 
   it('says that no gateway answers', async () => {
-    await expect(enrolAgent({ address: '127.0.0.1:1', caPin: '00', ...request })).rejects.toMatchObject({
+    await expect(enrolAgent({ address: '127.0.0.1:1', caPins: ['00'], ...request })).rejects.toMatchObject({
       code: 'gateway_unavailable',
       why: expect.stringContaining('ECONNREFUSED'),
     });

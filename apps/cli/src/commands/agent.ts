@@ -3,11 +3,15 @@ import type { Cli } from '../cli.ts';
 import { signedIn } from '../gateway/api.ts';
 import { note, printJson, printLine, printList } from '../terminal/output.ts';
 import { addProgram } from './add-program.ts';
+import { addAgentAuthorities } from './agent-ca.ts';
 import { act, type CommonOptions, leaf } from './leaf.ts';
 
 /** `weir agent` */
 export function addAgent(program: Command, cli: Cli): void {
-  const agent = program.command('agent').description('Run an agent in the network of your databases; manage agents');
+  const agent = program
+    .command('agent')
+    .alias('agents')
+    .description('Run an agent in the network of your databases; manage agents');
   const usage = '--state DIR, and for enrol --token-file FILE or --token TOKEN';
   addProgram(agent, cli, {
     app: 'agent',
@@ -107,6 +111,7 @@ export function addAgent(program: Command, cli: Cli): void {
         else note(cli, `Unlocked ${name}.`);
       }),
     );
+  addAgentAuthorities(agent, cli);
   leaf(agent, 'revoke', 'Take an agent its certificate (administrators)', ['weir agent revoke my-agent'])
     .argument('<name>', "the agent's name")
     .action(

@@ -14,7 +14,8 @@ import type {
 import { shortId } from '../identity/short-id.ts';
 import type { AgentRepository, AgentRow } from '../store/agents.ts';
 import { lockedReason } from './agent-twins.ts';
-import type { CertificateAuthority } from './certificate-authority.ts';
+import type { Authorities } from './authorities.ts';
+import { readRequest } from './certificate-authority.ts';
 import { joinTokenView, revokeJoinToken } from './join-tokens.ts';
 import { issueNext, refused } from './next-certificate.ts';
 import { recover } from './recover.ts';
@@ -45,7 +46,7 @@ export interface Agents {
 /** What agents stand on. */
 export interface AgentParts {
   readonly agents: AgentRepository;
-  readonly ca: CertificateAuthority;
+  readonly ca: Authorities;
   readonly dataPlane: DataPlaneLink;
   readonly audit: AuditLog;
   readonly now: () => number;
@@ -65,7 +66,7 @@ export function createAgents(parts: AgentParts): Agents {
       const expiresAt = new Date(now() + ttlSeconds * 1000);
       await audit.append({ actor: by, action: 'join-token-created', subject: agent, detail: { ttlSeconds } });
       await agents.insertJoinToken({ hash: hashSecret(secret), agent, createdBy: by, expiresAt });
-      const token = joinTokenText({ address: addressText(dataPlane.reachable('front')), caPin: ca.pin, secret });
+      const token = joinTokenText({ address: addressText(dataPlane.reachable('front')), caPins: ca.pins, secret });
       return { token, expiresAt: expiresAt.toISOString() };
     },
     listJoinTokens: async () => (await agents.listJoinTokens(new Date(now()))).map(joinTokenView),
@@ -93,7 +94,7 @@ export function createAgents(parts: AgentParts): Agents {
 
 async function enrol(parts: AgentParts, request: EnrolmentRequest, remoteAddress: string): Promise<EnrolmentResult> {
   const { agents, ca, dataPlane, audit, settings, now } = parts;
-  await ca.verifyRequest(request.certificateRequest);
+  await readRequest(request.certificateRequest);
   const secret = tryJoinToken(request.joinToken)?.secret ?? request.joinToken;
   const agentName = await agents.consumeJoinToken(hashSecret(secret), new Date(now()));
   const detail = { address: remoteAddress, agentVersion: request.agentVersion };
@@ -117,6 +118,7 @@ async function enrol(parts: AgentParts, request: EnrolmentRequest, remoteAddress
       id: agentId,
       name: agentName,
       serial: issued.serial,
+      issuer: issued.issuer,
       certificateExpiresAt: issued.expiresAt,
       version: request.agentVersion.slice(0, 100),
     },
@@ -128,7 +130,7 @@ async function enrol(parts: AgentParts, request: EnrolmentRequest, remoteAddress
     agentId,
     agentName,
     certificate: issued.certificate,
-    ca: ca.certificate,
+    ca: ca.bundle,
     tunnelAddress: addressText(dataPlane.reachable('tunnel')),
   };
 }

@@ -1,11 +1,8 @@
 import 'reflect-metadata';
-import { createHash, randomBytes, type webcrypto, X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { randomBytes, type webcrypto, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
-import { join } from 'node:path';
 import * as x509 from '@peculiar/x509';
 import { WeirError } from '@weir/errors';
-import { writeFileAtomically } from '../config/write-file.ts';
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const dayMs = 86_400_000;
@@ -20,16 +17,16 @@ export interface IssuedCertificate {
   /** Upper-case hexadecimal. */
   readonly serial: string;
   readonly expiresAt: Date;
+  /** Pin of the CA that signed it. */
+  readonly issuer: string;
 }
 
-/** The gateway's own CA (ECDSA P-256). It signs agents and the gateway's listeners, nothing else. */
+/** One CA of the gateway (ECDSA P-256). It signs agents and the gateway's listeners, nothing else. */
 export interface CertificateAuthority {
   /** PEM. */
   readonly certificate: string;
   /** SHA-256 of the certificate's DER, lower-case hexadecimal. */
   readonly pin: string;
-  /** @throws WeirError invalid_request when the request is not PKCS#10 or is not signed by its own key. */
-  verifyRequest(certificateRequestDer: Buffer): Promise<void>;
   /** Client certificate with the SAN URI `weir://agent/<id>`; everything but the public key of the request is ignored. */
   signAgent(
     agentId: string,
@@ -43,25 +40,16 @@ export interface CertificateAuthority {
   issueServer(hosts: readonly string[], nowMs: number): Promise<IssuedCertificate & { readonly key: string }>;
 }
 
-/** Loads the CA of `<stateDir>/ca`; makes it at the first start (10 years). */
-export async function loadCertificateAuthority(stateDir: string, nowMs: number): Promise<CertificateAuthority> {
-  const keyFile = join(stateDir, 'ca', 'ca.key');
-  const certificateFile = caFileOf(stateDir);
-  const [keyPem, certificatePem] = await Promise.all([tryRead(keyFile), tryRead(certificateFile)]);
-  if (keyPem !== undefined && certificatePem !== undefined) {
-    const key = await importKey(keyPem);
-    return createAuthority(new x509.X509Certificate(certificatePem), key);
-  }
-  if (keyPem !== undefined || certificatePem !== undefined) {
-    throw new WeirError('internal', `The CA in ${join(stateDir, 'ca')} is incomplete.`, {
-      why: 'Of ca.key and ca.crt one is missing, and a new CA would lock all agents out.',
-      fix: 'Restore the missing file from a backup, or remove both and enrol all agents again.',
-    });
-  }
+/** Makes a new CA (10 years). `key`: PKCS#8, DER. */
+export async function createCertificateAuthority(
+  nowMs: number,
+): Promise<{ readonly authority: CertificateAuthority; readonly key: Buffer }> {
   const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const serialNumber = newSerial();
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    serialNumber: newSerial(),
-    name: 'CN=Weir gateway CA',
+    serialNumber,
+    // Of two CAs with one name some clients try the wrong one and give up.
+    name: `CN=Weir gateway CA ${serialNumber.slice(0, 8)}`,
     notBefore: new Date(nowMs - skewMs),
     notAfter: new Date(nowMs + 3650 * dayMs),
     keys,
@@ -72,14 +60,19 @@ export async function loadCertificateAuthority(stateDir: string, nowMs: number):
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   });
-  await writeFileAtomically(keyFile, await exportKey(keys.privateKey));
-  await writeFileAtomically(certificateFile, `${certificate.toString('pem')}\n`, 0o644);
-  return createAuthority(certificate, keys.privateKey);
+  const key = Buffer.from(await crypto.subtle.exportKey('pkcs8', keys.privateKey));
+  return { authority: createAuthority(certificate, keys.privateKey), key };
 }
 
-/** Where clients find the CA's certificate. */
-export function caFileOf(stateDir: string): string {
-  return join(stateDir, 'ca', 'ca.crt');
+/** A CA of its certificate (PEM) and key (PKCS#8, DER). */
+export async function openCertificateAuthority(certificate: string, key: Buffer): Promise<CertificateAuthority> {
+  const signingKey = await crypto.subtle.importKey('pkcs8', new Uint8Array(key), algorithm, false, ['sign']);
+  return createAuthority(new x509.X509Certificate(certificate), signingKey);
+}
+
+/** SHA-256 of a certificate's DER, lower-case hexadecimal. */
+export function pinOf(certificate: X509Certificate): string {
+  return certificate.fingerprint256.replaceAll(':', '').toLowerCase();
 }
 
 function createAuthority(ca: x509.X509Certificate, signingKey: webcrypto.CryptoKey): CertificateAuthority {
@@ -110,16 +103,15 @@ function createAuthority(ca: x509.X509Certificate, signingKey: webcrypto.CryptoK
         await x509.AuthorityKeyIdentifierExtension.create(ca),
       ],
     });
-    return { certificate: `${certificate.toString('pem')}\n`, serial: serialNumber.toUpperCase(), expiresAt: notAfter };
+    const pem = `${certificate.toString('pem')}\n`;
+    return { certificate: pem, serial: serialNumber.toUpperCase(), expiresAt: notAfter, issuer: pin };
   };
   const certificate = `${ca.toString('pem')}\n`;
   const own = new X509Certificate(certificate);
+  const pin = pinOf(own);
   return {
     certificate,
-    pin: createHash('sha256').update(Buffer.from(ca.rawData)).digest('hex'),
-    verifyRequest: async (der) => {
-      await readRequest(der);
-    },
+    pin,
     signAgent: async (agentId, der, nowMs, lifeSeconds) => {
       const { publicKey } = await readRequest(der);
       const names = [{ type: 'url' as const, value: `weir://agent/${agentId}` }];
@@ -143,7 +135,8 @@ function createAuthority(ca: x509.X509Certificate, signingKey: webcrypto.CryptoK
 /** Largest request that is looked at; real ones have a few hundred bytes. */
 const maxRequestBytes = 16_384;
 
-async function readRequest(der: Buffer): Promise<x509.Pkcs10CertificateRequest> {
+/** Reads a certificate request. @throws WeirError invalid_request when it is not PKCS#10, is not signed by its own key, or has a weak one. */
+export async function readRequest(der: Buffer): Promise<x509.Pkcs10CertificateRequest> {
   const refuse = (why: string, cause?: unknown): WeirError =>
     new WeirError('invalid_request', 'The certificate request is refused.', {
       why,
@@ -177,17 +170,4 @@ function newSerial(): string {
 async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
   const der = await crypto.subtle.exportKey('pkcs8', key);
   return `${x509.PemConverter.encode(der, 'PRIVATE KEY')}\n`;
-}
-
-async function importKey(pem: string): Promise<webcrypto.CryptoKey> {
-  const [der] = x509.PemConverter.decode(pem);
-  if (der === undefined) throw new WeirError('internal', 'The key of the CA is damaged: it is not PEM.');
-  return crypto.subtle.importKey('pkcs8', der, algorithm, false, ['sign']);
-}
-
-async function tryRead(file: string): Promise<string | undefined> {
-  return readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
 }

@@ -21,11 +21,11 @@ export async function issueNext(
     subject: row.name,
     detail: { agentId: row.id, serial: issued.serial, renewal: row.renewals + 1, ...event.detail },
   });
-  const serials = { serial: issued.serial, before: shown.serial };
+  const serials = { serial: issued.serial, before: shown.serial, issuer: issued.issuer };
   if (await agents.renew(row.id, row.renewals, serials, issued.expiresAt)) {
     return {
       certificate: issued.certificate,
-      ca: ca.certificate,
+      ca: ca.bundle,
       frontAddress: addressText(dataPlane.reachable('front')),
     };
   }

@@ -6,6 +6,7 @@ import type { RecoveryRequest, RenewedIdentity } from '../dataplane/ports.ts';
 import type { AgentRow } from '../store/agents.ts';
 import { lockedReason } from './agent-twins.ts';
 import type { AgentParts } from './agents.ts';
+import { readRequest } from './certificate-authority.ts';
 import { issueNext, refused } from './next-certificate.ts';
 
 /** How far the agent's clock may be off, ms: as far as a certificate begins in the past. */
@@ -26,10 +27,11 @@ export async function recover(
 ): Promise<RenewedIdentity> {
   const { ca, audit, now } = parts;
   const certificateRequest = Buffer.from(request.certificateRequest);
-  await ca.verifyRequest(certificateRequest);
+  await readRequest(certificateRequest);
   const certificate = tryCertificate(request.certificate);
   try {
     if (certificate === undefined) throw refused('It shows no certificate.');
+    if (!ca.hasSigned(certificate)) throw await notOfThisGateway(parts, certificate);
     checkProof(parts, request, certificate);
     const row = await admit(parts, request, certificate);
     const { instanceId } = request;
@@ -49,9 +51,14 @@ export async function recover(
   }
 }
 
+async function notOfThisGateway({ ca }: AgentParts, certificate: X509Certificate): Promise<WeirError> {
+  const at = await ca.droppedAt(certificate);
+  if (at === undefined) return refused('Its certificate is not of this gateway.');
+  return refused(`Its certificate is of a CA that was dropped at ${at.toISOString()}, while the agent was away.`);
+}
+
 /** What can be checked without the store. */
-function checkProof({ ca, now }: AgentParts, request: RecoveryRequest, certificate: X509Certificate): void {
-  if (!ca.hasSigned(certificate)) throw refused('Its certificate is not of this gateway.');
+function checkProof({ now }: AgentParts, request: RecoveryRequest, certificate: X509Certificate): void {
   if (tryAgentId(certificate.subjectAltName) !== request.agentId) {
     throw refused('Its certificate is that of another agent.');
   }

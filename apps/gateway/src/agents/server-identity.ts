@@ -1,14 +1,14 @@
 import type { Log } from '../log/create-log.ts';
-import type { CertificateAuthority } from './certificate-authority.ts';
+import type { Authorities } from './authorities.ts';
 
-/** TLS material of the gateway's listeners, PEM. `certificate` is the leaf followed by the CA. */
+/** TLS material of the gateway's listeners, PEM. `certificate` is the leaf followed by its CA, `ca` all that sign agents. */
 export interface ServerMaterial {
   readonly certificate: string;
   readonly key: string;
   readonly ca: string;
 }
 
-/** The listeners' certificate, renewed when two thirds of its life are over. */
+/** The listeners' certificate, renewed when two thirds of its life are over and when the CAs change. */
 export interface ServerIdentity {
   current(): ServerMaterial;
   /** Told of each new certificate; new connections must use it. */
@@ -21,7 +21,7 @@ const checkIntervalMs = 3_600_000;
 
 /** Issues the first certificate and keeps it fresh. Its key lives in memory alone. */
 export async function createServerIdentity(parts: {
-  readonly ca: CertificateAuthority;
+  readonly ca: Pick<Authorities, 'bundle' | 'issueServer' | 'onChange'>;
   readonly hosts: readonly string[];
   readonly now: () => number;
   readonly log: Log;
@@ -33,14 +33,17 @@ export async function createServerIdentity(parts: {
     const at = now();
     const issued = await ca.issueServer(hosts, at);
     renewAtMs = at + ((issued.expiresAt.getTime() - at) * 2) / 3;
-    return { certificate: issued.certificate, key: issued.key, ca: ca.certificate };
+    return { certificate: issued.certificate, key: issued.key, ca: ca.bundle };
   };
   let material = await issue();
-  const renewIfDue = async (): Promise<void> => {
-    if (now() < renewAtMs) return;
+  const renew = async (): Promise<void> => {
     material = await issue();
     log.info('the certificate of the listeners was renewed');
     for (const listener of listeners) listener(material);
+  };
+  ca.onChange(renew);
+  const renewIfDue = async (): Promise<void> => {
+    if (now() >= renewAtMs) await renew();
   };
   const timer = setInterval(() => {
     renewIfDue().catch((error: unknown) => log.error('the certificate of the listeners could not be renewed', error));

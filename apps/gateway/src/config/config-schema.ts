@@ -128,7 +128,7 @@ export const gatewayConfigSchema = z.strictObject({
   notifications: notificationsSchema.default({ channels: [] }),
   identity: identitySchema.default(identityDefaults),
   agents: agentsSchema.default(agentsDefaults),
-  /** Under which stored credentials are encrypted; without `encryption`, a key that the gateway makes in stateDir. */
+  /** Under which stored credentials and the key of the CA are encrypted; without `encryption`, a key that the gateway makes in stateDir. */
   keys: keysSchema.default({ previous: [] }),
   bootstrap: bootstrapSchema.default({ users: [], connections: [], policyFiles: [], joinTokens: [] }),
 });

@@ -4,7 +4,8 @@ import { type Access, createAccess } from '../access/access.ts';
 import { createAgentTwins } from '../agents/agent-twins.ts';
 import { agentsModule } from '../agents/agents.module.ts';
 import { type Agents, createAgents } from '../agents/agents.ts';
-import type { CertificateAuthority } from '../agents/certificate-authority.ts';
+import type { Authorities } from '../agents/authorities.ts';
+import { type AuthorityRotation, createAuthorityRotation } from '../agents/authority-rotation.ts';
 import { type ApprovalClock, createApprovalClock } from '../approvals/approval-clock.ts';
 import { approvalsModule } from '../approvals/approvals.module.ts';
 import { type Approvals, createApprovals } from '../approvals/approvals.ts';
@@ -71,7 +72,7 @@ export interface Foundation {
   readonly version: string;
   readonly repositories: Repositories;
   readonly ping: () => Promise<void>;
-  readonly ca: CertificateAuthority;
+  readonly ca: Authorities;
   /** Wraps the keys of stored credentials. */
   readonly keys: KeyProvider;
   readonly journal: Journal;
@@ -100,6 +101,7 @@ export interface Capabilities {
   readonly connections: Connections;
   readonly credentials: Credentials;
   readonly agents: Agents;
+  readonly authorityRotation: AuthorityRotation;
   readonly sessions: Sessions;
   readonly approvals: Approvals;
   readonly approvalClock: ApprovalClock;
@@ -147,6 +149,9 @@ export function createCapabilities(foundation: Foundation): Capabilities {
     identify: (agentId, nonce, holder) => twins.identify(agentId, nonce, holder),
     settings: foundation.config.agents,
   });
+  const authorityRotation = createAuthorityRotation({
+    ...{ authorities: foundation.ca, agents: repositories.agents, dataPlane, audit, log: foundation.log, now },
+  });
   const standingOf = createStandings(repositories);
   const circumstances = createCircumstances({
     ...{ policies, standingOf },
@@ -176,6 +181,7 @@ export function createCapabilities(foundation: Foundation): Capabilities {
     rows: repositories.sessions,
     agents,
     twins,
+    authorityRotation,
     asks: approval,
     budgets,
     credentials,
@@ -190,7 +196,7 @@ export function createCapabilities(foundation: Foundation): Capabilities {
     policiesModule(policies),
     connectionsModule(connections),
     credentialsModule(credentials),
-    agentsModule(agents, twins),
+    agentsModule(agents, twins, authorityRotation),
     sessionsModule(sessions),
     grantsModule(jit.accessRequests, jit.grants),
     approvalsModule(approvals, { accessRequests: jit.accessRequests, signIn, browsers }),
@@ -214,6 +220,7 @@ export function createCapabilities(foundation: Foundation): Capabilities {
       connections,
       credentials,
       agents,
+      authorityRotation,
       sessions,
       approvals,
       approvalClock,
@@ -325,7 +332,7 @@ function createSessionsOf(
   return createSessions({
     sessions: repositories.sessions,
     ttlSeconds: config.sessions.ttlSeconds,
-    ca: ca.certificate,
+    ca: () => ca.bundle,
     onEnded: (id) => withdrawAsksOf(asks, id),
     isSealed: async (id) => (await repositories.anchors.find(id))?.sealed ?? false,
     groupsOf: async (name) => {

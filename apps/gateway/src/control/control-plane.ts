@@ -1,6 +1,7 @@
 import { WeirError } from '@weir/errors';
 import type { AgentTwins } from '../agents/agent-twins.ts';
 import type { Agents } from '../agents/agents.ts';
+import type { AuthorityRotation } from '../agents/authority-rotation.ts';
 import { type AskParts, askApproval } from '../approvals/ask-approval.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { Budgets } from '../budgets/budgets.ts';
@@ -18,6 +19,7 @@ export interface ControlPlaneParts {
   readonly rows: Pick<SessionRepository, 'find'>;
   readonly agents: Agents;
   readonly twins: AgentTwins;
+  readonly authorityRotation: Pick<AuthorityRotation, 'trustOf'>;
   readonly asks: AskParts;
   readonly budgets: Pick<Budgets, 'open'>;
   readonly credentials: Pick<Credentials, 'sealFor'>;
@@ -88,6 +90,14 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     nextAgentNonce: (agentId) => parts.twins.nextNonce(agentId),
     agentNonceStored: (agentId, nonce) => parts.twins.nonceStored(agentId, nonce),
     agentTwins: (agentId, first, second) => parts.twins.twins(agentId, first, second),
+    agentTrust: (agentId) => parts.authorityRotation.trustOf(agentId),
+    agentTurnedAway: ({ remoteAddress, why, agentId, certificateSerial }) =>
+      audit.later({
+        actor: 'unknown',
+        action: 'agent-refused',
+        subject: agentId ?? remoteAddress,
+        detail: { address: remoteAddress, serial: certificateSerial ?? null, reason: why },
+      }),
     authoriseAgent: (agentId, serial) => agents.authorise(agentId, serial),
     enrol: (request, remoteAddress) => agents.enrol(request, remoteAddress),
     recoverAgent: (request, remoteAddress) => agents.recover(request, remoteAddress),

@@ -46,6 +46,7 @@ export function createDataPlaneLink(publicHost: string | undefined): DataPlaneLi
     agentOnline: (name) => attached?.agentOnline(name) ?? false,
     agentInfo: (name) => attached?.agentInfo(name) ?? null,
     testConnection: async (connection, target) => running().testConnection(connection, target),
+    trustChanged: () => attached?.trustChanged(),
     disconnectAgent: (name, reason, how) => attached?.disconnectAgent(name, reason, how),
   };
 }

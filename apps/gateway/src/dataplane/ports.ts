@@ -9,7 +9,7 @@ import type {
   Target,
 } from '@weir/proto';
 import type { RecordEntry, SessionEvent } from '@weir/recording';
-import type { EnrolmentRequest, EnrolmentResult, RecoveryRequest, RenewedIdentity } from '@weir/tunnel';
+import type { EnrolmentRequest, EnrolmentResult, RecoveryRequest, RefusedPeer, RenewedIdentity } from '@weir/tunnel';
 
 export type { EnrolmentRequest, EnrolmentResult, RecoveryRequest, RenewedIdentity };
 
@@ -86,6 +86,15 @@ export interface ControlPlane {
   ): Promise<Target>;
   /** The ledger of budgets for one channel, made at its first ask. */
   openBudgets(sessionId: string): ChannelBudgets;
+  /** What an agent should trust; `isRotating`: it must be told now. */
+  agentTrust(agentId: string): Promise<{
+    /** PEM. */
+    readonly ca: string;
+    readonly isRotating: boolean;
+    readonly isRenewalDue: boolean;
+  }>;
+  /** A client without a valid certificate was turned away at the tunnel port. */
+  agentTurnedAway(peer: RefusedPeer): void;
   /** May this agent certificate connect? @throws WeirError not_permitted. */
   authoriseAgent(agentId: string, serial: string): Promise<{ readonly name: string }>;
   /** The agent's hello with the nonce that it stored last. @throws WeirError not_permitted: another holder of its identity is known. */
@@ -129,6 +138,8 @@ export interface DataPlane {
     connection: { readonly name: string; readonly agent: string },
     target: Target,
   ): Promise<{ ok: boolean; steps: { name: string; ok: boolean; detail: string }[] }>;
+  /** The CAs changed: all connected agents are told. */
+  trustChanged(): void;
   /** `for-now`: it tries again, and gets in when the control plane authorises it. */
   disconnectAgent(agentName: string, reason: string, how: 'for-good' | 'for-now'): void;
 }

@@ -23,6 +23,8 @@ export interface DataPlaneOptions {
   readonly listen: { readonly front: Address; readonly tunnel: Address; readonly postgres: Address };
   /** PEM; asked again for each use so that a renewed certificate counts at once. `certificate` = leaf, then CA. */
   tls(): { readonly certificate: string; readonly key: string; readonly ca: string };
+  /** Told of each new certificate and each change of the CAs. */
+  onTlsChanged(listener: () => void): void;
   readonly gatewayVersion: string;
   readonly controlPlane: ControlPlane;
   readonly journal: Journal;
@@ -75,6 +77,15 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<Started
   });
 
   const nonces = createNonceRotation(controlPlane, (problem) => options.log('warn', problem));
+  const tellTrust = (agent: ConnectedAgent, when: 'always' | 'while it changes'): void => {
+    if (!agent.hello.capabilities.includes('trust/1')) return;
+    controlPlane
+      .agentTrust(agent.agentId)
+      .then(async ({ ca, isRotating, isRenewalDue }) => {
+        if (isRotating || when === 'always') await agent.sendTrust(ca, isRenewalDue);
+      })
+      .catch((error: Error) => options.log('warn', `an agent did not take the new CAs: ${error.message}`));
+  };
   const { certificate, key, ca } = options.tls();
   const tunnel: TunnelServer = await createTunnelServer({
     listen: options.listen.tunnel,
@@ -118,6 +129,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<Started
       if (name === undefined) return;
       agents.set(name, agent);
       nonces.begin(agent);
+      tellTrust(agent, 'while it changes');
       options.log('info', `agent ${name} ${agent.hello.version} is connected`);
     },
     onLeft(agent, reason) {
@@ -127,6 +139,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<Started
       agents.delete(name);
       options.log('warn', `agent ${name} is gone: ${reason}`);
     },
+    onRefusedPeer: (peer) => controlPlane.agentTurnedAway(peer),
     onProblem: (problem) => options.log('warn', problem.message),
   });
   const front: FrontServer = await createFrontServer({
@@ -139,6 +152,11 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<Started
       door.connected(session, stream, remoteAddress);
     },
     onProblem: (problem) => options.log('warn', problem.message),
+  });
+  options.onTlsChanged(() => {
+    const { certificate, key, ca } = options.tls();
+    tunnel.setTls({ certificate, key, ca });
+    front.setTls({ certificate, key });
   });
   const postgres = createServer({ noDelay: true }, (socket) => door.native(socket));
   await listen(postgres, options.listen.postgres);
@@ -185,6 +203,9 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<Started
       const sealed = await controlPlane.sealTarget(connection, target, keyOf(connection.agent, agent), 'test');
       const { ok, steps } = await agent.testConnection(Buffer.from(JSON.stringify(sealed)));
       return { ok, steps: [...steps] };
+    },
+    trustChanged() {
+      for (const agent of agents.values()) tellTrust(agent, 'always');
     },
     disconnectAgent(name, reason, how) {
       const agent = agents.get(name);

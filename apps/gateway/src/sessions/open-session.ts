@@ -29,7 +29,7 @@ export interface OpenParts {
   readonly now: () => number;
   readonly ttlSeconds: number;
   /** PEM of the gateway's CA, for clients of the front door. */
-  readonly ca: string;
+  readonly ca: () => string;
   /** Starts the clock of a session that is in the map now. */
   readonly onOpened: (entry: SessionEntry) => void;
 }
@@ -111,7 +111,7 @@ async function open(
     database,
     expiresAt: new Date(live.expiresAtMs).toISOString(),
     native: nativeOf(parts.dataPlane, { login, password, database }),
-    front: { address: addressText(parts.dataPlane.reachable('front')), ca: parts.ca },
+    front: { address: addressText(parts.dataPlane.reachable('front')), ca: parts.ca() },
   };
 }
 

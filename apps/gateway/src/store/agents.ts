@@ -13,6 +13,8 @@ export interface NewAgent {
   readonly id: string;
   readonly name: string;
   readonly serial: string;
+  /** Id of the CA that signed its certificate. */
+  readonly issuer: string;
   readonly certificateExpiresAt: Date;
   readonly version: string;
 }
@@ -37,7 +39,7 @@ export interface AgentRepository {
   renew(
     id: string,
     expectedRenewals: number,
-    serials: { serial: string; before: string },
+    serials: { serial: string; before: string; issuer: string },
     expiresAt: Date,
   ): Promise<boolean>;
   /** Notes when an agent asked for a certificate after the end of its last one. @returns false when it said so at this time or later before. */
@@ -89,13 +91,14 @@ export function createAgentRepository({ db }: Pick<Store, 'db'>): AgentRepositor
         .where('id', '=', id)
         .execute();
     },
-    renew: async (id, expectedRenewals, { serial, before }, expiresAt) => {
+    renew: async (id, expectedRenewals, { serial, before, issuer }, expiresAt) => {
       const result = await db
         .updateTable('agents')
         .set({
           previous_serial: before,
           previous_used_at: null,
           serial,
+          issuer,
           renewals: expectedRenewals + 1,
           certificate_expires_at: expiresAt,
         })
@@ -142,6 +145,7 @@ function insertAgent({ db }: Pick<Store, 'db'>, agent: NewAgent, now: Date): Pro
         id: agent.id,
         name: agent.name,
         serial: agent.serial,
+        issuer: agent.issuer,
         certificate_expires_at: agent.certificateExpiresAt,
         version: agent.version,
       })

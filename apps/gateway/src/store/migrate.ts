@@ -15,6 +15,7 @@ import { approvals } from './migrations/008-approvals.ts';
 import { decisions } from './migrations/008-decisions.ts';
 import { agentLocks } from './migrations/009-agent-locks.ts';
 import { agentRecovery } from './migrations/009-agent-recovery.ts';
+import { authorities } from './migrations/009-authorities.ts';
 import { versions } from './migrations/010-versions.ts';
 import { credentials } from './migrations/011-credentials.ts';
 import type { StoreTables } from './tables.ts';
@@ -36,6 +37,7 @@ const provider: MigrationProvider = {
     '009-agent-locks': agentLocks,
     '009-agent-recovery': agentRecovery,
     '010-versions': versions,
+    '009-authorities': authorities,
     '011-credentials': credentials,
   }),
 };

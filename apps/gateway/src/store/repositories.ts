@@ -4,6 +4,7 @@ import { type AgentRepository, createAgentRepository } from './agents.ts';
 import { type AnchorRepository, createAnchorRepository } from './anchors.ts';
 import { type ApprovalRepository, createApprovalRepository } from './approvals.ts';
 import { type AuditRepository, createAuditRepository } from './audit.ts';
+import { type AuthorityRepository, createAuthorityRepository } from './authorities.ts';
 import { type BrowserSessionRepository, createBrowserSessionRepository } from './browser-sessions.ts';
 import { type BudgetRepository, createBudgetRepository } from './budgets.ts';
 import { type ConnectionRepository, createConnectionRepository } from './connections.ts';
@@ -33,6 +34,7 @@ export interface Repositories {
   readonly policies: PolicyRepository;
   readonly agents: AgentRepository;
   readonly agentNonces: AgentNonceRepository;
+  readonly authorities: AuthorityRepository;
   readonly sessions: SessionRepository;
   readonly approvals: ApprovalRepository;
   readonly accessRequests: AccessRequestRepository;
@@ -57,6 +59,7 @@ export function createRepositories(store: Pick<Store, 'db'>, contentKey: Buffer)
     policies: createPolicyRepository(store),
     agents: createAgentRepository(store),
     agentNonces: createAgentNonceRepository(store),
+    authorities: createAuthorityRepository(store),
     sessions: createSessionRepository(store),
     approvals: createApprovalRepository(store, createContentSeal(contentKey)),
     accessRequests: createAccessRequestRepository(store),

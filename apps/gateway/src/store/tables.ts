@@ -181,6 +181,19 @@ export interface StoreTables {
     next_nonce_hash: Buffer | null;
     /** When the agent sent its last request for a certificate after the end of one: no request counts twice. */
     recovery_sent_at: MaybeMoment;
+    /** Id of the CA that signed the certificate; null: the first. */
+    issuer: string | null;
+  };
+  authorities: {
+    id: string;
+    certificate: string;
+    key_id: string | null;
+    wrapped_key: Buffer | null;
+    content: Buffer | null;
+    created_by: string;
+    created_at: Moment;
+    retires_at: MaybeMoment;
+    retired_at: MaybeMoment;
   };
   join_tokens: {
     hash: Buffer;

@@ -241,6 +241,21 @@ export const contract: Readonly<Record<RouteName, RouteContract>> = {
     errors: ['not_found', 'conflict'],
   },
   revokeAgent: { summary: 'Revoke an agent for good.', needs: 'agents:write', status: 204, errors: ['not_found'] },
+  listAuthorities: {
+    summary: 'The CAs of the gateway, oldest first.',
+    needs: 'agents:read',
+    status: 200,
+    query: s.listQuerySchema,
+    answer: z.array(s.authoritySchema),
+  },
+  rotateAuthority: {
+    summary: 'Replace the CA that signs agents; both are trusted for a while.',
+    needs: 'agents:write',
+    status: 200,
+    body: s.rotateAuthorityRequestSchema,
+    answer: s.authoritySchema,
+    errors: ['conflict'],
+  },
   listAuditEvents: {
     summary: 'The audit log, oldest first.',
     needs: 'audit:read',

@@ -311,6 +311,14 @@ export declare type ControlResponse = Message<"weir.tunnel.v1.ControlResponse"> 
      */
     value: RotateNonce;
     case: "rotateNonce";
+  } | {
+    /**
+     * Only to agents with the capability trust/1.
+     *
+     * @generated from field: weir.tunnel.v1.TrustUpdate trust_update = 8;
+     */
+    value: TrustUpdate;
+    case: "trustUpdate";
   } | { case: undefined; value?: undefined };
 };
 
@@ -488,6 +496,38 @@ export declare type RotateNonce = Message<"weir.tunnel.v1.RotateNonce"> & {
  * Use `create(RotateNonceSchema)` to create a new message.
  */
 export declare const RotateNonceSchema: GenMessage<RotateNonce>;
+
+/**
+ * The CAs of the gateway changed: the agent stores the new ones durably, then confirms.
+ *
+ * @generated from message weir.tunnel.v1.TrustUpdate
+ */
+export declare type TrustUpdate = Message<"weir.tunnel.v1.TrustUpdate"> & {
+  /**
+   * @generated from field: uint64 request_id = 1;
+   */
+  requestId: bigint;
+
+  /**
+   * All that the agent trusts from now on, PEM.
+   *
+   * @generated from field: string ca = 2;
+   */
+  ca: string;
+
+  /**
+   * The agent's certificate is of a CA that will be dropped: renew it soon.
+   *
+   * @generated from field: bool renew = 3;
+   */
+  renew: boolean;
+};
+
+/**
+ * Describes the message weir.tunnel.v1.TrustUpdate.
+ * Use `create(TrustUpdateSchema)` to create a new message.
+ */
+export declare const TrustUpdateSchema: GenMessage<TrustUpdate>;
 
 /**
  * @generated from message weir.tunnel.v1.NonceStored
