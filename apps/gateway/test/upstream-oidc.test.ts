@@ -1,36 +1,47 @@
+import { beginCodeFlow, createDpopKey, createTokenHolder, discover, refresh, type Tokens } from '@weir/api';
 import type Provider from 'oidc-provider';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { clientId, type OidcIdp, startOidcIdp } from './fixture/oidc-idp.ts';
 import { createRoamingBrowser } from './fixture/roaming-browser.ts';
-import { type TestGateway, until } from './fixture/test-gateway.ts';
-import { eventsOf, oidcConfig, signedInAs, signInBy, startUpstreamGateway } from './fixture/upstream-gateway.ts';
+import { failure, type TestGateway, until } from './fixture/test-gateway.ts';
+import {
+  eventsOf,
+  oidcConfig,
+  scimToken,
+  signedInAs,
+  signInBy,
+  startUpstreamGateway,
+} from './fixture/upstream-gateway.ts';
 
 let idp: OidcIdp;
 let corp: OidcIdp;
+let entra: OidcIdp;
 let provider: Provider;
 let gateway: TestGateway;
 
 beforeAll(async () => {
-  [idp, corp] = await Promise.all([startOidcIdp(), startOidcIdp()]);
+  [idp, corp, entra] = await Promise.all([startOidcIdp(), startOidcIdp(), startOidcIdp()]);
   gateway = await startUpstreamGateway([
     oidcConfig('okta', idp.issuer, { label: 'Okta', linkByVerifiedEmail: true }),
     oidcConfig('keycloak', corp.issuer, {
       groups: { claim: 'realm_access.roles', prefix: 'kc.' },
       requiredClaims: { hd: 'example.com' },
     }),
+    oidcConfig('entra', entra.issuer, { linkByDirectoryId: 'oid', newAccounts: false }),
   ]);
   const api = gateway.gateway.addresses.api;
   const open = (one: OidcIdp, name: string) =>
     one.open({ redirectUri: `${api}/upstream/${name}/callback`, logoutUri: `${api}/upstream/${name}/logout` });
   provider = open(idp, 'okta');
   open(corp, 'keycloak');
+  open(entra, 'entra');
 });
 beforeEach(() => {
   idp.state = 'there';
 });
 afterAll(async () => {
   await gateway.close();
-  await Promise.all([idp.close(), corp.close()]);
+  await Promise.all([idp.close(), corp.close(), entra.close()]);
 });
 
 const userOf = (name: string) => gateway.gateway.repositories.users.findByName(name);
@@ -55,6 +66,16 @@ async function openSession(name: string) {
   };
   const { id } = await capabilities.sessions.open(caller, { connection: 'shop' }, '127.0.0.1');
   return { id, isLive: () => capabilities.sessions.live.byId(id) !== undefined };
+}
+
+/** The provider tells the gateway that the person signed out. */
+async function logoutThere(sub: string): Promise<void> {
+  const row = await gateway.gateway.repositories.identities.find('okta', sub);
+  const [sid] = row?.upstream_sessions ?? [];
+  const client = (await provider.Client.find(clientId)) as unknown as {
+    backchannelLogout(sub: string, sid: string | undefined): Promise<void>;
+  };
+  await client.backchannelLogout(sub, sid);
 }
 
 describe('a person who signs in by OpenID Connect', () => {
@@ -97,23 +118,23 @@ describe('a person who signs in by OpenID Connect', () => {
     expect((await userOf(`${name}-2`))?.groups).toEqual(['kc.developers']);
   });
 
-  it('goes on where he came from: a client of the gateway gets its code', async () => {
+  it('goes on where he came from: `weir login` gets tokens, and loses them by a logout there', async () => {
     idp.people.set('for-cli', { preferred_username: 'cli-person', groups: ['developers'] });
     idp.signsIn = 'for-cli';
     const browser = createRoamingBrowser();
-    const api = gateway.gateway.addresses.api;
-    const query = new URLSearchParams({
-      ...{ client_id: 'weir-cli', response_type: 'code', redirect_uri: 'http://127.0.0.1:9/callback', state: 's' },
-      ...{ scope: 'api', code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM', code_challenge_method: 'S256' },
-      resource: `${api}/api`,
-    });
-    const metadata = (await (await fetch(`${api}/.well-known/oauth-authorization-server`)).json()) as {
-      authorization_endpoint: string;
-    };
-    const page = await browser.open(`${metadata.authorization_endpoint}?${query}`);
+    const metadata = await discover(gateway.gateway.addresses.api);
+    const key = await createDpopKey();
+    const flow = await beginCodeFlow(metadata, key, 'http://127.0.0.1:9/callback');
+    const page = await browser.open(flow.url);
     const [, href = ''] = /href="(\/upstream\/okta\/start[^"]*)"/.exec(page.text) ?? [];
     const arrival = await browser.open(new URL(href.replaceAll('&amp;', '&'), page.url), (url) => url.port === '9');
-    expect(arrival.url.searchParams.get('code'), arrival.text).toMatch(/^.{20,}$/);
+    const tokens = await flow.finish(arrival.url);
+    const renew = (old: Tokens) => refresh(metadata, old, key);
+    const client = gateway.withToken(createTokenHolder({ key, tokens, renew, now: gateway.now }));
+    expect((await client.listConnections()).map(({ name }) => name)).toContain('shop');
+    await logoutThere('for-cli');
+    expect((await failure(client.listConnections())).code).toBe('sign_in_required');
+    expect((await failure(refresh(metadata, tokens, key))).code).toBe('sign_in_required');
   });
 
   it.each<[string, unknown]>([
@@ -171,6 +192,22 @@ describe('linking by e-mail', () => {
     expect(await userOf('dave')).toMatchObject({ groups: ['dba', 'developers'], source: 'local' });
   });
 
+  it('makes nobody new of an account that is disabled', async () => {
+    await withEmail('frank@example.com', true);
+    const admin = await gateway.as('admin');
+    await admin.putUser('dave', { disabled: true });
+    const { name, arrival } = await somebody({ email: 'frank@example.com', email_verified: true });
+    expect(arrival.status).toBe(403);
+    expect(await userOf(name)).toBeUndefined();
+    await admin.putUser('dave', { disabled: false });
+  });
+
+  it('leaves the account to the one who has it, when the address is given to somebody else there', async () => {
+    await withEmail('dave@example.com', true);
+    const { name, browser } = await somebody({ email: 'dave@example.com', email_verified: true });
+    expect(await signedInAs(gateway, browser)).toBe(name);
+  });
+
   it.each<[string, boolean, unknown]>([
     ['the provider has not verified it', true, false],
     ['the provider says so in words', true, 'true'],
@@ -180,6 +217,67 @@ describe('linking by e-mail', () => {
     const { name, browser } = await somebody({ email: 'eve@example.com', email_verified: theirs });
     expect(await signedInAs(gateway, browser)).toBe(name);
     await withEmail('', false);
+  });
+});
+
+describe('people of a directory', () => {
+  const scim = async (method: string, path: string, body: object) => {
+    const answer = await fetch(`${gateway.gateway.addresses.api}/scim/v2${path}`, {
+      method,
+      headers: { authorization: `Bearer ${scimToken}`, 'content-type': 'application/scim+json' },
+      body: JSON.stringify(body),
+    });
+    return (await answer.json()) as { id: string };
+  };
+  const schemas = ['urn:ietf:params:scim:schemas:core:2.0:User'];
+  const provision = (userName: string, externalId: string) =>
+    scim('POST', '/Users', { schemas, userName, externalId, active: true });
+  const signIn = async (sub: string, oid: string | undefined, groups = ['dba']) => {
+    entra.people.set(sub, { preferred_username: sub, groups, ...(oid === undefined ? {} : { oid }) });
+    entra.signsIn = sub;
+    return signInBy(gateway, 'entra');
+  };
+  const count = async () => (await gateway.gateway.repositories.users.list()).length;
+
+  it('sign in to the account that it has made, and are out when it disables them', async () => {
+    const { id } = await provision('nora@example.com', 'oid-nora');
+    const { browser } = await signIn('nora-there', 'oid-nora', ['developers']);
+    expect(await signedInAs(gateway, browser)).toBe('nora');
+    expect(await userOf('nora')).toMatchObject({ id, groups: ['developers'], source: 'scim' });
+    const session = await openSession('nora');
+    await scim('PATCH', `/Users/${id}`, {
+      schemas: ['urn:ietf:params:scim:api:messages:2.0:PatchOp'],
+      Operations: [{ op: 'replace', path: 'active', value: false }],
+    });
+    expect(session.isLive()).toBe(false);
+    expect(await signedInAs(gateway, browser)).toBeUndefined();
+    expect((await signIn('nora-there', 'oid-nora')).arrival.status).toBe(403);
+  });
+
+  it('are nobody new when they were disabled before their first sign-in', async () => {
+    const { id } = await provision('otto@example.com', 'oid-otto');
+    await scim('PUT', `/Users/${id}`, { schemas, userName: 'otto@example.com', externalId: 'oid-otto', active: false });
+    const before = await count();
+    expect((await signIn('otto-there', 'oid-otto')).arrival.status).toBe(403);
+    expect(await count()).toBe(before);
+  });
+
+  it.each<[string, string | undefined]>([
+    ['an id that nobody has', 'oid-unknown'],
+    ['no id', undefined],
+    ['the id of somebody who has signed in before', 'oid-paul'],
+    ['the name of a local account as id', 'admin'],
+  ])('get in alone: with %s there is no account for the stranger', async (name, oid) => {
+    if (oid === 'oid-paul') {
+      await provision('paul@example.com', oid);
+      await signIn('paul-there', oid);
+    }
+    const before = await count();
+    const { browser, arrival } = await signIn(`stranger-${name.length}`, oid);
+    expect(arrival.status).toBe(403);
+    expect(arrival.text).toContain('You have no account at the gateway.');
+    expect(await signedInAs(gateway, browser)).toBeUndefined();
+    expect(await count()).toBe(before);
   });
 });
 
@@ -267,16 +365,26 @@ describe('back-channel logout', () => {
   it('ends sign-ins and live sessions before it is answered', async () => {
     const { sub, name, browser } = await somebody();
     const session = await openSession(name);
-    const row = await gateway.gateway.repositories.identities.find('okta', sub);
-    const [sid] = row?.upstream_sessions ?? [];
-    const client = (await provider.Client.find(clientId)) as unknown as {
-      backchannelLogout(sub: string, sid: string | undefined): Promise<void>;
-    };
     const startedMs = performance.now();
-    await client.backchannelLogout(sub, sid);
+    await logoutThere(sub);
     expect(performance.now() - startedMs).toBeLessThan(2000);
     expect(session.isLive()).toBe(false);
     expect(await signedInAs(gateway, browser)).toBeUndefined();
     await until(async () => (await eventsOf(gateway, 'upstream-logout')).some(({ subject }) => subject === name));
+  });
+});
+
+describe('a provider that is taken out of the configuration', () => {
+  it('gives nothing any more when the gateway starts again', async () => {
+    const { name } = await somebody();
+    expect((await userOf(name))?.groups).toEqual(['developers']);
+    const { providers } = gateway.config.identity;
+    providers.splice(0, providers.length);
+    await gateway.restart();
+    expect((await userOf(name))?.groups).toEqual([]);
+    const [ended] = (await eventsOf(gateway, 'upstream-access-ended')).filter(({ subject }) => subject === name);
+    expect(ended?.detail).toMatchObject({ why: 'the provider is not configured any more' });
+    const page = await createRoamingBrowser().open(`${gateway.gateway.addresses.api}/sign-in`);
+    expect(page.text).not.toContain('/upstream/');
   });
 });

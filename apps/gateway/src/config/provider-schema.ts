@@ -32,6 +32,13 @@ const common = {
   /** Text of the button. */
   label: z.string().min(1).max(60).optional(),
   groups: groupsSchema.optional(),
+  /**
+   * Claim or attribute with the id that a directory gives its users (SCIM's `externalId`), such as `sub` at Okta or `oid` at Entra. A first sign-in then
+   * belongs to the account that the directory has made.
+   */
+  linkByDirectoryId: claimSchema.optional(),
+  /** Makes an account for whoever the provider lets in and has none. Without it, only people whose sign-in can be linked get in. */
+  newAccounts: z.boolean().default(true),
 };
 /** How long what a provider said holds where it cannot be asked again, minutes. */
 const signInMinutes = z.int().min(5).max(1440).default(480);

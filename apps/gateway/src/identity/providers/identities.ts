@@ -6,6 +6,7 @@ import type { UserRepository, UserRow } from '../../store/users.ts';
 import type { AccountChange, AccountChanges } from '../accounts/account-changes.ts';
 import { differenceOf } from '../accounts/account-view.ts';
 import { accountName, numberedName } from './account-name.ts';
+import { accountToLink } from './account-to-link.ts';
 import type { UpstreamProfile } from './profile.ts';
 
 /** Accounts of people who sign in upstream. */
@@ -139,15 +140,16 @@ async function prepareKnown(
 }
 
 async function prepareNew(
-  { users, identities }: UpstreamIdentityParts,
+  parts: UpstreamIdentityParts,
   provider: ProviderConfig,
   profile: UpstreamProfile,
   statement: IdentityStatement,
 ): Promise<Prepared> {
+  const { users, identities } = parts;
   const { issuer, subject } = profile;
   const identity = { id: randomUUID(), provider: provider.name, issuer, subject };
   const detail = { provider: provider.name, issuer, upstreamSubject: subject, groups: statement.groups };
-  const linked = await sameVerifiedAddress(users, provider, profile);
+  const linked = await accountToLink(parts, provider, profile);
   if (linked !== undefined) {
     return {
       userId: linked.id,
@@ -158,6 +160,12 @@ async function prepareNew(
         apply: () => identities.insert(identity, linked.id, statement),
       },
     };
+  }
+  if (!provider.newAccounts) {
+    throw new WeirError('not_permitted', 'You have no account at the gateway.', {
+      why: `${provider.name} lets you in, but makes no accounts here, and none can be told to be yours.`,
+      fix: 'Ask an administrator for an account, or to be added to the directory.',
+    });
   }
   const user = {
     ...{ id: randomUUID(), name: await freeName(users, profile), password_hash: null, groups: [], roles: [] },
@@ -176,20 +184,6 @@ async function prepareNew(
       },
     },
   };
-}
-
-/** The one enabled account with the same address, when both are verified and the provider may link. */
-async function sameVerifiedAddress(
-  users: UserRepository,
-  provider: ProviderConfig,
-  { email, isEmailVerified }: UpstreamProfile,
-): Promise<UserRow | undefined> {
-  if (provider.type !== 'oidc' || !provider.linkByVerifiedEmail || !isEmailVerified || email === null) return undefined;
-  const address = email.toLowerCase();
-  const [one, ...others] = (await users.list()).filter(
-    (user) => user.email_verified && user.email?.toLowerCase() === address,
-  );
-  return others.length === 0 && one?.disabled === false ? one : undefined;
 }
 
 async function freeName(users: UserRepository, { name, email }: UpstreamProfile): Promise<string> {

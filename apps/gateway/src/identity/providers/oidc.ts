@@ -107,7 +107,8 @@ async function allClaims(
   idToken: object | undefined,
 ): Promise<object> {
   const groups = config.groups === undefined ? [] : [config.groups.claim];
-  const wanted = [...groups, ...Object.keys(config.requiredClaims), config.nameClaim, config.emailClaim];
+  const link = config.linkByDirectoryId === undefined ? [] : [config.linkByDirectoryId];
+  const wanted = [...groups, ...link, ...Object.keys(config.requiredClaims), config.nameClaim, config.emailClaim];
   const isComplete = idToken !== undefined && wanted.every((path) => claimOf(idToken, path) !== undefined);
   if (isComplete || server.serverMetadata().userinfo_endpoint === undefined) return idToken ?? {};
   const more = await client.fetchUserInfo(server, tokens.access_token, subject);
@@ -142,6 +143,7 @@ function profileOf(
     name: textOf(claimOf(claims, config.nameClaim)) ?? email ?? idToken.sub,
     displayName: textOf(claimOf(claims, 'name')),
     isEmailVerified: config.linkByVerifiedEmail && claimOf(claims, 'email_verified') === true,
+    directoryId: config.linkByDirectoryId === undefined ? null : textOf(claimOf(claims, config.linkByDirectoryId)),
     groups: groupsOf(config.groups && claimOf(claims, config.groups.claim), config.groups),
     session: textOf(idToken['sid']),
     mfaAtMs: isSecond ? authTimeMs : null,

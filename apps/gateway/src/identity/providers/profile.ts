@@ -10,6 +10,8 @@ export interface UpstreamProfile {
   readonly email: string | null;
   /** The provider says that it has verified the address, and is configured to be believed in this. */
   readonly isEmailVerified: boolean;
+  /** The directory's id of the person, when the provider is configured to be believed in this. */
+  readonly directoryId: string | null;
   /** Groups as they are called here; undefined = the provider says nothing that can be understood. */
   readonly groups: readonly string[] | undefined;
   /** Id of the person's session there, when it names one. */

@@ -117,6 +117,7 @@ function checked(config: SamlProviderConfig, assertion: Assertion, expected: Exp
       name: text(config.nameAttribute) ?? nameIdText ?? subject,
       displayName: text('displayName'),
       email: text(config.emailAttribute),
+      directoryId: text(config.linkByDirectoryId),
       groups: groupsOf(groups, config.groups),
       session: session ?? null,
       authTimeMs: Math.min(instantOf(instant) ?? Date.now(), Date.now()),
