@@ -146,7 +146,10 @@ describe('the command line, as scripts use it', () => {
       ...{ principal: 'alice', connection: 'demo-pg', rule: 'delete-needs-approval', mode: 'wait' },
       statement: 'delete from orders where id = 5',
     });
-    expect((await bob.run(['requests', 'show', id])).stdout).toContain('delete from orders where id = 5');
+    const shown = (await bob.run(['requests', 'show', id])).stdout;
+    expect(shown).toContain('delete from orders where id = 5');
+    expect(shown).toMatch(/estimated rows\s+about 1\n/);
+    expect((await alice.run(['requests', 'show', id])).stdout).not.toContain('estimated rows');
     expect(waiting.stdout).toBe('');
     expect(await bob.run(['requests', 'approve', id, '--reason', 'ticket 1'])).toMatchObject({ status: 0 });
     expect(await waiting.ended).toBe(0);

@@ -300,8 +300,12 @@ describe('self-approval by another account', () => {
   ])('of the same person is refused: %s', async (_name, isLinkedFirst) => {
     const [admin, bob] = [await gateway.as('admin'), await gateway.as('bob')];
     if (isLinkedFirst) await admin.linkUser('bob', 'alice');
-    const { requestId } = await askAs(gateway, session).answer(1);
+    const estimate = { rows: 12_000, why: null };
+    const { requestId } = await askAs(gateway, session, { estimate }).answer(1);
     if (!isLinkedFirst) await admin.linkUser('bob', 'alice');
+    // Nor is he told what the person who asks is not.
+    expect((await bob.showRequest(requestId)).estimate).toBeNull();
+    expect((await (await gateway.as('carol')).showRequest(requestId)).estimate).toEqual(estimate);
     expect(await failure(bob.decideRequest(requestId, { decision: 'approve' }))).toMatchObject({
       code: 'self_approval',
       why: expect.stringContaining('you are a person behind it'),
@@ -330,6 +334,24 @@ describe('self-approval by another account', () => {
 });
 
 describe('what helps to decide', () => {
+  test.each([
+    [
+      { rows: -1, why: null },
+      { rows: null, why: 'the agent does not say' },
+    ],
+    [
+      { rows: '5', why: 'x'.repeat(1000) },
+      { rows: null, why: 'x'.repeat(200) },
+    ],
+    [
+      { rows: 0, why: 'none' },
+      { rows: 0, why: null },
+    ],
+  ])('an estimate is kept in bounds, whatever the agent says', async (estimate, kept) => {
+    const { requestId } = await askAs(gateway, session, { estimate } as never).answer(1);
+    expect((await (await gateway.as('bob')).showRequest(requestId)).estimate).toEqual(kept);
+  });
+
   test('the estimate for those who decide, not for the person who asks; his history; who may decide', async () => {
     const { requestId } = await askAs(gateway, session, { estimate: { rows: 12_000, why: null } }).answer(1);
     const [alice, bob] = [await gateway.as('alice'), await gateway.as('bob')];

@@ -21,6 +21,7 @@ const request = {
   tables: ['public.customers'],
   state: 'pending',
   expires_at: new Date(60_000),
+  estimate: { rows: 12_000, why: null },
   statement: "DELETE FROM customers WHERE email = 'eve@example.com'",
   parameters: ['secret-parameter'],
 } as unknown as RequestRow;
@@ -84,10 +85,20 @@ describe('a notice', () => {
       ['connection', 'shop'],
       ['statement', 'delete'],
       ['tables', 'public.customers'],
+      ['estimated rows', 'about 12000'],
       ['until', '1970-01-01T00:01:00.000Z'],
     ]);
     expect(notice?.link).toBe('https://weir.example/x/requests/req_abcdef');
     expect(JSON.stringify(notice)).not.toMatch(/eve@|secret-parameter|hidden/);
+  });
+  test.each([
+    [null, undefined],
+    [{ rows: 0, why: null }, 'about 0'],
+    [{ rows: null, why: 'a table is locked' }, 'unknown: a table is locked'],
+    [{ rows: null, why: `x\n${hostile}` }, expect.not.stringMatching(/[\r\n\u202e]/)],
+  ])('tells what the planner expects: %j', (estimate, text) => {
+    const facts = noticeOf(event('request-made'), { ...request, estimate }, undefined)?.facts ?? [];
+    expect(facts.find(([name]) => name === 'estimated rows')?.[1]).toEqual(text);
   });
 });
 

@@ -1,6 +1,7 @@
 import type { ApprovalVerdict } from '@weir/policy';
 import type { AnalysedStatement } from '@weir/sql';
 import { createDenial, type Denial } from './denial.ts';
+import type { UnderstoodText } from './ticket.ts';
 
 /** What the gate asks people; the joiner adds the channel and sends it to the gateway. */
 export interface ApprovalQuestion {
@@ -13,6 +14,13 @@ export interface ApprovalQuestion {
   readonly tables: readonly string[];
   readonly kind: string;
   readonly verdict: ApprovalVerdict;
+  /** What an estimate of its rows is made of. It stays in this process. */
+  readonly subject: {
+    readonly understood: UnderstoodText;
+    /** As of GateRequest, one of each parameter and as far as known. */
+    readonly parameterFormats: readonly number[];
+    readonly parameterTypes: readonly number[];
+  };
 }
 
 /** How a question ended. `pending` ends a question in retry mode: the statement is refused with the request's id. */

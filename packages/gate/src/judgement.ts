@@ -183,6 +183,11 @@ export function createJudgement(context: GateContext): {
         tables: tablesOf(understood.statements),
         kind: leadingKind(understood.statements),
         verdict,
+        subject: {
+          understood,
+          parameterFormats: request.parameterFormats ?? [],
+          parameterTypes: request.parameterTypes ?? [],
+        },
       },
       (requestId, link) => {
         context.note('approval-asked', `request ${requestId} waits for a decision`, count + 1);

@@ -1,6 +1,7 @@
 import { WeirError } from '@weir/errors';
 import type { ApprovalAnswer, ApprovalDesk, ApprovalQuestion } from '@weir/gate';
 import type { ApprovalAsk, ApprovalState } from '@weir/proto';
+import type { RowEstimate } from './row-estimate.ts';
 
 /** The desk's two ends: the gate asks, frames arrive. */
 export interface ChannelApprovalDesk extends ApprovalDesk {
@@ -20,13 +21,19 @@ interface OpenQuestion {
   readonly ask: number;
   readonly mode: 'wait' | 'retry';
   requestId: string;
+  /** The gateway knows of it. */
+  isSent: boolean;
   readonly onPending: (requestId: string, link: string | null) => void;
   readonly resolve: (answer: ApprovalAnswer) => void;
   readonly reject: (error: Error) => void;
 }
 
-/** Creates the desk of one channel. `database` completes the question. */
-export function createApprovalDesk(frames: ApprovalFrames, database: string): ChannelApprovalDesk {
+/** Creates the desk of one channel. `database` completes the question, and the estimate that approvers see. */
+export function createApprovalDesk(
+  frames: ApprovalFrames,
+  database: string,
+  estimate: (question: ApprovalQuestion) => Promise<RowEstimate>,
+): ChannelApprovalDesk {
   let open: OpenQuestion | undefined;
   let asks = 0;
 
@@ -41,8 +48,14 @@ export function createApprovalDesk(frames: ApprovalFrames, database: string): Ch
       asks += 1;
       const ask = asks;
       return new Promise((resolve, reject) => {
-        open = { ask, mode: question.mode, requestId: '', onPending, resolve, reject };
-        frames.ask(askOf(question, ask, database));
+        const asked = { ask, mode: question.mode, requestId: '', isSent: false, onPending, resolve, reject };
+        open = asked;
+        estimate(question).then((expected) => {
+          // Withdrawn meanwhile: the gateway never hears of it.
+          if (open !== asked) return;
+          asked.isSent = true;
+          frames.ask(askOf(question, ask, database, expected));
+        }, reject);
       });
     },
     stateArrived(state) {
@@ -56,7 +69,7 @@ export function createApprovalDesk(frames: ApprovalFrames, database: string): Ch
     },
     withdraw(why) {
       if (open === undefined) return false;
-      frames.withdraw(open.ask);
+      if (open.isSent) frames.withdraw(open.ask);
       finish({ state: why, by: null, reason: null });
       return true;
     },
@@ -70,8 +83,8 @@ export function createApprovalDesk(frames: ApprovalFrames, database: string): Ch
   };
 }
 
-function askOf(question: ApprovalQuestion, ask: number, database: string): ApprovalAsk {
-  const { verdict, ...rest } = question;
+function askOf(question: ApprovalQuestion, ask: number, database: string, estimate: RowEstimate): ApprovalAsk {
+  const { verdict, subject: _kept, ...rest } = question;
   return {
     ...rest,
     ask,
@@ -82,5 +95,6 @@ function askOf(question: ApprovalQuestion, ask: number, database: string): Appro
     require: verdict.require,
     people: verdict.people,
     timeoutMs: verdict.timeoutMs,
+    estimate,
   };
 }

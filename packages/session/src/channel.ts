@@ -1,4 +1,4 @@
-import { createGate, type DeliveredMasks, type Gate } from '@weir/gate';
+import { type ApprovalQuestion, createGate, type DeliveredMasks, type Gate } from '@weir/gate';
 import type { PlanEvaluator } from '@weir/policy';
 import { fullNameOf } from '@weir/proto';
 import type { ChannelClosed, ChannelOpened } from '@weir/recording';
@@ -21,6 +21,7 @@ import { createEngineHost } from './engine-host.ts';
 import type { ChannelFacts } from './open-reader.ts';
 import { createOutflow, type Outflow } from './outflow.ts';
 import { loadCatalogOnLoan } from './postgres-catalog.ts';
+import type { RowEstimate } from './row-estimate.ts';
 import type { SessionServices } from './runtime.ts';
 import { sendCancel } from './targets/cancel.ts';
 import type { DialledPostgres } from './targets/postgres.ts';
@@ -44,6 +45,8 @@ export interface ChannelParts {
   readonly catalog: CatalogStore;
   /** What the session was shown in place of protected values. */
   delivered(): DeliveredMasks;
+  /** Rows that the target's planner expects, for those who decide about a statement. */
+  estimate(question: ApprovalQuestion): Promise<RowEstimate>;
   readonly services: SessionServices;
   onClosed(): void;
 }
@@ -154,6 +157,7 @@ function createWorks(
       withdraw: (ask) => lane.send(frameKind.approvalWithdraw, Buffer.from(JSON.stringify({ ask }))),
     },
     open.target.database,
+    parts.estimate,
   );
   const budgets = createBudgetDesk({
     ask: (ask) => lane.send(frameKind.budgetAsk, Buffer.from(JSON.stringify(ask))),

@@ -3,17 +3,19 @@ import { WeirError } from '@weir/errors';
 import { encodeQuery, encodeTerminate } from '@weir/wire-postgres';
 import type { TextRows } from './catalog-store.ts';
 
-/** A signed-in connection of our own, for catalog questions: simple queries, text rows, one at a time. */
+/** A signed-in connection of our own, for catalog questions: text rows, one at a time. */
 export interface PlainClient {
   /** @throws WeirError target_error with the server's message; target_unavailable when the connection is lost. */
   query(sql: string): Promise<TextRows>;
+  /** The same by messages that end in one Sync. */
+  send(messages: Buffer): Promise<TextRows>;
   readonly isOpen: boolean;
   close(): void;
 }
 
 interface Running {
   readonly rows: (string | null)[][];
-  error: string | undefined;
+  error: { readonly message: string; readonly sqlstate: string } | undefined;
   readonly resolve: (rows: TextRows) => void;
   readonly reject: (error: Error) => void;
 }
@@ -51,35 +53,41 @@ export function createPlainClient(socket: Socket): PlainClient {
   const take = (type: number, body: Buffer) => {
     if (running === undefined) return;
     if (type === 0x44) running.rows.push(parseDataRow(body));
-    else if (type === 0x45) running.error = messageOf(body);
+    else if (type === 0x45)
+      running.error = { message: fieldOf(body, 'M', 'no message'), sqlstate: fieldOf(body, 'C', '') };
     else if (type === 0x5a) {
       const { rows, error, resolve, reject } = running;
       running = undefined;
       if (error === undefined) resolve(rows);
-      else reject(new WeirError('target_error', `the target refused a catalog question: ${error}`));
+      else {
+        const why = `SQLSTATE ${error.sqlstate}`;
+        reject(new WeirError('target_error', `the target refused a catalog question: ${error.message}`, { why }));
+      }
     }
   };
 
-  const run = (sql: string) =>
+  const run = (messages: Buffer) =>
     new Promise<TextRows>((resolve, reject) => {
       if (!isOpen) return reject(new WeirError('target_unavailable', 'the connection for catalog questions is closed'));
       running = { rows: [], error: undefined, resolve, reject };
-      socket.write(encodeQuery(sql));
+      socket.write(messages);
     });
 
+  const send = (messages: Buffer) => {
+    const result = tail.then(() => run(messages));
+    // The queue goes on whatever becomes of this query; its caller gets the error.
+    tail = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    return result;
+  };
   return {
     get isOpen() {
       return isOpen;
     },
-    query(sql) {
-      const result = tail.then(() => run(sql));
-      // The queue goes on whatever becomes of this query; its caller gets the error.
-      tail = result.then(
-        () => undefined,
-        () => undefined,
-      );
-      return result;
-    },
+    query: (sql) => send(encodeQuery(sql)),
+    send,
     close() {
       isOpen = false;
       socket.end(encodeTerminate());
@@ -99,7 +107,7 @@ function parseDataRow(body: Buffer): (string | null)[] {
   return cells;
 }
 
-function messageOf(body: Buffer): string {
+function fieldOf(body: Buffer, letter: string, absent: string): string {
   const fields = body.toString('utf8').split('\0');
-  return fields.find((field) => field.startsWith('M'))?.slice(1) ?? 'no message';
+  return fields.find((field) => field.startsWith(letter))?.slice(1) ?? absent;
 }

@@ -9,6 +9,7 @@ import { createChannel } from './channel.ts';
 import { type ChannelFacts, createOpenReader } from './open-reader.ts';
 import { PendingChannel } from './pending-channel.ts';
 import { createPostgresCatalogSource } from './postgres-catalog.ts';
+import { createRowEstimator } from './row-estimate.ts';
 import { type DialOptions, dialPostgres, TargetRefusal } from './targets/postgres.ts';
 
 /** What a credential is opened for: a session's id, or `test` for the test of a connection. */
@@ -88,6 +89,12 @@ export function createSessionRuntime(services: SessionServices): SessionRuntime 
     return store;
   };
 
+  const estimator = createRowEstimator(services.now);
+  const dialForEstimate = async (open: ChannelFacts) => {
+    const parameters = { ...upstreamParameters(open), application_name: 'weir estimate' };
+    return dialPostgres(open.target, await dialOptions(open.target, open.sessionId, parameters));
+  };
+
   return {
     open(openJson, lane) {
       const opened = opens.read(openJson);
@@ -108,6 +115,7 @@ export function createSessionRuntime(services: SessionServices): SessionRuntime 
               evaluator: pending.evaluator,
               catalog: catalogOf(open.target, open.sessionId),
               delivered: () => deliveredTo(open.sessionId),
+              estimate: (question) => estimator.estimate(question, () => dialForEstimate(open)),
               services,
               onClosed,
             }),

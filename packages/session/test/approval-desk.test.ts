@@ -2,8 +2,17 @@ import type { ApprovalQuestion } from '@weir/gate';
 import type { ApprovalAsk } from '@weir/proto';
 import { expect, test } from 'vitest';
 import { createApprovalDesk } from '../src/approval-desk.ts';
+import type { RowEstimate } from '../src/row-estimate.ts';
 
 const question: ApprovalQuestion = {
+  subject: {
+    ...{ parameterFormats: [0], parameterTypes: [] },
+    understood: {
+      ...{ text: 'DELETE FROM t', trustedFunctions: undefined, statements: [] },
+      ...{ unknownRelations: [], unknownColumns: [], unknownFunctions: [] },
+      view: { searchPath: ['public'], role: 'app', index: {} as never },
+    },
+  },
   ...{
     binding: 'b'.repeat(64),
     mode: 'wait',
@@ -19,7 +28,7 @@ const question: ApprovalQuestion = {
   },
 };
 
-function createDesk() {
+function createDesk(isSlow = false) {
   const asks: ApprovalAsk[] = [];
   const withdrawn: number[] = [];
   const pending: string[] = [];
@@ -27,14 +36,22 @@ function createDesk() {
     ask: (ask: ApprovalAsk) => void asks.push(ask),
     withdraw: (ask: number) => void withdrawn.push(ask),
   };
-  const desk = createApprovalDesk(frames, 'shop');
+  let known: (estimate: RowEstimate) => void = () => undefined;
+  const estimates = new Promise<RowEstimate>((resolve) => {
+    known = resolve;
+  });
+  if (!isSlow) known({ rows: 12, why: null });
+  const desk = createApprovalDesk(frames, 'shop', () => estimates);
   const ask = (mode: 'wait' | 'retry' = 'wait') => desk.ask({ ...question, mode }, (id) => void pending.push(id));
-  return { desk, ask, asks, withdrawn, pending };
+  /** The estimate is known, and what waited for it is on its way. */
+  const sent = () => new Promise<void>((resolve) => setImmediate(resolve));
+  return { desk, ask, asks, withdrawn, pending, sent, known };
 }
 
 test('the question travels whole, without the trace', async () => {
-  const { desk, ask, asks } = createDesk();
+  const { desk, ask, asks, sent } = createDesk();
   const answer = ask();
+  await sent();
   expect(asks).toEqual([
     {
       ...{
@@ -47,6 +64,7 @@ test('the question travels whole, without the trace', async () => {
       },
       ...{ role: 'app', searchPath: ['public'], tables: ['public.t'], kind: 'delete', rule: 'second-person' },
       ...{ reason: 'rows go', approvers: ['leads'], require: 'one-of', people: 1, timeoutMs: 1_000 },
+      estimate: { rows: 12, why: null },
     },
   ]);
   desk.stateArrived({ ask: 1, requestId: 'req-1', state: 'pending' });
@@ -80,13 +98,24 @@ test('an answer to another question is nobody’s', async () => {
 });
 
 test('withdrawing tells the gateway once', async () => {
-  const { desk, ask, withdrawn } = createDesk();
+  const { desk, ask, withdrawn, sent } = createDesk();
   expect(desk.withdraw('cancelled')).toBe(false);
   const answer = ask();
+  await sent();
   expect(desk.withdraw('client-gone')).toBe(true);
   expect(desk.withdraw('client-gone')).toBe(false);
   expect(withdrawn).toEqual([1]);
   expect(await answer).toMatchObject({ state: 'client-gone' });
+});
+
+test('what is withdrawn before its rows are estimated is never asked', async () => {
+  const { desk, ask, asks, withdrawn, sent, known } = createDesk(true);
+  const answer = ask();
+  expect(desk.withdraw('cancelled')).toBe(true);
+  expect(await answer).toMatchObject({ state: 'cancelled', requestId: '' });
+  known({ rows: 1, why: null });
+  await sent();
+  expect({ asks, withdrawn }).toEqual({ asks: [], withdrawn: [] });
 });
 
 test('a lost gateway refuses what is open', async () => {

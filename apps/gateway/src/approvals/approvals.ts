@@ -69,7 +69,7 @@ export function createApprovals(parts: ApprovalParts): Approvals {
       const refusal = refusalOf(caller, row, people);
       const isOpen = row.state === 'pending';
       return {
-        ...viewOf(row, decisions, caller),
+        ...viewOf({ ...row, behind: [...people] }, decisions, caller),
         history,
         mayDecide: isOpen && refusal === undefined,
         whyNot: isOpen && refusal !== undefined ? `${refusal.message} ${refusal.why ?? ''}`.trim() : null,

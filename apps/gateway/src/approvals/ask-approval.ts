@@ -201,8 +201,16 @@ function requestOf(session: LiveSession, ask: ApprovalAsk, nowMs: number, under:
     actingFor: session.principal.actingFor?.name ?? null,
     people: Math.max(ask.people ?? 1, 1),
     require: ask.require ?? 'one-of',
-    estimate: ask.estimate ?? null,
+    estimate: estimateOf(ask.estimate),
   };
+}
+
+/** An agent's word, in bounds: it is shown to people. */
+function estimateOf(estimate: ApprovalAsk['estimate']): NewRequest['estimate'] {
+  if (estimate === undefined) return null;
+  const { rows, why } = estimate;
+  if (typeof rows === 'number' && Number.isFinite(rows) && rows >= 0) return { rows, why: null };
+  return { rows: null, why: typeof why === 'string' ? why.slice(0, 200) : 'the agent does not say' };
 }
 
 /** The people behind a principal: its own, and the one for whom it acts. */

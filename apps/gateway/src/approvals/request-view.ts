@@ -1,10 +1,10 @@
 import type { ApprovalRequest } from '@weir/api';
 import type { DecisionRow, RequestRow } from '../store/approvals.ts';
+import type { Decider } from './approvals.ts';
+import { personIdOf } from './decide.ts';
 
-/** Who looks: the person who asked is not told what the planner estimates, because statistics of protected columns shine through. */
-export interface Viewer {
-  readonly id: string;
-}
+/** Who looks: the person who asked is not told what the planner estimates, with any account, because statistics of protected columns shine through. */
+export type Viewer = Pick<Decider, 'id' | 'personId'>;
 
 /** A request as the API shows it. */
 export function viewOf(row: RequestRow, decisions: readonly DecisionRow[], viewer: Viewer): ApprovalRequest {
@@ -25,7 +25,7 @@ export function viewOf(row: RequestRow, decisions: readonly DecisionRow[], viewe
     approvers: row.approvers,
     require: row.require,
     people: row.people,
-    estimate: row.user_id === viewer.id ? null : row.estimate,
+    estimate: isBehind(row, viewer) ? null : row.estimate,
     decisions: decisions.map(({ name, decision, reason, at }) => ({
       by: name,
       decision,
@@ -41,3 +41,6 @@ export function viewOf(row: RequestRow, decisions: readonly DecisionRow[], viewe
     decisionReason: row.decision_reason,
   };
 }
+
+const isBehind = ({ user_id, behind }: RequestRow, viewer: Viewer): boolean =>
+  user_id === viewer.id || behind.includes(personIdOf(viewer)) || behind.includes(viewer.id);

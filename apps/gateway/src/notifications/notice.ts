@@ -100,8 +100,14 @@ function factsOf(request: RequestRow): (readonly [string, string])[] {
   return [
     ['statement', request.kind],
     ['tables', plainLine(request.tables.join(', '))],
+    ['estimated rows', estimateText(request.estimate)],
     ['until', request.state === 'pending' ? request.expires_at.toISOString() : ''],
   ];
+}
+
+function estimateText(estimate: RequestRow['estimate']): string {
+  if (estimate === null) return '';
+  return estimate.rows === null ? plainLine(`unknown: ${estimate.why ?? ''}`) : `about ${estimate.rows}`;
 }
 
 function linkTo(publicUrl: string, id: string): string {
