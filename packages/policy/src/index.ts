@@ -38,6 +38,7 @@ export {
   policyApiVersion,
   type WorkloadTrustDocument,
 } from './schema/document.ts';
+export { isNameAmong } from './scope.ts';
 export * from './statement.ts';
 export * from './verdict.ts';
 export { decideTrust, type TrustDecision, type TrustMiss, trustRules, type WorkloadClaims } from './workload/trust.ts';

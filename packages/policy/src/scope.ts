@@ -16,6 +16,11 @@ export function isNamed(who: Who | undefined, principal: Principal): boolean {
   return isIncluded && isOfKind && isOfWay && !isExcepted;
 }
 
+/** Is the name among these globs? Case counts. */
+export function isNameAmong(patterns: readonly string[], name: string): boolean {
+  return createGlobs(patterns, exact)(name);
+}
+
 /** Does the principal see the columns of the rule in clear? Only a named exemption says yes. */
 export function isExempt(exempt: Exempt | undefined, principal: Principal): boolean {
   if (exempt === undefined) return false;

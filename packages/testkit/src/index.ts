@@ -24,3 +24,4 @@ export {
   type TestServer,
   type TestServerOptions,
 } from './test-server.ts';
+export { startWorkloadIssuer, type WorkloadIssuer } from './workload-issuer.ts';

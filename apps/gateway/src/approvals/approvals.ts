@@ -14,7 +14,7 @@ import { viewOf } from './request-view.ts';
 import type { WaitingAsks } from './waiting-asks.ts';
 
 /** Who decides: a signed-in person, or one whom a signed message of a channel names. `personId` absent = the account is linked to no other. */
-export type Decider = Pick<Caller, 'id' | 'name' | 'groups' | 'roles'> & {
+export type Decider = Pick<Caller, 'id' | 'name' | 'kind' | 'groups' | 'roles'> & {
   readonly personId?: string | null | undefined;
 };
 

@@ -60,9 +60,10 @@ export function refusalOf(decider: Decider, row: RequestRow, behind: readonly st
       fix: `Ask a member of ${row.approvers.join(' or ')}: weir requests approve ${row.id}`,
     });
   }
-  if (decider.groups.some((group) => row.approvers.includes(group))) return undefined;
+  const isPerson = decider.kind === 'person';
+  if (isPerson && decider.groups.some((group) => row.approvers.includes(group))) return undefined;
   return new WeirError('not_permitted', 'You may not decide this request.', {
-    why: `The rule ${row.rule} names the approvers: ${row.approvers.join(', ')}.`,
+    why: isPerson ? `The rule ${row.rule} names the approvers: ${row.approvers.join(', ')}.` : 'Only people decide.',
     fix: 'Ask a member of one of these groups.',
   });
 }

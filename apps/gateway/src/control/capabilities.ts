@@ -41,12 +41,16 @@ import { createLoginThrottle } from '../identity/login-throttle.ts';
 import { createAccessTokens } from '../identity/oauth/access-tokens.ts';
 import { type AuthorizationServer, createAuthorizationServer } from '../identity/oauth/authorization-server.ts';
 import { createSignIn, type SignIn } from '../identity/oauth/sign-in.ts';
+import type { SignMachineIn } from '../identity/oauth/token-exchange.ts';
 import { createPasswordChecker } from '../identity/passwords.ts';
 import { createUpstreamIdentities } from '../identity/providers/identities.ts';
 import { createUpstream, type Provider, upstreamPath } from '../identity/providers/upstream.ts';
 import { createUpstreamWatch, type UpstreamWatch } from '../identity/providers/upstream-watch.ts';
 import { scimModule } from '../identity/scim/scim.module.ts';
 import type { ScimTokens } from '../identity/scim/scim-tokens.ts';
+import { createIssuerKeys } from '../identity/workload/issuer-keys.ts';
+import { signMachineIn } from '../identity/workload/machine-sign-in.ts';
+import { createMachineStanding, type MachineStanding } from '../identity/workload/machine-standing.ts';
 import type { Log } from '../log/create-log.ts';
 import { notificationsModule } from '../notifications/notifications.module.ts';
 import { createNotifications, type Notifications } from '../notifications/notifications.ts';
@@ -57,6 +61,7 @@ import { pagesModule } from '../pages/pages.module.ts';
 import { upstreamModule } from '../pages/upstream.module.ts';
 import { policiesModule } from '../policies/policies.module.ts';
 import { createPolicies, type Policies } from '../policies/policies.ts';
+import type { SessionEntry } from '../sessions/live-session.ts';
 import { sessionsModule } from '../sessions/sessions.module.ts';
 import { createSessions, type Sessions } from '../sessions/sessions.ts';
 import { statusModule } from '../status/status.module.ts';
@@ -126,11 +131,24 @@ export function createCapabilities(foundation: Foundation): Capabilities {
   const checkPassword = createPasswordSignIn({
     ...{ users: repositories.users, passwords, throttle, local, audit, now },
   });
-  const { authorizationServer, browsers, signIn } = createSignInOf(foundation);
+  const machineStanding = createMachineStanding({
+    ...{ users: repositories.users, machines: repositories.machines, now },
+    documents: () => policies.current.documents,
+  });
+  const issuerKeys = createIssuerKeys({ fetch, now });
+  const { authorizationServer, browsers, signIn } = createSignInOf(foundation, (proof) =>
+    signMachineIn(
+      {
+        ...{ users: repositories.users, machines: repositories.machines, audit, now },
+        ...{ changes: identity.accounts.changes, keys: issuerKeys, documents: () => policies.current.documents },
+      },
+      proof,
+    ),
+  );
   const identity = createIdentity({
     ...{ users: repositories.users, oauth: repositories.oauth, passwords, throttle, audit, now },
     accessTokens: createAccessTokens({ server: authorizationServer, users: repositories.users, audit, now }),
-    roleGroups: foundation.config.identity.roles,
+    ...{ roleGroups: foundation.config.identity.roles, machineStanding },
   });
   const policies = createPolicies({ policies: repositories.policies, audit });
   const book = createGrantBook({ grants: repositories.grants, now });
@@ -160,7 +178,7 @@ export function createCapabilities(foundation: Foundation): Capabilities {
   const linkTo = (requestId: string) => `${authorizationServer.issuer}/requests/${requestId}`;
   const approval = { ...createApprovalParts(foundation, circumstances), standingOf, linkTo };
   const approvals = createApprovals(approval);
-  const sessions = createSessionsOf(foundation, { connections, access, asks: approval });
+  const sessions = createSessionsOf(foundation, { connections, access, asks: approval, machineStanding });
   const jit = createJit(foundation, { book, policies, access, connections, sessions, standingOf });
   const upstream = createUpstreamOf(foundation, { identity, sessions, signIn, authorizationServer });
   const budgets = createBudgets({
@@ -231,10 +249,13 @@ export function createCapabilities(foundation: Foundation): Capabilities {
 }
 
 /** The authorization server and sign-in by browser. */
-function createSignInOf({ config, repositories, browserKey, audit, log, now }: Foundation) {
+function createSignInOf(
+  { config, repositories, browserKey, audit, log, now }: Foundation,
+  signMachineIn: SignMachineIn,
+) {
   const { oauth, users, browserSessions: sessions } = repositories;
   const { clients, roles } = config.identity;
-  const authorizationServer = createAuthorizationServer({ oauth, users, clients, audit, log, now });
+  const authorizationServer = createAuthorizationServer({ oauth, users, clients, signMachineIn, audit, log, now });
   const browsers = createBrowsers(browserKey, () => authorizationServer.issuer);
   const rolesOf = (user: UserRow) => effectiveRoles(user, roles);
   const signIn = createSignIn({ server: authorizationServer, browsers, sessions, users, audit, rolesOf, now });
@@ -300,8 +321,13 @@ function createStandings({ users }: Pick<Repositories, 'users'>) {
     const user = await users.findByName(name);
     if (user === undefined || user.disabled) return undefined;
     // The accounts by id as well: a link that is cut later does not make two people of one.
-    const linked = await users.listByPerson(user.person_id);
-    return { id: user.id, people: [user.person_id, ...linked.map(({ id }) => id)], groups: user.groups };
+    const owner = user.owner_id === null ? undefined : await users.findById(user.owner_id);
+    const linked = await users.listByPerson((owner ?? user).person_id);
+    return {
+      id: user.id,
+      people: [user.person_id, (owner ?? user).person_id, ...linked.map(({ id }) => id)],
+      groups: user.groups,
+    };
   };
 }
 
@@ -319,7 +345,13 @@ function createNotificationsOf(
     deciderOf: async (name) => {
       const user = await repositories.users.findByName(name);
       if (user === undefined || user.disabled) return undefined;
-      return { id: user.id, name: user.name, groups: user.groups, roles: effectiveRoles(user, config.identity.roles) };
+      return {
+        id: user.id,
+        name: user.name,
+        kind: user.kind,
+        groups: user.groups,
+        roles: effectiveRoles(user, config.identity.roles),
+      };
     },
   });
   return { notifications, slack };
@@ -327,8 +359,9 @@ function createNotificationsOf(
 
 function createSessionsOf(
   { config, repositories, ca, dataPlane, journal, audit, log, now }: Foundation,
-  { connections, access, asks }: { connections: Connections; access: Access; asks: AskParts },
+  parts: { connections: Connections; access: Access; asks: AskParts; machineStanding: MachineStanding },
 ): Sessions {
+  const { connections, access, asks, machineStanding } = parts;
   return createSessions({
     sessions: repositories.sessions,
     ttlSeconds: config.sessions.ttlSeconds,
@@ -339,6 +372,7 @@ function createSessionsOf(
       const user = await repositories.users.findByName(name);
       return user === undefined || user.disabled ? undefined : user.groups;
     },
+    machineProblem: (name, machine) => machineStanding.problemOf(name, machine),
     ...{ connections, access, dataPlane, journal, audit, log, now },
   });
 }
@@ -376,7 +410,10 @@ function pushChanges({
   policies.onChange(() => sessions.refresh(() => true, 'the policy changed'));
   identity.onChange((user) => {
     const isOf = ({ principal }: LiveSession) => principal.id === user.id || principal.actingFor?.id === user.id;
-    return sessions.refresh(isOf, 'the account changed');
+    // A service's owner is not in its sessions, and services are few.
+    const isMatching = (session: LiveSession, { opening }: SessionEntry) =>
+      isOf(session) || opening.machine?.keyId != null;
+    return sessions.refresh(isMatching, 'the account changed');
   });
   connections.onChange((name) =>
     sessions.refresh((session) => session.connection.name === name, 'the connection changed'),

@@ -1,4 +1,5 @@
 import type { Principal } from '@weir/proto';
+import type { MachineSignIn } from '../store/users.ts';
 import type { Role } from './permissions.ts';
 
 /** Who is behind a request of the API. Groups and roles are those of this moment, from the store. */
@@ -24,6 +25,8 @@ export interface Caller {
   readonly expiresAt: Date;
   /** Where the request came from; null for calls from within. */
   readonly clientAddress: string | null;
+  /** How a service or an AI agent signed in, and what bounds it; absent for people. */
+  readonly machine?: MachineSignIn;
 }
 
 /** The caller as policy sees him. */

@@ -55,7 +55,7 @@ async function checkPassword(parts: PasswordSignInParts, request: Account, addre
       : 'Sign in through your identity provider: local accounts are switched off here.';
     return new WeirError('wrong_password', 'Name or password is wrong.', { fix });
   };
-  if (user === undefined || !isRight || user.disabled) throw await refuse();
+  if (user === undefined || !isRight || user.disabled || user.kind !== 'person') throw await refuse();
   if (!local.admits(user)) throw await refuse({ reason: 'local accounts are switched off' });
   throttle.succeeded(request.user, address);
   await local.report(user, address);

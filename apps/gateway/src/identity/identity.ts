@@ -1,9 +1,11 @@
+import { WeirError } from '@weir/errors';
 import type { OAuthRepository } from '../store/oauth.ts';
-import type { UserRow } from '../store/users.ts';
+import type { MachineSignIn, UserRow } from '../store/users.ts';
 import { type AccountParts, type Accounts, createAccounts, type NewUser } from './accounts/accounts.ts';
 import type { Caller } from './caller.ts';
 import { effectiveRoles } from './effective-roles.ts';
 import type { AccessTokens, Presented } from './oauth/access-tokens.ts';
+import type { MachineStanding } from './workload/machine-standing.ts';
 
 /** Accounts, and who is behind a request. */
 export interface Identity {
@@ -20,10 +22,29 @@ export interface Identity {
   onChange(listener: (user: UserRow) => Promise<void>): void;
 }
 
+/** How a service or an AI agent is bounded, and for whom it acts. @throws WeirError sign_in_required when what it signed in by holds no longer. */
+async function boundsOf(
+  { users, machineStanding }: IdentityParts,
+  user: UserRow,
+  machine: MachineSignIn,
+): Promise<Pick<Caller, 'machine' | 'actingFor'>> {
+  const problem = await machineStanding.problemOf(user.name, machine);
+  const behind = machine.behindId === null ? null : await users.findById(machine.behindId);
+  if (problem !== undefined || behind === undefined) {
+    throw new WeirError('sign_in_required', 'You are not signed in.', {
+      why: `What you signed in by holds no longer: ${problem ?? 'the person for whom it acts is gone'}.`,
+      fix: 'Run: weir login --ci',
+    });
+  }
+  if (behind === null) return { machine };
+  return { machine, actingFor: { id: behind.id, name: behind.name, groups: behind.groups } };
+}
+
 /** What identity stands on. */
 export interface IdentityParts extends AccountParts {
   readonly oauth: Pick<OAuthRepository, 'markGrant' | 'revokeGrant'>;
   readonly accessTokens: AccessTokens;
+  readonly machineStanding: MachineStanding;
   readonly now: () => number;
 }
 
@@ -34,10 +55,13 @@ export function createIdentity(parts: IdentityParts): Identity {
   return {
     authenticate: async (presented) => {
       const { signIn, tokenId } = await parts.accessTokens.check(presented);
-      const { user, authTime, mfaAt, expiresAt } = signIn;
+      const { user, authTime, mfaAt, expiresAt, machine } = signIn;
+      const { kind } = user;
       return {
-        ...{ id: user.id, name: user.name, kind: 'person', personId: user.person_id, tokenId, expiresAt },
-        groups: user.groups,
+        ...{ id: user.id, name: user.name, kind, tokenId, expiresAt },
+        personId: kind === 'person' ? user.person_id : null,
+        groups: user.groups.filter((group) => machine?.groups?.includes(group) ?? true),
+        ...(machine === null ? {} : await boundsOf(parts, user, machine)),
         roles: effectiveRoles(user, parts.roleGroups),
         authTimeMs: authTime.getTime(),
         mfaAtMs: mfaAt?.getTime() ?? null,

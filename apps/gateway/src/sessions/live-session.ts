@@ -4,6 +4,7 @@ import type { Principal } from '@weir/proto';
 import { factsOf } from '../access/access.ts';
 import { targetOf } from '../connections/target.ts';
 import type { LiveSession, SessionVerifier } from '../dataplane/ports.ts';
+import type { MachineSignIn } from '../store/users.ts';
 
 /** A live session with what the control plane keeps beside it. */
 export interface SessionEntry {
@@ -15,7 +16,12 @@ export interface SessionEntry {
   readonly counts: { channels: number; statements: number; denied: number; clientAddress: string | null };
   isCountStored: boolean;
   /** What was so when it was opened and stays so: what conditions read, and the ids of the grants that it may stand on. */
-  readonly opening: { readonly session: SessionFacts; readonly grants: ReadonlySet<string> };
+  readonly opening: {
+    readonly session: SessionFacts;
+    readonly grants: ReadonlySet<string>;
+    /** What a service or an AI agent signed in by. */
+    readonly machine: MachineSignIn | undefined;
+  };
   /** What its clients are told when its time is over. */
   readonly expiryReason: string;
   expiry: NodeJS.Timeout | undefined;

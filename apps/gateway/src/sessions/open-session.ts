@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { OpenSessionRequest, OpenSessionResponse } from '@weir/api';
 import { isWeirError, WeirError } from '@weir/errors';
-import type { Plan } from '@weir/policy';
+import { isNameAmong, type Plan } from '@weir/policy';
 import type { Access } from '../access/access.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { Connections } from '../connections/connections.ts';
@@ -63,6 +63,7 @@ async function open(
 ): Promise<OpenSessionResponse> {
   const { access, now } = parts;
   const connection = await parts.connections.find(request.connection);
+  requireScope(caller, connection.name);
   const principal = principalOf(caller);
   const session = { clientAddress: clientAddress === '' ? null : clientAddress, mfaAtMs: caller.mfaAtMs };
   const { plan, allowed, reason, fix, grants, endsAtMs } = access.compile(principal, connection, { session });
@@ -72,7 +73,11 @@ async function open(
       ...(fix === null ? {} : { fix }),
     });
   }
-  const ttlEndMs = now() + parts.ttlSeconds * 1000;
+  const ends = endsOf(
+    caller,
+    { nowMs: now(), ttlSeconds: parts.ttlSeconds, grants, grantEndMs: endsAtMs },
+    connection.name,
+  );
   requireAgent(parts.dataPlane, connection.agent, plan);
   const password = passwordOf(request);
   const live = liveSessionOf({
@@ -82,7 +87,7 @@ async function open(
     plan,
     verifier: await createScramVerifier(password),
     via: request.via ?? 'connect',
-    expiresAtMs: Math.min(ttlEndMs, endsAtMs ?? ttlEndMs),
+    expiresAtMs: ends.atMs,
   });
   await store(parts, live, clientAddress);
   const login = freeLogin(parts.live, caller.name);
@@ -92,11 +97,8 @@ async function open(
     channels: new Set(),
     counts: { channels: 0, statements: 0, denied: 0, clientAddress },
     isCountStored: true,
-    opening: { session, grants: new Set(grants.map(({ id }) => id)) },
-    expiryReason:
-      endsAtMs !== null && endsAtMs <= ttlEndMs
-        ? `its grant ${grants.map(({ id }) => id).join(', ')} has ended; ask again: weir requests new ${connection.name}`
-        : 'the session has expired',
+    opening: { session, grants: new Set(grants.map(({ id }) => id)), machine: caller.machine },
+    expiryReason: ends.reason,
     expiry: undefined,
     refreshing: Promise.resolve(),
   };
@@ -113,6 +115,36 @@ async function open(
     native: nativeOf(parts.dataPlane, { login, password, database }),
     front: { address: addressText(parts.dataPlane.reachable('front')), ca: parts.ca() },
   };
+}
+
+/** A key of a service account may be for some connections alone. @throws WeirError not_permitted. */
+function requireScope({ machine, name }: Caller, connection: string): void {
+  const scope = machine?.connections ?? null;
+  if (scope === null || isNameAmong(scope, connection)) return;
+  throw new WeirError('not_permitted', `This key is not for the connection ${connection}.`, {
+    why: `The key ${machine?.keyId ?? ''} of ${name} is for ${scope.join(', ')}.`,
+    fix: `Make a key for it: weir service-accounts keys add ${name} --connection ${connection}`,
+  });
+}
+
+/** When the session ends at the latest, and what its clients are told then: the first of its own time, its grants, and what a machine signed in by. */
+function endsOf(
+  { machine }: Caller,
+  about: { nowMs: number; ttlSeconds: number; grants: readonly { id: string }[]; grantEndMs: number | null },
+  connection: string,
+): { atMs: number; reason: string } {
+  const { nowMs, ttlSeconds, grants, grantEndMs } = about;
+  const own = { atMs: nowMs + ttlSeconds * 1000, reason: 'the session has expired' };
+  const ofGrants = {
+    atMs: grantEndMs ?? Number.POSITIVE_INFINITY,
+    reason: `its grant ${grants.map(({ id }) => id).join(', ')} has ended; ask again: weir requests new ${connection}`,
+  };
+  const ofMachine = {
+    atMs: machine?.endsAt.getTime() ?? Number.POSITIVE_INFINITY,
+    reason:
+      machine?.keyId === null ? 'the sign-in of the job has ended' : `the key ${machine?.keyId ?? ''} has expired`,
+  };
+  return [ofGrants, ofMachine, own].reduce((first, next) => (next.atMs < first.atMs ? next : first));
 }
 
 /** Evidence first, then the log, then the row: what is in the store has a recording. */

@@ -8,7 +8,10 @@ import type { SessionEnder } from './end-session.ts';
 import { type LiveSessions, liveSessionOf, type SessionEntry } from './live-session.ts';
 import type { SessionParts } from './sessions.ts';
 
-type RefreshParts = Pick<SessionParts, 'connections' | 'access' | 'dataPlane' | 'log' | 'groupsOf'> & {
+type RefreshParts = Pick<
+  SessionParts,
+  'connections' | 'access' | 'dataPlane' | 'log' | 'groupsOf' | 'machineProblem'
+> & {
   readonly live: LiveSessions;
   readonly ender: SessionEnder;
   /** Starts the clock of a session again. */
@@ -37,6 +40,9 @@ async function refresh(parts: RefreshParts, entry: SessionEntry, why: string): P
   const { actingFor } = principal;
   const groups = await parts.groupsOf(principal.name);
   if (groups === undefined) return void (await end('the account is disabled'));
+  const { machine } = entry.opening;
+  const problem = machine && (await parts.machineProblem(principal.name, machine));
+  if (problem !== undefined) return void (await end(problem));
   const groupsBehind = actingFor && (await parts.groupsOf(actingFor.name));
   if (actingFor !== undefined && groupsBehind === undefined) {
     return void (await end(`the account of ${actingFor.name}, for whom it acts, is disabled`));
@@ -49,7 +55,7 @@ async function refresh(parts: RefreshParts, entry: SessionEntry, why: string): P
   }
   const now = {
     ...principal,
-    groups: [...groups],
+    groups: groups.filter((group) => machine?.groups?.includes(group) ?? true),
     ...(actingFor && { actingFor: { ...actingFor, groups: [...(groupsBehind ?? [])] } }),
   };
   const { session, grants } = entry.opening;

@@ -6,6 +6,7 @@ import { cutPage, type Page } from '../http/paging.ts';
 import { type Caller, seesAll } from '../identity/caller.ts';
 import type { Keyset } from '../store/keyset.ts';
 import type { SessionRow } from '../store/sessions.ts';
+import type { MachineSignIn } from '../store/users.ts';
 import { createDurableNotes } from './durable-notes.ts';
 import { createSessionEnder, type EndParts, type SessionEnder } from './end-session.ts';
 import { createLiveSessions, type LiveSessions, type SessionEntry } from './live-session.ts';
@@ -47,6 +48,8 @@ export type SessionParts = Omit<OpenParts, 'live' | 'onOpened' | 'notes' | 'jour
     readonly isSealed: (sessionId: string) => Promise<boolean>;
     /** The person's groups now; undefined = gone or disabled. */
     readonly groupsOf: (userName: string) => Promise<readonly string[] | undefined>;
+    /** Why what a machine signed in by holds no longer; undefined = it holds. */
+    readonly machineProblem: (userName: string, machine: MachineSignIn) => Promise<string | undefined>;
   };
 
 /** Makes the use-cases. */

@@ -9,6 +9,7 @@ import { upstream } from './migrations/004-upstream.ts';
 import { localTokensEnd } from './migrations/005-local-tokens-end.ts';
 import { oauth } from './migrations/005-oauth.ts';
 import { actingFor } from './migrations/006-acting-for.ts';
+import { machines } from './migrations/006-machines.ts';
 import { jit } from './migrations/007-jit.ts';
 import { jitEnding } from './migrations/007-jit-ending.ts';
 import { approvals } from './migrations/008-approvals.ts';
@@ -29,6 +30,7 @@ const provider: MigrationProvider = {
     '005-oauth': oauth,
     '004-upstream': upstream,
     '006-acting-for': actingFor,
+    '006-machines': machines,
     '007-jit': jit,
     '007-jit-ending': jitEnding,
     '005-oauth-tokens-end': localTokensEnd,

@@ -12,6 +12,7 @@ import { type CredentialRepository, createCredentialRepository } from './credent
 import { createDirectoryRepository, type DirectoryRepository } from './directory.ts';
 import { createGrantRepository, type GrantRepository } from './grants.ts';
 import { createIdentityRepository, type IdentityRepository } from './identities.ts';
+import { createMachineRepository, type MachineRepository } from './machines.ts';
 import { createNotificationRepository, type NotificationRepository } from './notifications.ts';
 import { createOAuthRepository, type OAuthRepository } from './oauth.ts';
 import type { Store } from './open-store.ts';
@@ -43,6 +44,7 @@ export interface Repositories {
   readonly notifications: NotificationRepository;
   readonly audit: AuditRepository;
   readonly anchors: AnchorRepository;
+  readonly machines: MachineRepository;
 }
 
 /** Makes the repositories of a store. `contentKey` (32 bytes) seals statements and parameters. */
@@ -68,5 +70,6 @@ export function createRepositories(store: Pick<Store, 'db'>, contentKey: Buffer)
     notifications: createNotificationRepository(store),
     audit: createAuditRepository(store),
     anchors: createAnchorRepository(store),
+    machines: createMachineRepository(store),
   };
 }

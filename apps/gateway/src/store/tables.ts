@@ -40,7 +40,36 @@ export interface StoreTables {
     directory_name: string | null;
     /** What a directory said beyond that and gets back. */
     directory_profile: Json<Record<string, unknown>> | null;
+    kind: Generated<'person' | 'service' | 'ai-agent'>;
+    /** The person who answers for a service account; null for people, and for accounts that trust rules make. */
+    owner_id: string | null;
   };
+  service_keys: {
+    id: string;
+    hash: Buffer;
+    user_id: string;
+    label: string;
+    /** Of the account's groups, these alone; null = all. */
+    groups: string[] | null;
+    /** Globs of names; null = all. */
+    connections: string[] | null;
+    created_by: string;
+    created_at: Moment;
+    expires_at: Moment;
+    last_used_at: MaybeMoment;
+    last_used_from: string | null;
+    revoked_at: MaybeMoment;
+  };
+  /** A person lets a service or an AI agent act for him. */
+  delegations: {
+    id: string;
+    person_id: string;
+    service_id: string;
+    created_at: Moment;
+    expires_at: Moment;
+    revoked_at: MaybeMoment;
+  };
+  workload_tokens_used: { hash: Buffer; expires_at: Moment };
   /** View: the groups of an account from all sources. */
   effective_groups: { user_id: string; name: string };
   /** What oidc-provider keeps, sealed; ids are SHA-256 hashes. */
@@ -67,6 +96,12 @@ export interface StoreTables {
     created_at: Moment;
     expires_at: Moment;
     revoked_at: MaybeMoment;
+    /** The key of a service account that it was signed in by. */
+    key_id: ColumnType<string | null, string | null | undefined, never>;
+    /** The trust rule that a job was signed in by, and its fingerprint then. */
+    trust_rule: ColumnType<string | null, string | null | undefined, never>;
+    trust_hash: ColumnType<string | null, string | null | undefined, never>;
+    delegation_id: ColumnType<string | null, string | null | undefined, never>;
   };
   /** Sealed private JWKs. */
   oauth_keys: { kid: string; key: Buffer; created_at: Moment };

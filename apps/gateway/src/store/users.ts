@@ -18,6 +18,25 @@ export interface SignInRow {
   readonly expiresAt: Date;
   /** When he last used a second factor; null = not in this sign-in. */
   readonly mfaAt: Date | null;
+  /** Null for people. */
+  readonly machine: MachineSignIn | null;
+}
+
+/** What a service account or a job has signed in by, and what bounds it beside policy. */
+export interface MachineSignIn {
+  readonly keyId: string | null;
+  /** The trust rule, and its fingerprint when the job signed in. */
+  readonly trustRule: string | null;
+  readonly trustHash: string | null;
+  readonly delegationId: string | null;
+  /** The account that it acts for. */
+  readonly behindId: string | null;
+  /** Only these of its groups; null = all. */
+  readonly groups: readonly string[] | null;
+  /** Globs of connections; null = all. */
+  readonly connections: readonly string[] | null;
+  /** When all that it opens ends. */
+  readonly endsAt: Date;
 }
 
 /** Accounts. */
@@ -117,7 +136,11 @@ function signInsOf(db: Store['db']): Pick<UserRepository, 'findBySignIn' | 'endS
         .selectFrom('oauth_grants as g')
         .innerJoin('users', 'users.id', 'g.user_id')
         .selectAll('users')
+        .leftJoin('service_keys as k', 'k.id', 'g.key_id')
+        .leftJoin('delegations as d', 'd.id', 'g.delegation_id')
         .select(['g.client_id', 'g.auth_time', 'g.expires_at', 'g.mfa_at'])
+        .select(['g.key_id', 'g.trust_rule', 'g.trust_hash', 'g.delegation_id', 'd.person_id as behind_id'])
+        .select(['k.groups as key_groups', 'k.connections as key_connections', 'k.expires_at as key_ends_at'])
         .select(effectiveGroups.as('effective'))
         .where('g.hash', '=', hash)
         .where('g.expires_at', '>', now)
@@ -125,8 +148,15 @@ function signInsOf(db: Store['db']): Pick<UserRepository, 'findBySignIn' | 'endS
         .where('users.disabled', '=', false)
         .executeTakeFirst();
       if (row === undefined) return undefined;
-      const { client_id: clientId, auth_time: authTime, expires_at: expiresAt, mfa_at: mfaAt, ...user } = row;
-      return { user: rowOf(user), clientId, authTime, expiresAt, mfaAt };
+      const { client_id: clientId, auth_time: authTime, expires_at: expiresAt, mfa_at: mfaAt, ...rest } = row;
+      const { key_id, trust_rule, trust_hash, delegation_id, behind_id, ...others } = rest;
+      const { key_groups, key_connections, key_ends_at, ...user } = others;
+      const machine: MachineSignIn = {
+        ...{ keyId: key_id, trustRule: trust_rule, trustHash: trust_hash, delegationId: delegation_id },
+        ...{ behindId: behind_id, groups: key_groups, connections: key_connections, endsAt: key_ends_at ?? expiresAt },
+      };
+      const isMachine = user.kind !== 'person';
+      return { user: rowOf(user), clientId, authTime, expiresAt, mfaAt, machine: isMachine ? machine : null };
     },
     endSignIns: async (userId) => {
       await db.transaction().execute(async (tx) => {

@@ -78,7 +78,7 @@ async function keepAnAdmin(
   imagine: AccountChange['imagine'],
 ): Promise<void> {
   const isAdmin = (account: UserRow | undefined): boolean =>
-    account !== undefined && !account.disabled && effectiveRoles(account, roleGroups).includes('admin');
+    account?.kind === 'person' && !account.disabled && effectiveRoles(account, roleGroups).includes('admin');
   const losing = new Set(
     affected.filter((account) => isAdmin(account) && !isAdmin(imagine(account))).map(({ id }) => id),
   );

@@ -11,7 +11,14 @@ export async function linkAccounts(
   by: Changer,
 ): Promise<AccountChange | undefined> {
   const [account, target] = [await accountOf(users, name), await accountOf(users, other)];
-  for (const user of [account, target]) refuseSelf(user, by, 'links his own accounts');
+  for (const user of [account, target]) {
+    refuseSelf(user, by, 'links his own accounts');
+    if (user.kind === 'person') continue;
+    throw new WeirError('invalid_request', `${user.name} is no person.`, {
+      why: 'A service has a person who answers for it.',
+      fix: `Run: weir service-accounts set ${user.name} --owner NAME`,
+    });
+  }
   if (account.id === target.id) throw new WeirError('invalid_request', 'An account cannot be linked to itself.');
   if (account.person_id === target.person_id) return undefined;
   const [mine, theirs] = [await users.listByPerson(account.person_id), await users.listByPerson(target.person_id)];

@@ -9,6 +9,7 @@ import type { ConfiguredClient } from './clients.ts';
 import { audienceOf, createProvider, storeGrant } from './provider.ts';
 import { reportEvents } from './report-events.ts';
 import { loadSigningKeys, type SigningKeys } from './signing-keys.ts';
+import type { SignMachineIn } from './token-exchange.ts';
 
 /** A request for a token that waits for a person. */
 export interface Interaction {
@@ -60,6 +61,7 @@ export interface AuthorizationServerParts {
   readonly oauth: OAuthRepository;
   readonly users: UserRepository;
   readonly clients: readonly ConfiguredClient[];
+  readonly signMachineIn: SignMachineIn;
   readonly audit: AuditLog;
   readonly log: Log;
   readonly now: () => number;
@@ -89,6 +91,7 @@ export function createAuthorizationServer(parts: AuthorizationServerParts): Auth
     const keys = await loadSigningKeys(oauth, now(), isForced);
     const provider = createProvider({
       ...{ issuer, keys, oauth, now, clients: parts.clients, users: parts.users },
+      signMachineIn: parts.signMachineIn,
       news: reportEvents.ofAdapter(parts),
     });
     reportEvents.ofProvider(provider, parts);

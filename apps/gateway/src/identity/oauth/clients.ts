@@ -1,7 +1,10 @@
 import type { ClientMetadata } from 'oidc-provider';
+import { tokenExchange } from './token-exchange.ts';
 
 /** Id of the `weir` command at the authorization server. */
 export const cliClientId = 'weir-cli';
+/** Id of jobs and services. */
+export const machineClientId = 'weir-machine';
 
 /** A client of the configuration beside the gateway's own ones. */
 export interface ConfiguredClient {
@@ -32,7 +35,15 @@ export function clientsOf(configured: readonly ConfiguredClient[]): ClientMetada
       ...common,
     };
   });
-  return [cli, ...others];
+  const machine: ClientMetadata = {
+    ...common,
+    client_id: machineClientId,
+    client_name: 'jobs and services',
+    redirect_uris: [],
+    response_types: [],
+    grant_types: [tokenExchange],
+  };
+  return [cli, machine, ...others];
 }
 
 const common = {

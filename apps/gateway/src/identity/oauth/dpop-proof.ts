@@ -12,7 +12,8 @@ export interface ProvedRequest {
   readonly method: string;
   /** Without query. */
   readonly url: string;
-  readonly accessToken: string;
+  /** Null = it asks for one. */
+  readonly accessToken: string | null;
   /** Thumbprint of the key that the token is bound to. */
   readonly thumbprint: string;
 }
@@ -58,7 +59,7 @@ export function createProofChecker(now: () => number): ProofChecker {
         return 'the proof is of another key than the token';
       if (payload['htm'] !== method) return 'the proof is for another method';
       if (withoutQuery(payload['htu']) !== url) return 'the proof is for another address';
-      if (payload['ath'] !== createHash('sha256').update(accessToken).digest('base64url'))
+      if (accessToken !== null && payload['ath'] !== createHash('sha256').update(accessToken).digest('base64url'))
         return 'the proof is for another token';
       if (typeof iat !== 'number') return 'the proof does not say when it was made';
       const aheadMs = iat * 1000 - now();

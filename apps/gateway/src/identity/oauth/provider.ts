@@ -8,6 +8,7 @@ import { deviceSources } from './device-pages.ts';
 import { type AdapterNews, createOAuthAdapter } from './oauth-adapter.ts';
 import { showPage } from './show-page.ts';
 import { type SigningKeys, signingAlgorithm } from './signing-keys.ts';
+import { registerTokenExchange, type SignMachineIn } from './token-exchange.ts';
 
 /** Life of an access token, seconds. */
 export const accessTokenLifeSeconds = 600;
@@ -27,6 +28,7 @@ export interface ProviderParts {
   readonly oauth: OAuthRepository;
   readonly users: Pick<UserRepository, 'findById'>;
   readonly news: AdapterNews;
+  readonly signMachineIn: SignMachineIn;
   readonly now: () => number;
 }
 
@@ -80,6 +82,10 @@ export function createProvider(parts: ProviderParts): Provider {
       RefreshToken: (ctx) => Math.max(1, ctx.oidc.entities.RotatedRefreshToken?.remainingTTL ?? signInLifeSeconds),
     },
   });
+  registerTokenExchange(provider, {
+    signIn: parts.signMachineIn,
+    ...{ resource: apiResource, scope: apiScope, info: resourceServerOf(issuer) },
+  });
   // The mount below has set both headers to those of the issuer; what a client sent is gone.
   provider.proxy = true;
   return provider;
@@ -111,6 +117,17 @@ function cookiesOf(issuer: string): NonNullable<Configuration['cookies']> {
   };
 }
 
+/** The API as resource server (RFC 8707). */
+function resourceServerOf(issuer: string) {
+  return {
+    scope: apiScope,
+    audience: audienceOf(issuer),
+    accessTokenTTL: accessTokenLifeSeconds,
+    accessTokenFormat: 'jwt',
+    jwt: { sign: { alg: signingAlgorithm } },
+  } as const;
+}
+
 function featuresOf(issuer: string): NonNullable<Configuration['features']> {
   const audience = audienceOf(issuer);
   return {
@@ -130,13 +147,7 @@ function featuresOf(issuer: string): NonNullable<Configuration['features']> {
       useGrantedResource: () => true,
       getResourceServerInfo: (_ctx, resource) => {
         if (resource !== apiResource && resource !== audience) throw new errors.InvalidTarget();
-        return {
-          scope: apiScope,
-          audience,
-          accessTokenTTL: accessTokenLifeSeconds,
-          accessTokenFormat: 'jwt',
-          jwt: { sign: { alg: signingAlgorithm } },
-        };
+        return resourceServerOf(issuer);
       },
     },
   };
