@@ -19,7 +19,8 @@ beforeAll(async () => {
     userinfo_endpoint: `${other.issuer}/userinfo`,
   };
   gateway = await startUpstreamGateway([
-    oidcConfig('corp', op.issuer, { linkByVerifiedEmail: true }),
+    oidcConfig('corp', op.issuer, { linkByVerifiedEmail: true, secondFactor: ['mfa'] }),
+    oidcConfig('strict', op.issuer, { reauthenticateMinutes: 1 }),
     oidcConfig('other', other.issuer),
   ]);
 });
@@ -31,7 +32,7 @@ afterAll(async () => {
 const callbackOf = (name: string) => `${gateway.gateway.addresses.api}/upstream/${name}/callback`;
 /** Begins a sign-in and stops before the provider, which will answer with this ID token. */
 async function begin(name = 'corp', browser = createRoamingBrowser()) {
-  const at = name === 'corp' ? op : other;
+  const at = name === 'other' ? other : op;
   const { arrival } = await signInBy(gateway, name, browser, (url) => url.origin === at.issuer);
   const query = Object.fromEntries(arrival.url.searchParams) as Record<string, string>;
   const nonce = query['nonce'] ?? '';
@@ -281,6 +282,39 @@ describe('what a browser brings back', () => {
   });
 });
 
+describe('a provider that has to ask the person again', () => {
+  it.each<[string, Record<string, unknown>, string | undefined]>([
+    ['is believed when it did', { auth_time: now() - 50 }, undefined],
+    ['is not when that is too long ago', { auth_time: now() - 200 }, 'too much time has elapsed'],
+    ['is not when it does not say', { auth_time: undefined }, 'auth_time'],
+  ])('%s', async (name, claims, why) => {
+    const { browser, query, state, nonce, back, tokens } = await begin('strict');
+    expect(query['max_age']).toBe('60');
+    tokens(await op.sign(op.honest({ nonce, sub: name, preferred_username: 'strict', ...claims })));
+    if (why !== undefined) return expectRefused(() => back({ code: 'c', state }), why, 'strict');
+    await back({ code: 'c', state });
+    expect(await signedInAs(gateway, browser)).toBe('strict');
+  });
+
+  it.each<[string, Record<string, unknown>, boolean]>([
+    ['with a second factor and its time', { amr: ['pwd', 'mfa'], auth_time: now() - 50 }, true],
+    ['with a second factor of an unknown time', { amr: ['mfa'] }, false],
+    ['with a factor that does not count', { amr: ['pwd', 'otp'], auth_time: now() }, false],
+    ['with a second factor as a text', { amr: 'mfa', auth_time: now() }, false],
+  ])('and says that the person signed in %s', async (name, claims, counts) => {
+    const { browser, state, nonce, back, tokens } = await begin();
+    tokens(await op.sign(op.honest({ nonce, sub: name, preferred_username: 'factor', ...claims })));
+    await back({ code: 'c', state });
+    const [, id = ''] =
+      browser
+        .cookies()
+        .join(';')
+        .match(/weir-\d+=([\w-]{43})/) ?? [];
+    const session = await gateway.gateway.repositories.browserSessions.find(id, new Date());
+    expect(session?.mfa_at?.getTime()).toBe(counts ? Number(claims['auth_time']) * 1000 : undefined);
+  });
+});
+
 describe('a logout token', () => {
   const event = { 'http://schemas.openid.net/event/backchannel-logout': {} };
   let count = 0;
@@ -440,5 +474,25 @@ describe('an answer to the question whether somebody is still there', () => {
     at.answer = async () => ({ ...common, id_token: await about({ sub: 'admin' })(sub) });
     gateway.advance(15.1 * 60_000);
     await gateway.gateway.capabilities.upstreamWatch.look();
+  });
+
+  it('does not hold up questions about others when it never comes', async () => {
+    const common = { access_token: 'a', token_type: 'bearer', refresh_token: 'r' };
+    for (let number = 0; number < 12; number++) {
+      const { state, nonce, back, at } = await begin();
+      const token = await op.sign(op.honest({ nonce, sub: `many-${number}`, preferred_username: 'many' }));
+      at.answer = async () => ({ ...common, id_token: token });
+      await back({ code: 'c', state });
+    }
+    let asked = 0;
+    op.answer = async () => {
+      asked += 1;
+      throw new Error('no answer');
+    };
+    gateway.advance(15.1 * 60_000);
+    const before = (await eventsOf(gateway, 'upstream-silent')).length;
+    await gateway.gateway.capabilities.upstreamWatch.look();
+    expect(asked).toBe(8);
+    expect((await eventsOf(gateway, 'upstream-silent')).length).toBe(before + 1);
   });
 });

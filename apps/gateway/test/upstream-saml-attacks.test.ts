@@ -22,11 +22,12 @@ beforeAll(async () => {
     const file = join(folder.path, `${name}.pem`);
     await writeFile(file, certificate);
     const explicit = { entityId: entityId(name), entryPoint: `https://${name}.example/sso`, certificateFiles: [file] };
-    return { name, type: 'saml', ...explicit, groups: { claim: 'groups' } };
+    return { name, type: 'saml', ...explicit, groups: { claim: 'groups' }, reauthenticate: name === 'strict' };
   };
   gateway = await startUpstreamGateway([
     await provider('corp', keys.certificate),
     await provider('other', otherKeys.certificate),
+    await provider('strict', keys.certificate),
   ]);
 });
 afterAll(async () => {
@@ -51,7 +52,7 @@ async function begin(name = 'corp', browser = createRoamingBrowser()) {
       SAMLResponse: xml.startsWith('raw:') ? xml.slice(4) : encoded(xml),
       ...(relay === '' ? {} : { RelayState: relay }),
     });
-  return { browser, honest, relayState, post };
+  return { browser, honest, relayState, post, request };
 }
 const sign = (answer: SamlAnswer, signing: Partial<Signing> = {}) =>
   signXml(answerXml(answer), { privateKey: keys.privateKey, ...signing });
@@ -355,6 +356,16 @@ describe('an honest answer', () => {
     const { honest, post } = await begin();
     gateway.advance(600_001);
     await expectRefused(() => post(sign(honest)), 'no sign-in waits for it (state)');
+  });
+
+  it('is not taken when the person had to be asked again, and was not', async () => {
+    const first = await begin('strict');
+    expect(first.request).toContain('ForceAuthn="true"');
+    const why = 'the person was not asked again';
+    await expectRefused(() => first.post(sign({ ...first.honest, authenticated: -120 })), why, 'strict');
+    const second = await begin('strict');
+    await second.post(sign({ ...second.honest, nameId: 'strict' }));
+    expect(await signedInAs(gateway, second.browser)).toBe('strict');
   });
 
   it('gives the browser another id than it had before', async () => {

@@ -60,7 +60,9 @@ const oidcSchema = z.strictObject({
   emailClaim: claimSchema.default('email'),
   /** Gives an identity whose e-mail address the provider has verified to the one account that has the same verified address. */
   linkByVerifiedEmail: z.boolean().default(false),
-  /** Values of `amr` that count as a second factor here. */
+  /** The provider asks the person again when that is longer ago, minutes. Default: as the provider likes. */
+  reauthenticateMinutes: z.int().min(0).max(1440).optional(),
+  /** Values of `amr` that count as a second factor here, when the provider says when it was used (`auth_time`). */
   secondFactor: z.array(z.string().min(1).max(100)).default([]),
   /** How often the provider is asked whether the person is still there, minutes. */
   refreshMinutes: z.number().min(0.05).max(15).default(15),
@@ -82,6 +84,8 @@ const samlSchema = z.strictObject({
   certificateFiles: z.array(z.string().min(1)).min(1).max(5).optional(),
   /** Wants the answer signed as a whole, too; the assertion in it must be signed in any case. */
   signedResponses: z.boolean().default(false),
+  /** The provider asks the person again at each sign-in (`ForceAuthn`). */
+  reauthenticate: z.boolean().default(false),
   /** Attribute that names the person for good; without it, the NameID, which must then not be a transient one. */
   subjectAttribute: claimSchema.optional(),
   /** Attribute for the account's name; default: the NameID. */
@@ -128,7 +132,7 @@ export const providersSchema = z
 /** Parameters of an authorization request that protect it. */
 const ours = new Set([
   ...['client_id', 'redirect_uri', 'response_type', 'response_mode', 'scope', 'state', 'nonce'],
-  ...['code_challenge', 'code_challenge_method', 'request', 'request_uri', 'claims'],
+  ...['code_challenge', 'code_challenge_method', 'request', 'request_uri', 'claims', 'max_age'],
 ]);
 
 export type ProviderConfig = z.output<typeof providersSchema>[number];

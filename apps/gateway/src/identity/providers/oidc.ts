@@ -17,7 +17,7 @@ export type Refreshed =
   /** The provider does not vouch for the person any more. */
   | { readonly is: 'refused'; readonly why: string }
   /** It does not answer, or not in a way that can be understood. */
-  | { readonly is: 'silent'; readonly why: string };
+  | { readonly is: 'silent'; readonly why: string; readonly isUnreachable: boolean };
 
 /** An OpenID Connect provider, as its client. */
 export interface OidcProvider {
@@ -38,6 +38,8 @@ const discoveryLifeMs = 3_600_000;
 /** Makes the client. Discovery happens when it is first needed, so that a provider that is down does not keep the gateway from starting. */
 export function createOidcProvider(config: OidcProviderConfig, secret: string): OidcProvider {
   const discovered = createDiscovery(config, secret);
+  const { reauthenticateMinutes } = config;
+  const maxAge = reauthenticateMinutes === undefined ? undefined : reauthenticateMinutes * 60;
   return {
     config,
     begin: async (callback, { state, nonce, verifier }) => {
@@ -46,12 +48,14 @@ export function createOidcProvider(config: OidcProviderConfig, secret: string): 
         ...config.parameters,
         ...{ redirect_uri: callback, scope: config.scopes.join(' '), state, nonce },
         ...{ code_challenge: challenge, code_challenge_method: 'S256', response_type: 'code' },
+        ...(maxAge === undefined ? {} : { max_age: String(maxAge) }),
       }).href;
     },
     finish: async (callback, { state, nonce, verifier }) => {
       const server = await discovered();
       const tokens = await client.authorizationCodeGrant(server, callback, {
         ...{ expectedState: state, expectedNonce: nonce, pkceCodeVerifier: verifier, idTokenExpected: true },
+        ...(maxAge === undefined ? {} : { maxAge }),
       });
       const idToken = tokens.claims();
       if (idToken === undefined) throw new Error('no ID token came');
@@ -132,10 +136,8 @@ function profileOf(
   refreshToken: string | null,
 ): UpstreamProfile {
   const email = textOf(claimOf(claims, config.emailClaim));
-  const authTimeMs = Math.min(
-    typeof idToken.auth_time === 'number' ? idToken.auth_time * 1000 : Date.now(),
-    Date.now(),
-  );
+  const saidMs = typeof idToken.auth_time === 'number' ? idToken.auth_time * 1000 : undefined;
+  const authTimeMs = Math.min(saidMs ?? Date.now(), Date.now());
   const methods: unknown[] = Array.isArray(idToken['amr']) ? idToken['amr'] : [];
   const isSecond = methods.some((method) => typeof method === 'string' && config.secondFactor.includes(method));
   return {
@@ -146,7 +148,8 @@ function profileOf(
     directoryId: config.linkByDirectoryId === undefined ? null : textOf(claimOf(claims, config.linkByDirectoryId)),
     groups: groupsOf(config.groups && claimOf(claims, config.groups.claim), config.groups),
     session: textOf(idToken['sid']),
-    mfaAtMs: isSecond ? authTimeMs : null,
+    // When it is not said when, it may have been long ago.
+    mfaAtMs: isSecond && saidMs !== undefined ? authTimeMs : null,
     endsAtMs: null,
   };
 }
@@ -175,7 +178,8 @@ async function refresh(
     const email = textOf(claimOf(claims, config.emailClaim));
     return { is: 'there', profile: { groups, email, refreshToken: tokens.refresh_token ?? null } };
   } catch (error) {
-    return { is: isRefusal(error) ? 'refused' : 'silent', why: reasonOf(error) };
+    const why = reasonOf(error);
+    return isRefusal(error) ? { is: 'refused', why } : { is: 'silent', why, isUnreachable: isUnreachable(error) };
   }
 }
 
@@ -184,6 +188,16 @@ function isRefusal(error: unknown): boolean {
   // The tokens are new: whoever is refused with them is not known there any more.
   if (error instanceof client.WWWAuthenticateChallengeError) return error.status === 401 || error.status === 403;
   return error instanceof client.ClientError && (error.code?.startsWith('OAUTH_JWT_') ?? false);
+}
+
+/** Was nothing heard at all? Each such question costs a long wait. */
+function isUnreachable(error: unknown): boolean {
+  const causes = [error, error instanceof Error ? error.cause : undefined];
+  return causes.some(
+    (cause) =>
+      (cause instanceof client.ClientError && cause.code === 'OAUTH_TIMEOUT') ||
+      (cause instanceof TypeError && cause.message === 'fetch failed'),
+  );
 }
 
 /** Why the library refused something, for the audit log: fixed texts and error codes, no tokens. */

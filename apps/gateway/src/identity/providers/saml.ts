@@ -60,7 +60,7 @@ export function createSamlProvider(config: SamlProviderConfig, keys: () => Promi
       // Only what the signature covers is read from here on.
       const signed = profile?.getAssertion?.() as { readonly Assertion?: Assertion } | undefined;
       if (signed?.Assertion === undefined) throw new Error('no assertion came');
-      return checked(config, signed.Assertion, expected);
+      return checked(config, signed.Assertion, expected, instant);
     },
     metadata: (acs, entityId) => {
       const idp: IdpKeys = { entityId: 'none', entryPoint: 'https://none.invalid', certificates: ['none'] };
@@ -86,13 +86,22 @@ function serviceProvider(
   return new SAML({
     ...{ callbackUrl: acs, issuer: entityId, audience: entityId, entryPoint: idp.entryPoint },
     ...{ idpCert: [...idp.certificates], idpIssuer: idp.entityId, identifierFormat: null },
-    ...{ wantAssertionsSigned: true, wantAuthnResponseSigned: config.signedResponses },
+    ...{
+      forceAuthn: config.reauthenticate,
+      wantAssertionsSigned: true,
+      wantAuthnResponseSigned: config.signedResponses,
+    },
     ...{ validateInResponseTo: ValidateInResponseTo.always, cacheProvider, requestIdExpirationPeriodMs: requestLifeMs },
     ...{ acceptedClockSkewMs: config.clockSkewSeconds * 1000, disableRequestedAuthnContext: true },
   });
 }
 
-function checked(config: SamlProviderConfig, assertion: Assertion, expected: Expectation): CheckedAssertion {
+function checked(
+  config: SamlProviderConfig,
+  assertion: Assertion,
+  expected: Expectation,
+  requestedAt: string,
+): CheckedAssertion {
   const { id, expiresAtMs } = confirmationOf(assertion, expected);
   const [nameId] = assertion.Subject?.[0]?.NameID ?? [];
   const nameIdText = nameId === undefined ? undefined : textOf(nameId);
@@ -108,6 +117,10 @@ function checked(config: SamlProviderConfig, assertion: Assertion, expected: Exp
     SessionNotOnOrAfter: end,
     SessionIndex: session,
   } = assertion.AuthnStatement?.[0]?.$ ?? {};
+  const authTimeMs = Math.min(instantOf(instant) ?? Date.now(), Date.now());
+  const earliestMs = (instantOf(requestedAt) ?? Date.now()) - config.clockSkewSeconds * 1000;
+  if (config.reauthenticate && (instant === undefined || authTimeMs < earliestMs))
+    throw new Error('the person was not asked again');
   const groups = config.groups && attributeOf(assertion, config.groups.claim);
   return {
     id,
@@ -120,7 +133,7 @@ function checked(config: SamlProviderConfig, assertion: Assertion, expected: Exp
       directoryId: text(config.linkByDirectoryId),
       groups: groupsOf(groups, config.groups),
       session: session ?? null,
-      authTimeMs: Math.min(instantOf(instant) ?? Date.now(), Date.now()),
+      authTimeMs,
       endsAtMs: instantOf(end) ?? null,
     },
   };

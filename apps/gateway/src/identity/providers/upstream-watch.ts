@@ -39,15 +39,32 @@ export function createUpstreamWatch(parts: UpstreamWatchParts): UpstreamWatch {
   const silent = new Set<string>();
   let looking: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
-  const lookOnce = async (): Promise<void> => {
-    const at = new Date(now());
-    for (let due = await rows.listDue(at, atOnce); due.length > 0; due = await rows.listDue(at, atOnce))
-      await Promise.all(due.map((identity) => ask(parts, silent, identity)));
+  const endOver = async (): Promise<void> => {
     for (const identity of await rows.listOver(new Date(now()), names)) {
       const isKnown = names.includes(identity.provider);
       const why = isKnown ? 'nobody confirmed it in time' : 'the provider is not configured any more';
-      await identities.end(identity, 'upstream-access-ended', { why });
+      await identities.end(identity, 'upstream-access-ended', { why }).catch((error: unknown) => {
+        log.error('an identity could not be ended', error, { provider: identity.provider, id: identity.id });
+      });
     }
+  };
+  const lookOnce = async (): Promise<void> => {
+    const at = new Date(now());
+    const unreachable = new Set<string>();
+    for (let due = await rows.listDue(at, atOnce); due.length > 0; due = await rows.listDue(at, atOnce)) {
+      await Promise.all(
+        due.map((identity) =>
+          ask(parts, { silent, unreachable }, identity).catch(async (error: unknown) => {
+            // What is wrong with one must not keep the others from being asked about.
+            log.error('an identity could not be asked about', error, { provider: identity.provider, id: identity.id });
+            await rows.postpone(identity.id, new Date(now() + maxPauseMs));
+          }),
+        ),
+      );
+      // Also while there is much to ask: what is over is over.
+      await endOver();
+    }
+    await endOver();
     await attempts.removeExpired(new Date(now()));
   };
   const look = (): Promise<void> => {
@@ -73,9 +90,20 @@ export function createUpstreamWatch(parts: UpstreamWatchParts): UpstreamWatch {
   };
 }
 
+/** Names of providers: that were silent when last asked, and that cannot be reached in this look. */
+interface Silence {
+  readonly silent: Set<string>;
+  readonly unreachable: Set<string>;
+}
+
+/** Pause before somebody is asked about again, who could not be asked about. */
+function pauseMs(refreshMinutes: number): number {
+  return Math.min(maxPauseMs, (refreshMinutes * 60_000) / 3);
+}
+
 async function ask(
   { providers, rows, identities, audit, now }: UpstreamWatchParts,
-  silent: Set<string>,
+  { silent, unreachable }: Silence,
   identity: IdentityRow,
 ): Promise<void> {
   const provider = providers.find((one) => 'oidc' in one && one.oidc.config.name === identity.provider);
@@ -83,6 +111,9 @@ async function ask(
   if (provider === undefined || !('oidc' in provider) || token === undefined)
     return identities.end(identity, 'upstream-access-ended', { why: 'the provider cannot be asked any more' });
   const { config } = provider.oidc;
+  const postpone = () => rows.postpone(identity.id, new Date(now() + pauseMs(config.refreshMinutes)));
+  // Nobody waits for a hundred others whose question was not heard either.
+  if (unreachable.has(config.name)) return postpone();
   const answer = await provider.oidc.refresh(identity, token);
   const current = await rows.find(identity.provider, identity.subject);
   // He signed in or out meanwhile: that is newer.
@@ -90,9 +121,11 @@ async function ask(
   const tell = (action: string, detail: object) =>
     audit.append({ actor: `provider:${config.name}`, action, subject: config.name, detail: { ...detail } });
   if (answer.is === 'silent') {
-    if (!silent.has(config.name)) await tell('upstream-silent', { why: answer.why });
+    const isNews = !silent.has(config.name);
     silent.add(config.name);
-    return rows.postpone(identity.id, new Date(now() + Math.min(maxPauseMs, (config.refreshMinutes * 60_000) / 3)));
+    if (isNews) await tell('upstream-silent', { why: answer.why });
+    if (answer.isUnreachable) unreachable.add(config.name);
+    return postpone();
   }
   if (silent.delete(config.name)) await tell('upstream-answers-again', {});
   if (answer.is === 'refused') return identities.end(current, 'upstream-access-ended', { why: answer.why });

@@ -8,6 +8,7 @@ import type { SignInResult } from '../oauth/sign-in.ts';
 import type { UpstreamIdentities } from './identities.ts';
 import { type OidcProvider, type OidcSecrets, reasonOf } from './oidc.ts';
 import type { UpstreamProfile } from './profile.ts';
+import { createNoteRefusal, type NoteRefusal } from './refusals.ts';
 import type { SamlProvider, SamlSecrets } from './saml.ts';
 
 /** A provider by its protocol. */
@@ -75,6 +76,7 @@ export function upstreamPath(provider: string, what: string): string {
 /** Makes the use-cases. */
 export function createUpstream(parts: UpstreamParts): Upstream {
   const { attempts, audit, now, baseUrl } = parts;
+  const note = createNoteRefusal(audit, now);
   const byName = new Map(parts.providers.map((provider) => [configOf(provider).name, provider]));
   const find = (name: string): Provider => {
     const provider = byName.get(name);
@@ -83,12 +85,7 @@ export function createUpstream(parts: UpstreamParts): Upstream {
   };
   const addressOf = (name: string, what: string): string => `${baseUrl()}${upstreamPath(name, what)}`;
   const refuse = (name: string, { address }: From, why: string, cause?: unknown): WeirError => {
-    audit.later({
-      actor: `provider:${name}`,
-      action: 'upstream-sign-in-refused',
-      subject: name,
-      detail: { address, why },
-    });
+    note('upstream-sign-in-refused', { provider: name, address, why });
     return new WeirError('not_permitted', `The sign-in by ${name} did not succeed.`, {
       why: 'What came back from it was not the answer to a sign-in that this browser began a moment ago.',
       fix: 'Start again where you came from. If this goes on, an administrator finds the reason in the audit log.',
@@ -183,20 +180,21 @@ export function createUpstream(parts: UpstreamParts): Upstream {
       if ('saml' in provider) return provider.saml.metadata(addressOf(name, 'acs'), addressOf(name, 'metadata'));
       throw new WeirError('not_found', `${name} is no SAML provider.`);
     },
-    logout: (name, token, from) => logout(parts, find(name), token, from),
+    logout: (name, token, from) => logout(parts, note, find(name), token, from),
   };
 }
 
-async function logout(parts: UpstreamParts, provider: Provider, token: string, { address }: From): Promise<void> {
+async function logout(
+  parts: UpstreamParts,
+  note: NoteRefusal,
+  provider: Provider,
+  token: string,
+  { address }: From,
+): Promise<void> {
   const { name } = configOf(provider);
-  const { attempts, rows, identities, audit } = parts;
+  const { attempts, rows, identities } = parts;
   const refuse = (why: string, cause?: unknown): WeirError => {
-    audit.later({
-      actor: `provider:${name}`,
-      action: 'upstream-logout-refused',
-      subject: name,
-      detail: { address, why },
-    });
+    note('upstream-logout-refused', { provider: name, address, why });
     return new WeirError('invalid_request', 'This logout token is not taken.', cause === undefined ? {} : { cause });
   };
   if (!('oidc' in provider)) throw refuse('the provider speaks another protocol');

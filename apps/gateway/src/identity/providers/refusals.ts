@@ -1,0 +1,27 @@
+import { isWeirError } from '@weir/errors';
+import type { AuditLog } from '../../audit/audit-log.ts';
+import { createLoginThrottle } from '../login-throttle.ts';
+
+/** Notes what is refused to strangers. */
+export type NoteRefusal = (
+  action: 'upstream-sign-in-refused' | 'upstream-logout-refused',
+  refused: { readonly provider: string; readonly address: string; readonly why: string },
+) => void;
+
+/** Events of one address within a minute: whoever sends thousands does not fill the audit log. */
+const perMinute = 100;
+
+/** Makes it. `now` is milliseconds. */
+export function createNoteRefusal(audit: AuditLog, now: () => number): NoteRefusal {
+  const bounds = { perUserAndAddress: perMinute, perAddress: perMinute, windowMs: 60_000 };
+  const throttle = createLoginThrottle(now, bounds);
+  return (action, { provider, address, why }) => {
+    try {
+      throttle.attempt(provider, address);
+    } catch (error) {
+      if (isWeirError(error)) return;
+      throw error;
+    }
+    audit.later({ actor: `provider:${provider}`, action, subject: provider, detail: { address, why } });
+  };
+}
