@@ -47,14 +47,27 @@ export function createSend(options: ApiClientOptions): Send {
     return fetchFrom(baseUrl, url, { method, headers, redirect: 'error', ...body }, fetchOf, timeoutMs);
   };
   return async (route, call = {}) => {
-    const response = await attempt(route, call);
+    const response = await patiently(() => attempt(route, call));
     if (response.ok) return response;
     const error = await errorOf(response);
     if (error.code !== 'sign_in_required' || authorizer === undefined || !(await authorizer.renew())) throw error;
-    const again = await attempt(route, call);
+    const again = await patiently(() => attempt(route, call));
     if (!again.ok) throw await errorOf(again);
     return again;
   };
+}
+
+/** Longest wait that a gateway may ask for, seconds. */
+const maxWaitSeconds = 60;
+
+/** When the gateway says that it was asked too often, waits as long as it says and asks once more. */
+export async function patiently(attempt: () => Promise<Response>): Promise<Response> {
+  const response = await attempt();
+  const seconds = response.headers.get('retry-after') ?? '';
+  if (response.status !== 429 || !/^\d{1,3}$/.test(seconds) || Number(seconds) > maxWaitSeconds) return response;
+  await response.arrayBuffer();
+  await new Promise((resolve) => setTimeout(resolve, Number(seconds) * 1000));
+  return attempt();
 }
 
 /** Fetches with a bound until the headers arrive, 30 s when not given. @throws WeirError gateway_unavailable when nobody answers. */

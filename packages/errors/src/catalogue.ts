@@ -75,6 +75,13 @@ export const catalogue = {
     sqlstate: '28000',
     hint: 'Wait a minute, then try again.',
   },
+  rate_limited: {
+    title: 'Too many requests',
+    httpStatus: 429,
+    exitCode: 7,
+    sqlstate: '53400',
+    hint: 'Wait as long as the header retry-after says, then try again.',
+  },
   not_permitted: {
     title: 'Not permitted',
 

@@ -30,11 +30,35 @@ const bootstrapSchema = z.strictObject({
 const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 
+/** A bound of requests: so many at once, and so many that are added each second. */
+const bucketSchema = (burst: number, perSecond: number) =>
+  z
+    .strictObject({
+      burst: z.int().min(1).max(1_000_000).default(burst),
+      perSecond: z.number().min(0.01).max(100_000).default(perSecond),
+    })
+    .prefault({});
+/** A whole company may come from one address, and a CI system may start hundreds of jobs in the same second. */
+const limitsSchema = z
+  .strictObject({
+    address: bucketSchema(3000, 100),
+    principal: bucketSchema(1500, 50),
+    /** Forms with passwords and codes. */
+    signIn: bucketSchema(240, 4),
+    /** Endpoints under /oauth. */
+    token: bucketSchema(600, 20),
+  })
+  .prefault({});
+
 const apiSchema = z
   .strictObject({
     host: z.string().min(1).default('127.0.0.1'),
     port,
     tls: z.strictObject({ certificateFile: z.string().min(1), keyFile: z.string().min(1) }).optional(),
+    /** Addresses or networks of proxies whose X-Forwarded-For is believed; nobody's else is. */
+    trustedProxies: z.array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()])).default([]),
+    /** How often somebody may ask. */
+    limits: limitsSchema,
   })
   .refine((api) => api.tls !== undefined || isLoopback(api.host), {
     error:

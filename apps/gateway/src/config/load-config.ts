@@ -76,7 +76,7 @@ function withAbsolutePaths(config: z.output<typeof gatewayConfigSchema>, folder:
   return {
     ...config,
     stateDir,
-    api: { host: api.host, port: api.port, ...(tls === undefined ? {} : { tls }) },
+    api: { ...api, ...(tls === undefined ? {} : { tls }) },
     recordings: { dir: config.recordings ? at(config.recordings.dir) : stateDir },
     runtimeFile: config.runtimeFile === undefined ? join(stateDir, 'gateway.json') : at(config.runtimeFile),
     notifications: notificationsAt(config.notifications, at),

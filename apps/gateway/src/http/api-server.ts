@@ -16,6 +16,8 @@ import type { Log } from '../log/create-log.ts';
 import { createContentSeal } from '../store/sealed-content.ts';
 import { ErrorFilter, problemOf, sendProblem } from './error-filter.ts';
 import { PagingInterceptor } from './paging.ts';
+import { PrincipalLimit } from './principal-limit.ts';
+import { createRateLimits, type RateLimits } from './rate-limits.ts';
 import { TaggedInterceptor } from './tagged.ts';
 
 /** Largest body: a policy text of 1 MiB with JSON's escapes. */
@@ -47,7 +49,8 @@ export async function startApiServer(options: {
 }): Promise<ApiServer> {
   const { api, cursorKey, modules, identity, authorizationServer, log } = options;
   requireDeclarations(modules);
-  const adapter = await createAdapter(api, authorizationServer, log);
+  const limits = createRateLimits(api.limits, () => performance.now());
+  const adapter = await createAdapter(api, limits, authorizationServer, log);
   const registered = new Set<string>();
   adapter.getInstance().addHook('onRoute', ({ method, url }) => {
     for (const word of [method].flat()) if (word !== 'HEAD' && word !== 'OPTIONS') registered.add(`${word} ${url}`);
@@ -63,7 +66,7 @@ export async function startApiServer(options: {
   app.useBodyParser('application/scim+json', {}, (request: FastifyRequest, body: Buffer, done) =>
     parseJson(request, body.toString('utf8'), done),
   );
-  app.useGlobalGuards(new AuthGuard(identity));
+  app.useGlobalGuards(new AuthGuard(identity), new PrincipalLimit(limits));
   app.useGlobalInterceptors(new TaggedInterceptor(), new PagingInterceptor(createContentSeal(cursorKey)));
   app.useGlobalFilters(new ErrorFilter(log));
   try {
@@ -89,6 +92,7 @@ export async function startApiServer(options: {
 
 async function createAdapter(
   api: GatewayConfig['api'],
+  limits: RateLimits,
   authorizationServer: Pick<AuthorizationServer, 'takes' | 'handle'>,
   log: Log,
 ): Promise<FastifyAdapter> {
@@ -103,6 +107,8 @@ async function createAdapter(
       log.info('request', { id: request.id, method: request.method, status: problem.status, address: request.ip });
       sendProblem(reply.header('x-request-id', request.id), problem);
     },
+    // Who is believed when he says for whom he sends.
+    trustProxy: api.trustedProxies.length === 0 ? false : [...api.trustedProxies],
     bodyLimit: bodyLimitBytes,
     requestTimeout: 30_000,
     routerOptions: { maxParamLength: 200 },
@@ -118,11 +124,13 @@ async function createAdapter(
   const adapter = new FastifyAdapter({ ...base, ...(https === undefined ? {} : { https }) } as typeof base);
   const fastify = adapter.getInstance();
   fastify.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id);
+    if (pathOf(request.url) !== '/healthz') limits.ofAddress(request, reply);
     // It reads bodies itself, so it comes before everything that would.
     if (authorizationServer.takes(request.url)) {
       reply.hijack();
       reply.raw.setHeader('x-request-id', request.id);
-      authorizationServer.handle(request.raw, reply.raw);
+      authorizationServer.handle(request.raw, reply.raw, request.ip);
       return;
     }
     // Many clients name a type also when they send nothing: an empty body is no body, not broken JSON.
@@ -131,7 +139,7 @@ async function createAdapter(
     reply.headers({ 'x-content-type-options': 'nosniff', 'cache-control': 'no-store', 'x-request-id': request.id });
   });
   fastify.addHook('onResponse', async (request, reply) => {
-    const path = request.url.split('?', 1)[0] ?? '';
+    const path = pathOf(request.url);
     if (path === '/healthz') return;
     log.info('request', {
       id: request.id,
@@ -143,4 +151,8 @@ async function createAdapter(
     });
   });
   return adapter;
+}
+
+function pathOf(url: string): string {
+  return url.split('?', 1)[0] ?? url;
 }

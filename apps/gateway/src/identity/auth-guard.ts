@@ -31,9 +31,14 @@ export class AuthGuard implements CanActivate {
   }
 }
 
+/** Whom the guard has signed in; undefined on public routes. */
+export function callerOf(request: FastifyRequest): Caller | undefined {
+  return callers.get(request);
+}
+
 /** Parameter of a handler: the signed-in person. */
 export const CurrentCaller = createParamDecorator((_data: unknown, context: ExecutionContext): Caller => {
-  const caller = callers.get(context.switchToHttp().getRequest<FastifyRequest>());
+  const caller = callerOf(context.switchToHttp().getRequest<FastifyRequest>());
   if (caller === undefined) throw new WeirError('sign_in_required', 'You are not signed in.');
   return caller;
 });

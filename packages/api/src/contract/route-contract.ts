@@ -33,7 +33,7 @@ export function isList({ answer }: RouteContract): boolean {
 /** Codes that a route can answer with because of its kind: bad input, no sign-in, no permission. */
 export function commonCodes(route: RouteContract): ErrorCode[] {
   return [
-    ...(['internal', 'invalid_request', 'message_too_large'] as const),
+    ...(['internal', 'invalid_request', 'message_too_large', 'rate_limited'] as const),
     ...(route.needs === 'public' ? [] : (['sign_in_required'] as const)),
     ...(route.versioned === 'put' || route.versioned === 'delete' ? (['precondition_failed'] as const) : []),
     ...(route.needs === 'public' || route.needs === 'signed-in' ? [] : (['not_permitted'] as const)),

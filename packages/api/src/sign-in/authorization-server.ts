@@ -1,6 +1,6 @@
 import { WeirError } from '@weir/errors';
 import { z } from 'zod';
-import { errorOf, fetchFrom, readJson } from '../transport.ts';
+import { errorOf, fetchFrom, patiently, readJson } from '../transport.ts';
 import type { DpopKey } from './dpop-key.ts';
 
 /** Id of the `weir` command at the gateway's authorization server. */
@@ -46,7 +46,9 @@ export class TokenRefusal extends Error {
 
 /** Reads the metadata. @throws WeirError gateway_unavailable; invalid_request when the gateway says that its address is another one. */
 export async function discover(gateway: string, fetchOf = fetch): Promise<ServerMetadata> {
-  const response = await fetchFrom(gateway, `${gateway}/.well-known/oauth-authorization-server`, {}, fetchOf);
+  const response = await patiently(() =>
+    fetchFrom(gateway, `${gateway}/.well-known/oauth-authorization-server`, {}, fetchOf),
+  );
   if (!response.ok) throw await errorOf(response);
   const metadata = await readJson(response, metadataSchema);
   const { issuer, ...endpoints } = metadata;
@@ -65,10 +67,14 @@ export async function requestTokens(
   key: DpopKey,
   fetchOf = fetch,
 ): Promise<Tokens> {
-  const sentAtMs = Date.now();
-  const dpop = await key.prove({ method: 'POST', url, nowMs: sentAtMs });
+  let sentAtMs = Date.now();
   const body = new URLSearchParams({ client_id: cliClientId, ...parameters });
-  const response = await fetchFrom(issuer, url, { method: 'POST', headers: { dpop }, body }, fetchOf);
+  const response = await patiently(async () => {
+    sentAtMs = Date.now();
+    const dpop = await key.prove({ method: 'POST', url, nowMs: sentAtMs });
+    return fetchFrom(issuer, url, { method: 'POST', headers: { dpop }, body }, fetchOf);
+  });
+  if (response.status === 429) throw await errorOf(response);
   if (!response.ok) {
     const { error, error_description: description = '' } = await readJson(response, refusalSchema);
     throw new TokenRefusal(error, description);

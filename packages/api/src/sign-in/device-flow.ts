@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WeirError } from '@weir/errors';
 import { z } from 'zod';
-import { errorOf, fetchFrom, readJson } from '../transport.ts';
+import { errorOf, fetchFrom, patiently, readJson } from '../transport.ts';
 import {
   cliClientId,
   refusalError,
@@ -33,7 +33,7 @@ export interface DeviceFlow {
 export async function beginDeviceFlow(metadata: ServerMetadata, key: DpopKey, fetchOf = fetch): Promise<DeviceFlow> {
   const { issuer, device_authorization_endpoint: url } = metadata;
   const body = new URLSearchParams({ client_id: cliClientId, scope: 'api' });
-  const response = await fetchFrom(issuer, url, { method: 'POST', body }, fetchOf);
+  const response = await patiently(() => fetchFrom(issuer, url, { method: 'POST', body }, fetchOf));
   if (!response.ok) throw await errorOf(response);
   const device = await readJson(response, deviceSchema);
   const parameters = {

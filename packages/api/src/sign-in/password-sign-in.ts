@@ -1,6 +1,6 @@
 import { WeirError } from '@weir/errors';
 import { z } from 'zod';
-import { errorOf, fetchFrom, readJson } from '../transport.ts';
+import { errorOf, fetchFrom, patiently, readJson } from '../transport.ts';
 import { discover, type ServerMetadata, type Tokens } from './authorization-server.ts';
 import { beginCodeFlow } from './code-flow.ts';
 import type { DpopKey } from './dpop-key.ts';
@@ -50,7 +50,9 @@ function createUserAgent(gateway: string, fetchOf: typeof fetch) {
       .map(([name, { value }]) => `${name}=${value}`)
       .join('; ');
     const headers = { accept: 'application/json', cookie, ...(init.headers as Record<string, string>) };
-    const response = await fetchFrom(gateway, String(url), { ...init, headers, redirect: 'manual' }, fetchOf);
+    const response = await patiently(() =>
+      fetchFrom(gateway, String(url), { ...init, headers, redirect: 'manual' }, fetchOf),
+    );
     for (const line of response.headers.getSetCookie()) {
       const [pair = '', ...attributes] = line.split(';').map((part) => part.trim());
       const at = pair.indexOf('=');

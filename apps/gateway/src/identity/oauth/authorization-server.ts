@@ -43,7 +43,8 @@ export interface AuthorizationServer {
   /** Is this request for the authorization server? */
   takes(url: string): boolean;
   /** Serves a request before anything has read its body. */
-  handle(request: IncomingMessage, response: ServerResponse): void;
+  /** `address` is where the request came from. */
+  handle(request: IncomingMessage, response: ServerResponse, address: string): void;
   find(uid: string): Promise<Interaction | undefined>;
   /** Does the interaction belong to the browser that sent this request? */
   isOwn(request: IncomingMessage, response: ServerResponse, uid: string): Promise<boolean>;
@@ -120,12 +121,12 @@ export function createAuthorizationServer(parts: AuthorizationServerParts): Auth
       return current().keys;
     },
     takes: (url) => url.startsWith('/oauth/') || wellKnown.has(pathOf(url)),
-    handle: (request, response) => {
+    handle: (request, response, address) => {
       if (running === undefined) {
         response.writeHead(503).end();
         return;
       }
-      serve(running, request, response);
+      serve(running, request, response, address);
     },
     find: (uid) => findInteraction(current().provider, uid),
     isOwn: async (request, response, uid) => {
@@ -169,12 +170,18 @@ export function createAuthorizationServer(parts: AuthorizationServerParts): Auth
 }
 
 /** Hands a request to oidc-provider, with the addresses of the issuer instead of what the client said about itself. */
-function serve({ issuer, serve: answer }: Running, request: IncomingMessage, response: ServerResponse): void {
+function serve(
+  { issuer, serve: answer }: Running,
+  request: IncomingMessage,
+  response: ServerResponse,
+  address: string,
+): void {
   const { host, protocol } = new URL(issuer);
   const { headers } = request;
   headers.host = host;
   headers['x-forwarded-proto'] = protocol.slice(0, -1);
-  for (const name of ['x-forwarded-host', 'x-forwarded-for', ':authority']) delete headers[name];
+  headers['x-forwarded-for'] = address;
+  for (const name of ['x-forwarded-host', ':authority']) delete headers[name];
   const url = request.url ?? '/';
   const path = pathOf(url);
   // A code in a link is never taken: whoever sends the link to somebody would have typed it for him (RFC 8628 section 5.4).

@@ -86,7 +86,7 @@ export function createProvider(parts: ProviderParts): Provider {
     signIn: parts.signMachineIn,
     ...{ resource: apiResource, scope: apiScope, info: resourceServerOf(issuer) },
   });
-  // The mount below has set both headers to those of the issuer; what a client sent is gone.
+  // The mount has set these headers to those of the issuer, and to the address that the API knows; what a client sent is gone.
   provider.proxy = true;
   return provider;
 }
