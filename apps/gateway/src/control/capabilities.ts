@@ -40,6 +40,7 @@ import { createLocalAccounts } from '../identity/local-accounts.ts';
 import { createLoginThrottle } from '../identity/login-throttle.ts';
 import { createAccessTokens } from '../identity/oauth/access-tokens.ts';
 import { type AuthorizationServer, createAuthorizationServer } from '../identity/oauth/authorization-server.ts';
+import { createSignInEnds, type SignInEnds } from '../identity/oauth/ended-sign-ins.ts';
 import { createSignIn, type SignIn } from '../identity/oauth/sign-in.ts';
 import type { SignMachineIn } from '../identity/oauth/token-exchange.ts';
 import { createPasswordChecker } from '../identity/passwords.ts';
@@ -123,7 +124,10 @@ export interface Capabilities {
 }
 
 /** Wires the use-cases: the one place that knows who stands on whom. */
-export function createCapabilities(foundation: Foundation): Capabilities {
+export function createCapabilities(parts: Foundation): Capabilities {
+  const signInEnds = createSignInEnds(parts.repositories);
+  const { oauth, users } = signInEnds;
+  const foundation: Foundation = { ...parts, repositories: { ...parts.repositories, oauth, users } };
   const { repositories, audit, dataPlane, now } = foundation;
   const passwords = createPasswordChecker();
   const throttle = createLoginThrottle(now);
@@ -178,7 +182,8 @@ export function createCapabilities(foundation: Foundation): Capabilities {
   const linkTo = (requestId: string) => `${authorizationServer.issuer}/requests/${requestId}`;
   const approval = { ...createApprovalParts(foundation, circumstances), standingOf, linkTo };
   const approvals = createApprovals(approval);
-  const sessions = createSessionsOf(foundation, { connections, access, asks: approval, machineStanding });
+  const ends = { machineStanding, signInEnds };
+  const sessions = createSessionsOf(foundation, { connections, access, asks: approval, ...ends });
   const jit = createJit(foundation, { book, policies, access, connections, sessions, standingOf });
   const upstream = createUpstreamOf(foundation, { identity, sessions, signIn, authorizationServer });
   const budgets = createBudgets({
@@ -192,6 +197,7 @@ export function createCapabilities(foundation: Foundation): Capabilities {
   });
   const { notifications, slack } = createNotificationsOf(foundation, approvals);
   const status = createStatusOf(foundation, { agents, sessions, approvals, policies, ...jit });
+  signInEnds.onEnded((ended) => sessions.endSignedInBy(ended));
   pushChanges({ identity, policies, connections, sessions });
   const controlPlane = createControlPlane({
     identity,
@@ -359,14 +365,21 @@ function createNotificationsOf(
 
 function createSessionsOf(
   { config, repositories, ca, dataPlane, journal, audit, log, now }: Foundation,
-  parts: { connections: Connections; access: Access; asks: AskParts; machineStanding: MachineStanding },
+  parts: {
+    readonly connections: Connections;
+    readonly access: Access;
+    readonly asks: AskParts;
+    readonly machineStanding: MachineStanding;
+    readonly signInEnds: SignInEnds;
+  },
 ): Sessions {
-  const { connections, access, asks, machineStanding } = parts;
+  const { connections, access, asks, machineStanding, signInEnds } = parts;
   return createSessions({
     sessions: repositories.sessions,
     ttlSeconds: config.sessions.ttlSeconds,
     ca: () => ca.bundle,
     onEnded: (id) => withdrawAsksOf(asks, id),
+    isSignInEnded: (tokenId) => signInEnds.isEnded(tokenId),
     isSealed: async (id) => (await repositories.anchors.find(id))?.sealed ?? false,
     groupsOf: async (name) => {
       const user = await repositories.users.findByName(name);

@@ -11,6 +11,8 @@ export interface SessionEntry {
   live: LiveSession;
   /** Name that native clients sign in as. */
   readonly login: string;
+  /** Sign-in that opened it (`tokenId` of the caller): the session does not outlive its revocation. */
+  readonly signIn: string;
   readonly channels: Set<number>;
   /** Numbers that lists show. */
   readonly counts: { channels: number; statements: number; denied: number; clientAddress: string | null };

@@ -94,6 +94,7 @@ async function open(
   const entry: SessionEntry = {
     live,
     login,
+    signIn: caller.tokenId,
     channels: new Set(),
     counts: { channels: 0, statements: 0, denied: 0, clientAddress },
     isCountStored: true,

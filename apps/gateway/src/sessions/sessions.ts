@@ -4,6 +4,7 @@ import type { RecordEntry } from '@weir/recording';
 import type { Journal, LiveSession } from '../dataplane/ports.ts';
 import { cutPage, type Page } from '../http/paging.ts';
 import { type Caller, seesAll } from '../identity/caller.ts';
+import type { EndedSignIns } from '../identity/oauth/ended-sign-ins.ts';
 import type { Keyset } from '../store/keyset.ts';
 import type { SessionRow } from '../store/sessions.ts';
 import type { MachineSignIn } from '../store/users.ts';
@@ -15,6 +16,7 @@ import { refreshSessions } from './refresh-sessions.ts';
 
 /** How often counters of live sessions are stored. */
 const countIntervalMs = 2000;
+const signInEnded = 'the sign-in that opened it was ended';
 /** Longest delay that a timer takes; sessions live a day at most. */
 const maxTimerMs = 2 ** 31 - 1;
 
@@ -31,6 +33,8 @@ export interface Sessions {
   /** Own sessions, and all for admins. */
   kill(caller: Caller, id: string, reason: string): Promise<void>;
   end(id: string, reason: string, by: string): Promise<boolean>;
+  /** Ends what was opened by sign-ins that were ended. */
+  endSignedInBy(ended: EndedSignIns): Promise<void>;
   endWhere(matches: (session: LiveSession) => boolean, reason: string, by: string): Promise<void>;
   /** Compiles policy again for the matching sessions: pushes new plans, ends sessions that are no longer allowed. */
   refresh(matches: (session: LiveSession, entry: SessionEntry) => boolean, why: string): Promise<void>;
@@ -46,6 +50,8 @@ export type SessionParts = Omit<OpenParts, 'live' | 'onOpened' | 'notes' | 'jour
     readonly journal: Journal;
     /** Does the store hold the sealed anchor of a session's recording? */
     readonly isSealed: (sessionId: string) => Promise<boolean>;
+    /** Was the sign-in of a caller (`tokenId`) ended before its time? */
+    readonly isSignInEnded: (tokenId: string) => Promise<boolean>;
     /** The person's groups now; undefined = gone or disabled. */
     readonly groupsOf: (userName: string) => Promise<readonly string[] | undefined>;
     /** Why what a machine signed in by holds no longer; undefined = it holds. */
@@ -79,7 +85,8 @@ export function createSessions(parts: SessionParts): Sessions {
     recover: () => recover(parts),
     open: async (caller, request, address) => {
       const opened = await openSession({ ...parts, live, notes, onOpened }, caller, request, address);
-      // Rules that changed while the session was being opened did not find it among the live ones.
+      // What changed while the session was being opened did not find it among the live ones.
+      if (await parts.isSignInEnded(caller.tokenId)) await ender.end(opened.id, signInEnded, 'gateway');
       await refresh((session) => session.id === opened.id, 'policy changed');
       if (live.byId(opened.id) !== undefined) return opened;
       throw new WeirError('not_permitted', 'The session ended while it was being opened.', {
@@ -109,6 +116,14 @@ export function createSessions(parts: SessionParts): Sessions {
       await ender.end(id, text, caller.name);
     },
     end: (id, reason, by) => ender.end(id, reason, by),
+    endSignedInBy: async (ended) => {
+      const matching = live
+        .all()
+        .filter(({ signIn, live: { principal } }) =>
+          'tokenId' in ended ? signIn === ended.tokenId : principal.id === ended.userId,
+        );
+      await Promise.all(matching.map((entry) => ender.end(entry.live.id, signInEnded, 'gateway')));
+    },
     endWhere,
     refresh,
     live,
