@@ -1,5 +1,6 @@
+import { createTokenHolder, refresh, revokeTokens } from '@weir/api';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { failure, password, startTestGateway, type TestGateway } from './fixture/test-gateway.ts';
+import { failure, type Holder, password, startTestGateway, type TestGateway } from './fixture/test-gateway.ts';
 
 let gateway: TestGateway;
 beforeAll(async () => {
@@ -54,6 +55,58 @@ describe('sign-in', () => {
     const token = await gateway.signIn('alice');
     await gateway.withToken(token).logout();
     expect((await failure(gateway.withToken(token).whoami())).code).toBe('sign_in_required');
+  });
+
+  test.each<[string, (holder: Holder) => Promise<unknown>]>([
+    ['logout', (holder) => gateway.withToken(holder).logout()],
+    ['the revocation endpoint', ({ metadata, tokens }) => revokeTokens(metadata, tokens)],
+    [
+      'a refresh token that comes twice',
+      async ({ metadata, tokens, key }) => {
+        await refresh(metadata, tokens, key);
+        await failure(refresh(metadata, tokens, key));
+      },
+    ],
+    ['a new password', async () => (await gateway.as('admin')).putUser('greg', { password })],
+    ['the account, disabled', async () => (await gateway.as('admin')).putUser('greg', { disabled: true })],
+  ])('what it opened ends with it: %s', async (way, end) => {
+    const admin = await gateway.as('admin');
+    await admin.putUser('greg', { password, groups: ['developers'], disabled: false });
+    const [holder, other] = [await gateway.signIn('greg'), await gateway.signIn('greg')];
+    const [session, othersSession] = [
+      await gateway.withToken(holder).openSession({ connection: 'shop' }),
+      await gateway.withToken(other).openSession({ connection: 'shop' }),
+    ];
+    await end(holder);
+    expect(gateway.dataPlane.controlPlane.findByLogin(session.user)).toBeNull();
+    const reason = way.startsWith('the account') ? 'the account is disabled' : 'the sign-in that opened it was ended';
+    expect(gateway.dataPlane.killed.get(session.id)).toBe(reason);
+    expect(gateway.dataPlane.killed.has(othersSession.id)).toBe(/password|account/.test(way));
+    expect((await failure(gateway.withToken(holder).whoami())).code).toBe('sign_in_required');
+  });
+
+  test.each([
+    [-59, true],
+    [59, true],
+    [-62, false],
+    [62, false],
+  ])('a clock that is %i s off is accepted: %s', async (seconds, isAccepted) => {
+    const { tokens, key } = await gateway.signIn('alice');
+    const now = () => gateway.now() + seconds * 1000;
+    const skewed = createTokenHolder({
+      key,
+      tokens: { ...tokens, refreshToken: null },
+      renew: async () => tokens,
+      now,
+    });
+    // Proofs of the first minute could be copies of those that a gateway before this one has seen.
+    gateway.advance(60_000);
+    const answer = await gateway
+      .withToken(skewed)
+      .whoami()
+      .catch((error: unknown) => error);
+    if (isAccepted) expect(answer).toMatchObject({ user: 'alice' });
+    else expect(answer).toMatchObject({ code: 'sign_in_required', fix: expect.stringContaining('clock') });
   });
 
   test('a sign-in ends after twelve hours, however often its tokens were renewed', async () => {

@@ -262,7 +262,14 @@ function createSignInOf(
   const { oauth, users, browserSessions: sessions } = repositories;
   const { clients, roles } = config.identity;
   const authorizationServer = createAuthorizationServer({ oauth, users, clients, signMachineIn, audit, log, now });
-  const browsers = createBrowsers(browserKey, () => authorizationServer.issuer);
+  const browsers = createBrowsers(
+    browserKey,
+    () => authorizationServer.issuer,
+    ({ ip: address, url }, why) => {
+      const [path = ''] = url.split('?', 1);
+      audit.later({ actor: 'unknown', action: 'form-refused', subject: path.slice(0, 200), detail: { address, why } });
+    },
+  );
   const rolesOf = (user: UserRow) => effectiveRoles(user, roles);
   const signIn = createSignIn({ server: authorizationServer, browsers, sessions, users, audit, rolesOf, now });
   return { authorizationServer, browsers, signIn };

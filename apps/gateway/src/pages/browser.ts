@@ -19,8 +19,12 @@ export interface Browsers {
   requireOwnForm(request: FastifyRequest, csrf: string | undefined): void;
 }
 
-/** Makes it. `key` is 32 random bytes; `issuer` the address under which browsers reach the gateway, known when the API listens. */
-export function createBrowsers(key: Buffer, issuer: () => string): Browsers {
+/** Makes it. `key` is 32 random bytes; `issuer` the address under which browsers reach the gateway, known when the API listens; `onRefused` hears of forms that are not from there. */
+export function createBrowsers(
+  key: Buffer,
+  issuer: () => string,
+  onRefused: (request: FastifyRequest, why: string) => void,
+): Browsers {
   const cookieName = (): string => {
     const { protocol, port } = new URL(issuer());
     // Cookies do not tell ports apart: two gateways on one loopback address must not take each other's.
@@ -55,8 +59,10 @@ export function createBrowsers(key: Buffer, issuer: () => string): Browsers {
       const { origin } = request.headers;
       const isForeign = origin !== undefined && origin !== new URL(issuer()).origin;
       if (id !== undefined && !isForeign && csrf !== undefined && isEqual(csrf, csrfOf(id))) return;
+      const why = isForeign ? `It was sent by ${origin.slice(0, 200)}.` : 'Its token does not belong to your browser.';
+      onRefused(request, why);
       throw new WeirError('not_permitted', 'This form did not come from a page of the gateway in your browser.', {
-        why: isForeign ? `It was sent by ${origin}.` : 'Its token does not belong to your browser.',
+        why,
         fix: 'Open the page again and send the form from there; allow cookies for this address.',
       });
     },

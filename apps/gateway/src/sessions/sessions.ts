@@ -117,11 +117,11 @@ export function createSessions(parts: SessionParts): Sessions {
     },
     end: (id, reason, by) => ender.end(id, reason, by),
     endSignedInBy: async (ended) => {
-      const matching = live
-        .all()
-        .filter(({ signIn, live: { principal } }) =>
-          'tokenId' in ended ? signIn === ended.tokenId : principal.id === ended.userId,
-        );
+      const isOf = ({ principal }: LiveSession, { signIn }: SessionEntry): boolean =>
+        'tokenId' in ended ? signIn === ended.tokenId : principal.id === ended.userId;
+      // A disabled account is the better reason.
+      await refresh(isOf, 'the sign-in was ended');
+      const matching = live.all().filter((entry) => isOf(entry.live, entry));
       await Promise.all(matching.map((entry) => ender.end(entry.live.id, signInEnded, 'gateway')));
     },
     endWhere,

@@ -45,11 +45,11 @@ export function createAccessTokens(parts: {
   const { server, users, audit, now } = parts;
   const proofs = createProofChecker(now);
   /** Says so in the audit log, too: a token that is used where or when it should not be may be somebody else's. */
-  const refuse = (presented: Presented, why: string, claims?: JWTPayload): WeirError => {
+  const refuse = (presented: Presented, why: string, claims?: JWTPayload, fix?: string): WeirError => {
     const { address = null, method, url } = presented;
     const detail = { address, why, request: `${method} ${url}`.slice(0, 200), client: claims?.['client_id'] ?? null };
     audit.later({ actor: 'unknown', action: 'token-refused', subject: claims?.sub ?? 'unknown', detail });
-    return refusal(`The access token is not accepted: ${why}.`);
+    return refusal(`The access token is not accepted: ${why}.`, fix);
   };
   return {
     check: async (presented) => {
@@ -65,8 +65,8 @@ export function createAccessTokens(parts: {
           throw refuse(presented, 'it is bound to a key, and the request has no proof of it', verified.payload);
         const wanted = url.startsWith('/') ? new URL(url, server.issuer) : new URL(url);
         const request = { method, url: `${wanted.origin}${wanted.pathname}`, accessToken: token, thumbprint: cnf.jkt };
-        const why = await proofs.check(proof, request);
-        if (why !== undefined) throw refuse(presented, why, verified.payload);
+        const refused = await proofs.check(proof, request);
+        if (refused !== undefined) throw refuse(presented, refused.why, verified.payload, refused.fix);
       } else if (scheme !== 'bearer') throw refuse(presented, 'it is not bound to a key', verified.payload);
       const signIn = await users.findBySignIn(Buffer.from(sid, 'hex'), new Date(now()));
       if (signIn === undefined || signIn.user.id !== sub) {
@@ -113,6 +113,6 @@ function tokenOf(authorization = ''): { scheme: 'dpop' | 'bearer'; token: string
   throw refusal('The request carries no access token.');
 }
 
-function refusal(why: string): WeirError {
-  return new WeirError('sign_in_required', 'You are not signed in.', { why, fix: 'Run: weir login' });
+function refusal(why: string, fix = 'Run: weir login'): WeirError {
+  return new WeirError('sign_in_required', 'You are not signed in.', { why, fix });
 }

@@ -1,11 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { WeirError } from '@weir/errors';
 import type Provider from 'oidc-provider';
+import { errors } from 'oidc-provider';
 import type { AuditLog } from '../../audit/audit-log.ts';
 import type { Log } from '../../log/create-log.ts';
 import type { OAuthRepository } from '../../store/oauth.ts';
 import type { UserRepository } from '../../store/users.ts';
 import type { ConfiguredClient } from './clients.ts';
+import { createCodeEntries, isCodeEntry } from './code-entries.ts';
 import { audienceOf, createProvider, storeGrant } from './provider.ts';
 import { reportEvents } from './report-events.ts';
 import { loadSigningKeys, type SigningKeys } from './signing-keys.ts';
@@ -81,7 +83,8 @@ interface Running {
 
 /** Makes the server; it serves nothing until it is opened. */
 export function createAuthorizationServer(parts: AuthorizationServerParts): AuthorizationServer {
-  const { oauth, log, now } = parts;
+  const { oauth, audit, log, now } = parts;
+  const codeEntries = createCodeEntries(parts);
   let running: Running | undefined;
   let timer: NodeJS.Timeout | undefined;
   const current = (): Running => {
@@ -93,7 +96,7 @@ export function createAuthorizationServer(parts: AuthorizationServerParts): Auth
     const provider = createProvider({
       ...{ issuer, keys, oauth, now, clients: parts.clients, users: parts.users },
       signMachineIn: parts.signMachineIn,
-      news: reportEvents.ofAdapter(parts),
+      ...{ news: reportEvents.ofAdapter(parts), onWrongCode: reportEvents.ofWrongCode(parts) },
     });
     reportEvents.ofProvider(provider, parts);
     running = { issuer, keys, provider, serve: provider.callback() };
@@ -126,16 +129,19 @@ export function createAuthorizationServer(parts: AuthorizationServerParts): Auth
         response.writeHead(503).end();
         return;
       }
+      if (isCodeEntry(request) && !codeEntries.tryAttempt(address, response)) return;
       serve(running, request, response, address);
     },
     find: (uid) => findInteraction(current().provider, uid),
     isOwn: async (request, response, uid) => {
-      try {
-        return (await current().provider.interactionDetails(request, response)).uid === uid;
-      } catch (error) {
-        log.info('a sign-in page was used without its cookie', { why: error instanceof Error ? error.message : '' });
-        return false;
-      }
+      const own = await tryOwnInteraction(current().provider, request, response);
+      if (own === uid) return true;
+      // One that is nobody's has ended; another's was carried to this browser, or this browser to it.
+      const other = await findInteraction(current().provider, uid);
+      if (other === undefined) return false;
+      const detail = { address: request.socket.remoteAddress ?? null, why: 'it was begun in another browser' };
+      audit.later({ actor: 'unknown', action: 'form-refused', subject: other.clientId, detail });
+      return false;
     },
     finishLogin: async (uid, login) => {
       const { provider } = current();
@@ -193,6 +199,20 @@ function serve(
   response.setHeader('x-content-type-options', 'nosniff');
   response.setHeader('referrer-policy', 'no-referrer');
   answer(request, response);
+}
+
+/** The interaction whose cookie the browser has sent; undefined without one. */
+async function tryOwnInteraction(
+  provider: Provider,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<string | undefined> {
+  try {
+    return (await provider.interactionDetails(request, response)).uid;
+  } catch (error) {
+    if (error instanceof errors.SessionNotFound) return undefined;
+    throw error;
+  }
 }
 
 async function findInteraction(provider: Provider, uid: string): Promise<Interaction | undefined> {

@@ -7,15 +7,19 @@ type DeviceFlow = NonNullable<NonNullable<Configuration['features']>['deviceFlow
 const action = '/oauth/device';
 const secretOf = (ctx: KoaContextWithOIDC): string => String(ctx.oidc.session?.state?.['secret'] ?? '');
 
-/** Pages of the device flow (RFC 8628): type the code, confirm it, done. */
-export const deviceSources: Pick<
+/** The pages, with the form of the codes. */
+export type DeviceSources = Pick<
   Required<DeviceFlow>,
   'charset' | 'mask' | 'userCodeInputSource' | 'userCodeConfirmSource' | 'successSource'
-> = {
+>;
+
+/** Pages of the device flow (RFC 8628): type the code, confirm it, done. `onWrongCode` hears of codes that are none. */
+export const deviceSourcesOf = (onWrongCode: (ctx: KoaContextWithOIDC) => void): DeviceSources => ({
   charset: 'base-20',
   mask: '****-****',
   userCodeInputSource: (ctx, _form, out, error) => {
     const failure = out === undefined && error === undefined ? undefined : explain(error);
+    if (error instanceof Error && error.name === 'NotFoundError') onWrongCode(ctx);
     showPage(ctx, {
       title: 'Sign in another device',
       body: html`${failure !== undefined && html`<p class="error" role="alert">${failure}</p>`}
@@ -47,10 +51,11 @@ export const deviceSources: Pick<
       body: html`<p>You can close this page and go back to the device.</p>`,
     });
   },
-};
+});
 
 function explain(error: unknown): string {
   const name = error instanceof Error ? error.name : '';
+  if (name === 'InvalidRequest') return 'The form did not come from this page in your browser. Type the code again.';
   if (name === 'NoCodeError') return 'Type the code that the device shows.';
   if (name === 'AbortedError') return 'Stopped: the device was not signed in.';
   if (name === 'ExpiredError') return 'The code has ended. Start again on the device.';

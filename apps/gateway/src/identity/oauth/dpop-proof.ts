@@ -4,6 +4,8 @@ import { signingAlgorithm } from './signing-keys.ts';
 
 /** How old or how far ahead a proof may be, ms. */
 export const proofWindowMs = 60_000;
+/** Times of proofs are cut to seconds. */
+const cutMs = 1000;
 /** Proofs remembered at most; beyond, none is accepted. Only proofs with a good token are remembered. */
 const maxRemembered = 200_000;
 
@@ -20,15 +22,15 @@ export interface ProvedRequest {
 
 /** Checks proofs of possession (RFC 9449 section 4.3), each once. */
 export interface ProofChecker {
-  /** @returns why the proof is no good; undefined when it is. */
-  check(proof: string, request: ProvedRequest): Promise<string | undefined>;
+  /** @returns why the proof is no good, and what to do when there is something better than a new sign-in; undefined when it is good. */
+  check(proof: string, request: ProvedRequest): Promise<{ why: string; fix?: string } | undefined>;
 }
 
 /** Makes the checker. Proofs made before it started are refused, because it cannot know which of them were used. */
 export function createProofChecker(now: () => number): ProofChecker {
-  const bornAt = performance.now();
-  /** By the clock as it goes now: it may have been set since. */
-  const startedAtMs = (): number => Math.floor((now() - (performance.now() - bornAt)) / 1000) * 1000;
+  const [startedAt, bornAt] = [now(), performance.now()];
+  /** A clock that was set back since must not lock everybody out. */
+  const startedAtMs = (): number => Math.floor(Math.min(startedAt, now() - (performance.now() - bornAt)) / 1000) * 1000;
   /** Hash of key and jti -> when it can be forgotten. Oldest first. */
   const used = new Map<string, number>();
   const isNew = (id: string): boolean => {
@@ -50,25 +52,28 @@ export function createProofChecker(now: () => number): ProofChecker {
         verified = await jwtVerify(proof, EmbeddedJWK, options);
       } catch (error) {
         if (error instanceof errors.JOSEError || error instanceof TypeError)
-          return 'the proof is not signed as it must be';
+          return { why: 'the proof is not signed as it must be' };
         throw error;
       }
       const { payload, protectedHeader } = verified;
       const { iat, jti } = payload;
       if (protectedHeader.jwk === undefined || (await calculateJwkThumbprint(protectedHeader.jwk)) !== thumbprint)
-        return 'the proof is of another key than the token';
-      if (payload['htm'] !== method) return 'the proof is for another method';
-      if (withoutQuery(payload['htu']) !== url) return 'the proof is for another address';
+        return { why: 'the proof is of another key than the token' };
+      if (payload['htm'] !== method) return { why: 'the proof is for another method' };
+      if (withoutQuery(payload['htu']) !== url) return { why: 'the proof is for another address' };
       if (accessToken !== null && payload['ath'] !== createHash('sha256').update(accessToken).digest('base64url'))
-        return 'the proof is for another token';
-      if (typeof iat !== 'number') return 'the proof does not say when it was made';
+        return { why: 'the proof is for another token' };
+      if (typeof iat !== 'number') return { why: 'the proof does not say when it was made' };
       const aheadMs = iat * 1000 - now();
-      if (Math.abs(aheadMs) > proofWindowMs || iat * 1000 < startedAtMs())
-        return `the proof is too old or from the future: its clock and the gateway's differ by ${Math.round(Math.abs(aheadMs) / 1000)} s, or the gateway has just started`;
-      if (typeof jti !== 'string' || jti.length === 0 || jti.length > 200) return 'the proof has no id';
+      if (Math.abs(aheadMs) > proofWindowMs + cutMs || iat * 1000 < startedAtMs())
+        return {
+          why: `the proof is too old or from the future: by it, your clock is ${Math.round(aheadMs / 1000)} s ahead of the gateway's (negative: behind)`,
+          fix: 'Set the clock of your computer, then try again. If the gateway has just started, wait a minute.',
+        };
+      if (typeof jti !== 'string' || jti.length === 0 || jti.length > 200) return { why: 'the proof has no id' };
       return isNew(createHash('sha256').update(`${thumbprint} ${jti}`).digest('base64url'))
         ? undefined
-        : 'the proof was used before';
+        : { why: 'the proof was used before' };
     },
   };
 }

@@ -4,7 +4,7 @@ import { hashOfId, type OAuthRepository } from '../../store/oauth.ts';
 import type { UserRepository } from '../../store/users.ts';
 import { tryAuthentication } from './authentication.ts';
 import { type ConfiguredClient, clientsOf, isFirstParty } from './clients.ts';
-import { deviceSources } from './device-pages.ts';
+import { type DeviceSources, deviceSourcesOf } from './device-pages.ts';
 import { type AdapterNews, createOAuthAdapter } from './oauth-adapter.ts';
 import { showPage } from './show-page.ts';
 import { type SigningKeys, signingAlgorithm } from './signing-keys.ts';
@@ -29,6 +29,8 @@ export interface ProviderParts {
   readonly users: Pick<UserRepository, 'findById'>;
   readonly news: AdapterNews;
   readonly signMachineIn: SignMachineIn;
+  /** Somebody typed a code of a device that is none. */
+  readonly onWrongCode: (ctx: KoaContextWithOIDC) => void;
   readonly now: () => number;
 }
 
@@ -52,7 +54,7 @@ export function createProvider(parts: ProviderParts): Provider {
     enabledJWA: { idTokenSigningAlgValues: [signingAlgorithm], dPoPSigningAlgValues: [signingAlgorithm] },
     routes: routesOf(),
     cookies: cookiesOf(issuer),
-    features: featuresOf(issuer),
+    features: featuresOf(issuer, deviceSourcesOf(parts.onWrongCode)),
     interactions: {
       policy: policyOf(),
       url: (_ctx, { uid, prompt }) => `/${prompt.name === 'login' ? 'sign-in' : 'consent'}/${uid}`,
@@ -128,7 +130,7 @@ function resourceServerOf(issuer: string) {
   } as const;
 }
 
-function featuresOf(issuer: string): NonNullable<Configuration['features']> {
+function featuresOf(issuer: string, deviceSources: DeviceSources): NonNullable<Configuration['features']> {
   const audience = audienceOf(issuer);
   return {
     devInteractions: { enabled: false },

@@ -26,6 +26,11 @@ export const reportEvents = {
       );
     },
   }),
+  /** A code of a device that is none: somebody may be guessing. */
+  ofWrongCode: (parts: Reporters) => (ctx: KoaContextWithOIDC) => {
+    const detail = { address: ctx.ip, endpoint: 'device', error: 'unknown_code' };
+    parts.audit.later({ actor: 'unknown', action: 'oauth-refused', subject: 'unknown client', detail });
+  },
   /** Refusals and revocations of oidc-provider. */
   ofProvider: (provider: Provider, parts: Reporters): void => {
     const refused = (ctx: KoaContextWithOIDC, error: Error): void => {
@@ -36,6 +41,9 @@ export const reportEvents = {
     };
     provider.on('authorization.error', refused);
     provider.on('revocation.error', refused);
+    provider.on('device_authorization.error', refused);
+    provider.on('code_verification.error', refused);
+    provider.on('device_resume.error', refused);
     provider.on('grant.error', (ctx, error) => {
       // A device that asks whether somebody has confirmed yet is no refusal.
       if (!['authorization_pending', 'slow_down'].includes(error.message)) refused(ctx, error);

@@ -85,7 +85,9 @@ async function requireProof(ctx: KoaContextWithOIDC, proofs: ProofChecker): Prom
   const thumbprint = await thumbprintOf(proof);
   const url = new URL(ctx.oidc.urlFor('token')).href;
   const request = { method: 'POST', url, accessToken: null, thumbprint };
-  const why = thumbprint === undefined ? 'it is no proof' : await proofs.check(proof, { ...request, thumbprint });
+  const refused =
+    thumbprint === undefined ? { why: 'it is no proof' } : await proofs.check(proof, { ...request, thumbprint });
+  const why = refused?.why;
   if (why !== undefined || thumbprint === undefined) throw new errors.InvalidDpopProof(why);
   return thumbprint;
 }
