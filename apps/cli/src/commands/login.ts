@@ -1,5 +1,13 @@
 import { readFileSync } from 'node:fs';
-import { createDpopKey, createTokenHolder, type DpopKey, discover, signInWithPassword, type Tokens } from '@weir/api';
+import {
+  createDpopKey,
+  createTokenHolder,
+  type DpopKey,
+  discover,
+  signInAsMachine,
+  signInWithPassword,
+  type Tokens,
+} from '@weir/api';
 import { WeirError } from '@weir/errors';
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
@@ -7,13 +15,17 @@ import { apiOf, trustCaOf } from '../gateway/api.ts';
 import { type Gateway, isExposed, resolveGateway } from '../profile/resolve-gateway.ts';
 import { storeProfile } from '../profile/stored-sign-in.ts';
 import { signInByBrowser } from '../sign-in/browser-sign-in.ts';
+import { type CiOptions, findCiSecret } from '../sign-in/ci-secret.ts';
 import { signInByDevice } from '../sign-in/device-sign-in.ts';
 import { askPassword } from '../terminal/ask-password.ts';
 import { note, printJson } from '../terminal/output.ts';
 import { canAsk } from '../terminal/prompt.ts';
 import { act, type CommonOptions, leaf } from './leaf.ts';
 
-interface LoginOptions extends CommonOptions {
+interface LoginOptions extends CommonOptions, CiOptions {
+  readonly ci?: boolean;
+  readonly rule?: string;
+  readonly actingFor?: string;
   readonly gateway?: string;
   readonly ca?: string;
   readonly front?: string;
@@ -29,6 +41,7 @@ export function addLogin(program: Command, cli: Cli): void {
     'weir login',
     'weir login --gateway https://weir.example.com',
     'weir login --device',
+    'weir login --ci --gateway https://weir.example.com',
     'pass show weir | weir login --user alice --password-stdin',
   ])
     .option('--gateway <url>', "the gateway's address (default: that of the last sign-in, else of this checkout)")
@@ -38,15 +51,25 @@ export function addLogin(program: Command, cli: Cli): void {
     .option('--device', 'sign in with a browser on another device, by a code')
     .option('--user <name>', 'sign in as this local account, by its password and without a browser')
     .option('--password-stdin', 'read the password from the first line of standard input')
+    .option('--ci', 'sign in as a job, by the token of GitHub Actions, GitLab CI or Kubernetes, or by WEIR_SERVICE_KEY')
+    .option('--token-file <file>', "with --ci: a file with the job's token (default: $WEIR_TOKEN_FILE)")
+    .option('--key-file <file>', 'with --ci: a file with the key of a service account')
+    .option('--audience <text>', "with --ci: what the token is for (default: the gateway's address)")
+    .option('--rule <name>', 'with --ci: the trust rule that is meant, when several take the token')
+    .option('--acting-for <user>', 'with --ci: act for this person, who has allowed it')
     .action(act(cli, (options: LoginOptions) => login(cli, options)));
 }
 
 async function login(cli: Cli, options: LoginOptions): Promise<void> {
   const gateway = withOptions(resolveGateway(cli, options.gateway), options);
+  const isMachine = wantsMachine(options);
+  if (isExposed(gateway.api) && isMachine) throw exposed(gateway.api);
   if (isExposed(gateway.api)) note(cli, `warning: ${gateway.api} is not encrypted: a password can be read on the way.`);
   trustCaOf(gateway);
   const key = await createDpopKey();
-  const tokens = await tokensBy(cli, options, gateway, key);
+  const tokens = isMachine
+    ? await tokensOfMachine(cli, options, gateway, key)
+    : await tokensBy(cli, options, gateway, key);
   const authorizer = createTokenHolder({ key, tokens, renew: async () => tokens });
   const { user, groups, expiresAt } = await apiOf(gateway, authorizer).whoami();
   const { api, front, ca, checkout } = gateway;
@@ -64,6 +87,26 @@ async function tokensBy(cli: Cli, options: LoginOptions, gateway: Gateway, key: 
   const user = userOf(options);
   const password = await askPassword(cli, options, `Password of ${user}: `);
   return (await signInWithPassword(gateway.api, { user, password }, key)).tokens;
+}
+
+/** These options say nothing to people. */
+function wantsMachine({ ci, tokenFile, keyFile, audience, rule, actingFor }: LoginOptions): boolean {
+  const more = [tokenFile, keyFile, audience, rule, actingFor].some((option) => option !== undefined);
+  if (ci === true || !more) return ci === true;
+  throw new WeirError('invalid_request', 'These options are for jobs.', { fix: 'Add --ci.' });
+}
+
+async function tokensOfMachine(cli: Cli, options: LoginOptions, gateway: Gateway, key: DpopKey): Promise<Tokens> {
+  const { rule, actingFor } = options;
+  const { platform, by, secret } = await findCiSecret(cli, options, options.audience ?? gateway.api);
+  note(cli, `Signing in by the ${by} of ${platform}.`);
+  return signInAsMachine(await discover(gateway.api), { by, secret, rule, actingFor }, key);
+}
+
+function exposed(api: string): WeirError {
+  return new WeirError('not_permitted', `${api} is not encrypted: the token could be read on the way.`, {
+    fix: 'Use the https address of the gateway.',
+  });
 }
 
 function withOptions(gateway: Gateway, { ca, front }: LoginOptions): Gateway {
