@@ -201,6 +201,18 @@ describe('a button in Slack', () => {
     expect(await press('UBOB', id, { seconds, again: true })).toBe(403);
   });
 
+  test('counts as the person, who cannot decide by the API as well', async () => {
+    const admin = await gateway.as('admin');
+    await admin.linkUser('bob', 'dave');
+    const asked = askAs(gateway, (await gateway.openSession()).id, { people: 2 });
+    const { requestId: id } = await asked.answer(1);
+    expect((await (await gateway.as('bob')).decideRequest(id, { decision: 'approve' })).state).toBe('pending');
+    await press('UBOB', id);
+    expect(await stateOf(id)).toBe('pending');
+    expect((await audit('decision-refused')).at(-1)).toMatchObject({ subject: id, detail: { code: 'conflict' } });
+    await admin.unlinkUser('bob');
+  });
+
   test('never makes the gateway call another address than Slack', async () => {
     expect(hook.received.some(({ body }) => body.includes('response_type'))).toBe(false);
   });

@@ -114,6 +114,28 @@ describe('the page of a request', () => {
     expect((await (await gateway.as('bob')).showRequest(id)).state).toBe('pending');
   });
 
+  test('decides nothing for the form of another browser, nor for one from before the sign-out', async () => {
+    const { id } = await asked();
+    const bob = await signedInBrowser(gateway, 'bob');
+    const csrfOf = (text: string) => /name="csrf" value="([^"]+)"/.exec(text)?.[1] ?? expect.fail('no form');
+    const own = csrfOf((await bob.get(`/requests/${id}`)).text);
+    const carols = csrfOf((await (await browserOf('carol')).get(`/requests/${id}`)).text);
+    const decide = (csrf: string) => bob.post(`/requests/${id}`, { csrf, decision: 'approve', reason: 'forged' });
+    expect(carols).not.toBe(own);
+    expect((await decide(carols)).status).toBe(403);
+    const cookies = new Map(bob.cookies);
+    await bob.post('/sign-out', { csrf: own });
+    // With the cookies that the browser had, as a thief would keep them.
+    for (const [name, value] of cookies) bob.cookies.set(name, value);
+    const stale = await decide(own);
+    expect(stale.status === 403 || stale.path.includes('/sign-in/')).toBe(true);
+    expect((await (await gateway.as('bob')).showRequest(id)).state).toBe('pending');
+    const events = await (await gateway.as('admin')).listAuditEvents({ limit: 1000 });
+    expect(events.filter(({ subject }) => subject === id).map(({ action }) => action)).not.toContain(
+      'request-approved',
+    );
+  });
+
   test('escapes what people wrote', async () => {
     const statement = "DELETE FROM t WHERE a = '</pre><script>alert(1)</script>\"'";
     const { id } = await asked({ statement, parameters: ['<img src=x onerror=alert(1)>'] });

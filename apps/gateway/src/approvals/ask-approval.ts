@@ -7,6 +7,7 @@ import type { Log } from '../log/create-log.ts';
 import type { ApprovalRepository, NewRequest, RequestRow } from '../store/approvals.ts';
 import type { ApprovalClock } from './approval-clock.ts';
 import type { Circumstances, Standing } from './circumstances.ts';
+import { outcomeOf } from './decide.ts';
 import type { WaitingAsks } from './waiting-asks.ts';
 
 /** Bounds of the time that a request stays open. */
@@ -111,8 +112,18 @@ async function retry(
       detail: { principal: session.principal.name },
     });
   }
-  const used = await approvals.consume(key, new Date(now()));
-  if (used !== undefined) {
+  const own = await behind(parts, session.principal);
+  for (;;) {
+    const found = await approvals.consume(key, new Date(now()), (row, decisions) =>
+      outcomeOf(row, decisions, [...row.behind, ...own]),
+    );
+    if (found === undefined) break;
+    const { row: used, isGood } = found;
+    if (!isGood) {
+      const detail = { principal: session.principal.name, why: 'those who approved it may not any more' };
+      audit.later({ actor: 'gateway', action: 'request-outdated', subject: used.id, detail });
+      continue;
+    }
     const detail = { session: session.id, approvedBy: used.decided_by };
     await audit.append({ actor: session.principal.name, action: 'request-used', subject: used.id, detail });
     tell({ ask: ask.ask, requestId: used.id, state: 'approved', ...decisionOf(used) });

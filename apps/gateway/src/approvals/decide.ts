@@ -1,7 +1,7 @@
 import type { DecideRequest } from '@weir/api';
 import { WeirError } from '@weir/errors';
 import { decisionsComeTo } from '@weir/policy';
-import type { DecisionOutcome, RequestRow } from '../store/approvals.ts';
+import type { DecisionOutcome, DecisionRow, RequestRow } from '../store/approvals.ts';
 import type { ApprovalParts, Decider } from './approvals.ts';
 
 type Counted = Extract<DecisionOutcome, { outcome: 'counted' }>;
@@ -14,7 +14,8 @@ export async function decideRequest(
   { decision, reason = '' }: DecideRequest,
 ): Promise<Counted> {
   const { approvals, audit, waiting, now } = parts;
-  const refusal = refusalOf(decider, row, await peopleBehind(parts, row));
+  const behind = await peopleBehind(parts, row);
+  const refusal = refusalOf(decider, row, behind);
   if (refusal !== undefined) {
     const detail = { decision, code: refusal.code };
     await audit.append({ actor: decider.name, action: 'decision-refused', subject: row.id, detail });
@@ -23,14 +24,12 @@ export async function decideRequest(
   if (row.state === 'pending') await refuseOutdated(parts, row);
   const personId = personIdOf(decider);
   const made = { personId, userId: decider.id, name: decider.name, decision, reason, at: new Date(now()) };
-  const result = await approvals.decide(row.id, made, (request, decisions) =>
-    decisionsComeTo(
-      { groups: request.approvers, require: request.require, people: request.people },
-      decisions.map(({ person_id, decision, groups }) => ({ personId: person_id, decision, groups })),
-    ),
-  );
-  if (result.outcome !== 'counted')
+  const result = await approvals.decide(row.id, made, (request, decisions) => outcomeOf(request, decisions, behind));
+  if (result.outcome !== 'counted') {
+    const detail = { decision, code: 'conflict' };
+    await audit.append({ actor: decider.name, action: 'decision-refused', subject: row.id, detail });
     throw result.outcome === 'repeated' ? repeated(row.id) : tooLate(row.id, result.row);
+  }
   const { state } = result.row;
   try {
     await audit.append({
@@ -47,6 +46,21 @@ export async function decideRequest(
     if (state === 'approved' || state === 'denied') waiting.settle(row.id, { state, by: decider.name, reason });
   }
   return result;
+}
+
+/** What the decisions come to now; those of the people behind the request do not count, whenever they were linked to it. */
+export function outcomeOf(
+  { approvers, require, people, user_id }: RequestRow,
+  decisions: readonly DecisionRow[],
+  behind: readonly string[],
+): 'pending' | 'approved' | 'denied' {
+  const own = new Set([...behind, user_id]);
+  return decisionsComeTo(
+    { groups: approvers, require, people },
+    decisions
+      .filter((one) => !own.has(one.person_id) && !own.has(one.user_id))
+      .map(({ person_id, decision, groups }) => ({ personId: person_id, decision, groups })),
+  );
 }
 
 /** Why this person may not decide; undefined when he may. */

@@ -359,10 +359,7 @@ function createNotificationsOf(
       const user = await repositories.users.findByName(name);
       if (user === undefined || user.disabled) return undefined;
       return {
-        id: user.id,
-        name: user.name,
-        kind: user.kind,
-        groups: user.groups,
+        ...{ id: user.id, personId: user.person_id, name: user.name, kind: user.kind, groups: user.groups },
         roles: effectiveRoles(user, config.identity.roles),
       };
     },

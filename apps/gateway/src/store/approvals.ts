@@ -93,8 +93,12 @@ export interface ApprovalRepository {
   decisionsOf(ids: readonly string[]): Promise<DecisionRow[]>;
   /** Ends open requests of the binding that were asked under other circumstances. @returns their ids. */
   withdrawOutdated(key: BindingKey): Promise<string[]>;
-  /** Uses an approved retry request up, once. */
-  consume(key: BindingKey, now: Date): Promise<RequestRow | undefined>;
+  /** Uses an approved retry request up, once; one whose decisions come to something else by now (`judge`) is withdrawn instead. */
+  consume(
+    key: BindingKey,
+    now: Date,
+    judge: (row: RequestRow, decisions: readonly DecisionRow[]) => 'pending' | 'approved' | 'denied',
+  ): Promise<{ readonly row: RequestRow; readonly isGood: boolean } | undefined>;
   withdraw(id: string): Promise<boolean>;
   /** Pending requests, and approved ones that wait for a retry, whose time is over. */
   expireDue(now: Date): Promise<RequestRow[]>;
@@ -163,32 +167,9 @@ function ofKey({ db }: Pick<Store, 'db'>, key: BindingKey) {
 type ChangePart = Pick<ApprovalRepository, 'decide' | 'consume' | 'withdraw' | 'withdrawOutdated'>;
 
 function createChanges({ db }: Pick<Store, 'db'>, opened: (row: StoredRow) => RequestRow): ChangePart {
-  const optional = (row: StoredRow | undefined) => row && opened(row);
   return {
     decide: (id, decision, judge) => decideInTurn({ db }, opened, id, decision, judge),
-    consume: async (key, now) =>
-      optional(
-        await db
-          .updateTable('approval_requests')
-          .set({ state: 'used' })
-          .where(
-            'id',
-            '=',
-            ofKey({ db }, key)
-              .clearSelect()
-              .select('id')
-              .where('state', '=', 'approved')
-              .where('asked_under', '=', key.askedUnder)
-              .where('expires_at', '>', now)
-              .orderBy('decided_at')
-              .limit(1)
-              .forUpdate()
-              .skipLocked(),
-          )
-          .where('state', '=', 'approved')
-          .returningAll()
-          .executeTakeFirst(),
-      ),
+    consume: (key, now, judge) => consumeInTurn({ db }, opened, key, now, judge),
     withdrawOutdated: async (key) => {
       const rows = await db
         .updateTable('approval_requests')
@@ -213,6 +194,35 @@ function createChanges({ db }: Pick<Store, 'db'>, opened: (row: StoredRow) => Re
       return result.numUpdatedRows === 1n;
     },
   };
+}
+
+async function consumeInTurn(
+  { db }: Pick<Store, 'db'>,
+  opened: (row: StoredRow) => RequestRow,
+  key: BindingKey,
+  now: Date,
+  judge: Parameters<ApprovalRepository['consume']>[2],
+): ReturnType<ApprovalRepository['consume']> {
+  return db.transaction().execute(async (tx) => {
+    const found = await ofKey({ db: tx }, key)
+      .where('state', '=', 'approved')
+      .where('asked_under', '=', key.askedUnder)
+      .where('expires_at', '>', now)
+      .orderBy('decided_at')
+      .limit(1)
+      .forUpdate()
+      .skipLocked()
+      .executeTakeFirst();
+    if (found === undefined) return undefined;
+    const isGood = judge(opened(found), await decisionsOf({ db: tx }, [found.id])) === 'approved';
+    const row = await tx
+      .updateTable('approval_requests')
+      .set({ state: isGood ? 'used' : 'withdrawn' })
+      .where('id', '=', found.id)
+      .returningAll()
+      .executeTakeFirstOrThrow();
+    return { row: opened(row), isGood };
+  });
 }
 
 async function decideInTurn(
@@ -257,6 +267,7 @@ async function decideInTurn(
   });
 }
 
+/** `person_id` is the person behind the account now, so that accounts that were linked since count once. */
 function decisionsOf({ db }: Pick<Store, 'db'>, ids: readonly string[]): Promise<DecisionRow[]> {
   if (ids.length === 0) return Promise.resolve([]);
   return db
@@ -264,14 +275,15 @@ function decisionsOf({ db }: Pick<Store, 'db'>, ids: readonly string[]): Promise
     .leftJoin('users', (join) =>
       join.onRef('users.id', '=', 'approval_decisions.user_id').on('users.disabled', '=', false),
     )
-    .selectAll('approval_decisions')
+    .select(['request_id', 'approval_decisions.user_id', 'approval_decisions.name', 'decision', 'reason', 'at'])
+    .select(sql<string>`coalesce(users.person_id, approval_decisions.person_id)`.as('person_id'))
     .select(
       sql<string[] | null>`CASE WHEN users.id IS NULL THEN NULL ELSE ARRAY(
         SELECT g.name FROM effective_groups g WHERE g.user_id = users.id) END`.as('groups'),
     )
     .where('request_id', 'in', ids)
     .orderBy('at')
-    .orderBy('person_id')
+    .orderBy('approval_decisions.user_id')
     .execute();
 }
 
