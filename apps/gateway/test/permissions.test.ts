@@ -114,7 +114,7 @@ const ofBrowsers = [
   'GET /consent/:interaction',
   'POST /consent/:interaction',
   'GET /signed-in',
-  'GET /upstream/:provider/start',
+  'GET /sign-in/:interaction/by/:provider',
   'GET /upstream/:provider/callback',
   'POST /upstream/:provider/acs',
   'GET /upstream/:provider/continue',

@@ -277,7 +277,7 @@ describe('what a browser brings back', () => {
       expect(answer.status).toBe(400);
     }
     const made = `page.${Buffer.from('https://evil.example').toString('base64url')}`;
-    const start = await fetch(`${addresses.api}/upstream/corp/start?interaction=${made}`, { redirect: 'manual' });
+    const start = await fetch(`${addresses.api}/sign-in/${made}/by/corp`, { redirect: 'manual' });
     expect([start.status, start.headers.get('location')]).toEqual([401, null]);
   });
 });

@@ -45,7 +45,7 @@ import { createSignIn, type SignIn } from '../identity/oauth/sign-in.ts';
 import type { SignMachineIn } from '../identity/oauth/token-exchange.ts';
 import { createPasswordChecker } from '../identity/passwords.ts';
 import { createUpstreamIdentities } from '../identity/providers/identities.ts';
-import { createUpstream, type Provider, upstreamPath } from '../identity/providers/upstream.ts';
+import { createUpstream, type Provider } from '../identity/providers/upstream.ts';
 import { createUpstreamWatch, type UpstreamWatch } from '../identity/providers/upstream-watch.ts';
 import { scimModule } from '../identity/scim/scim.module.ts';
 import type { ScimTokens } from '../identity/scim/scim-tokens.ts';
@@ -289,7 +289,7 @@ function createUpstreamOf(
   const common = { providers, identities, rows, attempts, audit, now };
   const upstream = createUpstream({ ...common, baseUrl: () => parts.authorizationServer.issuer });
   for (const { name, label = `Sign in with ${name}` } of upstream.providers) {
-    const href = ({ id }: { id: string }) => `${upstreamPath(name, 'start')}?interaction=${encodeURIComponent(id)}`;
+    const href = ({ id }: { id: string }) => `/sign-in/${encodeURIComponent(id)}/by/${encodeURIComponent(name)}`;
     parts.signIn.addMethod({ id: name, label, href });
   }
   return { upstream, watch: createUpstreamWatch({ ...common, log }) };

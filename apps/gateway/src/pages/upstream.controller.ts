@@ -19,37 +19,10 @@ export interface UpstreamPages {
   readonly browsers: Browsers;
 }
 
-/** Where browsers go to identity providers and come back, and where providers say that somebody signed out. */
+/** Where browsers come back from identity providers, and where providers say that somebody signed out. */
 @Controller('upstream/:provider')
 export class UpstreamController {
   constructor(@Inject(UPSTREAM) private readonly pages: UpstreamPages) {}
-
-  /** Leads to the provider. The sign-in must be one of this browser. */
-  @Public()
-  @Get('start')
-  async start(
-    @Param('provider') provider: string,
-    @Query('interaction') id: unknown,
-    @Req() request: FastifyRequest,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
-    await this.orPage(reply, async () => {
-      const { signIn, server, browsers, upstream } = this.pages;
-      const interaction = typeof id === 'string' ? await signIn.find(id) : undefined;
-      const isOwn =
-        interaction !== undefined &&
-        (interaction.next !== null || (await server.isOwn(request.raw, reply.raw, interaction.id)));
-      if (!isOwn) {
-        const why = 'It waited too long, was used, or was begun in another browser.';
-        throw new WeirError('sign_in_required', 'This sign-in has ended.', {
-          why,
-          fix: 'Start again where you came from.',
-        });
-      }
-      const browser = browsers.idOf(request, reply);
-      return upstream.begin(provider, interaction.id, { browser, address: request.ip });
-    });
-  }
 
   @Public()
   @Get('callback')
@@ -71,7 +44,7 @@ export class UpstreamController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    await this.orPage(reply, () => this.pages.upstream.assertion(provider, form ?? {}, this.fromOf(request)));
+    await redirectOrPage(reply, () => this.pages.upstream.assertion(provider, form ?? {}, this.fromOf(request)));
   }
 
   @Public()
@@ -112,24 +85,56 @@ export class UpstreamController {
   }
 
   private finish(request: FastifyRequest, reply: FastifyReply, work: () => Promise<UpstreamResult>): Promise<void> {
-    return this.orPage(reply, async () => {
+    return redirectOrPage(reply, async () => {
       const { interaction, result } = await work();
       return this.pages.signIn.finish(request, reply, interaction, result);
     });
   }
+}
 
-  /** Redirects to where the work leads; a person in a browser reads an error as a page. */
-  private async orPage(reply: FastifyReply, work: () => Promise<string>): Promise<void> {
-    try {
-      void reply.redirect(await work(), 303);
-    } catch (error) {
-      if (!isWeirError(error)) throw error;
-      sendPage(reply, {
-        title: 'You are not signed in',
-        status: error.entry.httpStatus,
-        body: html`<p class="error" role="alert">${error.message}</p><p>${error.why}</p><p>${error.fix}</p>
+/** Leads to a provider. It is below the sign-in page, because the cookie of a sign-in is sent there alone. */
+@Controller('sign-in/:interaction/by')
+export class UpstreamStartController {
+  constructor(@Inject(UPSTREAM) private readonly pages: UpstreamPages) {}
+
+  /** The sign-in must be one of this browser. */
+  @Public()
+  @Get(':provider')
+  async start(
+    @Param('interaction') id: string,
+    @Param('provider') provider: string,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    await redirectOrPage(reply, async () => {
+      const { signIn, server, browsers, upstream } = this.pages;
+      const interaction = await signIn.find(id);
+      const isOwn =
+        interaction !== undefined &&
+        (interaction.next !== null || (await server.isOwn(request.raw, reply.raw, interaction.id)));
+      if (!isOwn) {
+        throw new WeirError('sign_in_required', 'This sign-in has ended.', {
+          why: 'It waited too long, was used, or was begun in another browser.',
+          fix: 'Start again where you came from.',
+        });
+      }
+      const browser = browsers.idOf(request, reply);
+      return upstream.begin(provider, interaction.id, { browser, address: request.ip });
+    });
+  }
+}
+
+/** Redirects to where the work leads; a person in a browser reads an error as a page. */
+async function redirectOrPage(reply: FastifyReply, work: () => Promise<string>): Promise<void> {
+  try {
+    void reply.redirect(await work(), 303);
+  } catch (error) {
+    if (!isWeirError(error)) throw error;
+    sendPage(reply, {
+      title: 'You are not signed in',
+      status: error.entry.httpStatus,
+      body: html`<p class="error" role="alert">${error.message}</p><p>${error.why}</p><p>${error.fix}</p>
 <p><a class="button" href="/sign-in">Sign in again</a></p>`,
-      });
-    }
+    });
   }
 }

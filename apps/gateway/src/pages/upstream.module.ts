@@ -1,5 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { UPSTREAM, UpstreamController, type UpstreamPages } from './upstream.controller.ts';
+import { UPSTREAM, UpstreamController, type UpstreamPages, UpstreamStartController } from './upstream.controller.ts';
 
 @Module({})
 class UpstreamModule {}
@@ -8,7 +8,7 @@ class UpstreamModule {}
 export function upstreamModule(useValue: UpstreamPages): DynamicModule {
   return {
     module: UpstreamModule,
-    controllers: [UpstreamController],
+    controllers: [UpstreamController, UpstreamStartController],
     providers: [{ provide: UPSTREAM, useValue }],
   };
 }

@@ -69,7 +69,7 @@ interface Attempt {
 }
 
 /** Path of something of a provider. */
-export function upstreamPath(provider: string, what: string): string {
+function upstreamPath(provider: string, what: string): string {
   return `/upstream/${encodeURIComponent(provider)}/${what}`;
 }
 
