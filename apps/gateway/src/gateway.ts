@@ -14,6 +14,7 @@ import { addressText, createDataPlaneLink, type RunningDataPlane } from './contr
 import { loadKeyProvider } from './credentials/load-key-provider.ts';
 import type { ControlPlane, Journal } from './dataplane/ports.ts';
 import { type ApiServer, startApiServer } from './http/api-server.ts';
+import { createIdempotentAnswers } from './http/idempotent-answers.ts';
 import { openProviders } from './identity/providers/open-providers.ts';
 import { openScimTokens } from './identity/scim/scim-tokens.ts';
 import type { Log } from './log/create-log.ts';
@@ -145,7 +146,15 @@ async function start(options: GatewayOptions, undo: Undo): Promise<Omit<Gateway,
   undo.push(() => running.close());
   undo.push(() => capabilities.sessions.close('the gateway stopped'));
   const cursorKey = await loadSecretKey(config.stateDir, 'cursors');
-  const api = await startApiServer({ api: config.api, cursorKey, modules, identity, authorizationServer, log });
+  const answers = repositories.idempotentAnswers;
+  await answers.loseRunning();
+  const idempotentAnswers = createIdempotentAnswers({
+    ...{ answers, log, now },
+    key: await loadSecretKey(config.stateDir, 'answers'),
+  });
+  const api = await startApiServer({
+    ...{ api: config.api, cursorKey, idempotentAnswers, modules, identity, authorizationServer, log },
+  });
   undo.push(() => api.close());
   await authorizationServer.open(issuerOf(config, api));
   undo.push(() => authorizationServer.stop());

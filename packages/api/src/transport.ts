@@ -33,7 +33,7 @@ export type Send = (route: RouteName, call?: Call) => Promise<Response>;
 export function createSend(options: ApiClientOptions): Send {
   const { baseUrl, authorizer, timeoutMs } = options;
   const fetchOf = options.fetch ?? globalThis.fetch;
-  const attempt = async (route: RouteName, call: Call): Promise<Response> => {
+  const attempt = async (route: RouteName, call: Call, key: string): Promise<Response> => {
     const { method, url } = addressOf(baseUrl, route, call);
     const token = typeof options.token === 'function' ? options.token() : options.token;
     const headers: Record<string, string> = {
@@ -42,16 +42,21 @@ export function createSend(options: ApiClientOptions): Send {
     };
     if (token !== undefined) headers['authorization'] = `Bearer ${token}`;
     if (authorizer !== undefined) Object.assign(headers, await authorizer.authorize(method, url));
+    if (method === 'POST') headers['idempotency-key'] = key;
     if (call.body !== undefined) headers['content-type'] = 'application/json';
     const body = call.body === undefined ? {} : { body: JSON.stringify(call.body) };
     return fetchFrom(baseUrl, url, { method, headers, redirect: 'error', ...body }, fetchOf, timeoutMs);
   };
   return async (route, call = {}) => {
-    const response = await patiently(() => attempt(route, call));
+    // The same for all attempts: what the first one did is not done again.
+    const key = crypto.randomUUID();
+    const persistent = () =>
+      patiently(() => onceMoreWhenBroken(/^(GET|POST) /.test(routes[route]), () => attempt(route, call, key)));
+    const response = await persistent();
     if (response.ok) return response;
     const error = await errorOf(response);
     if (error.code !== 'sign_in_required' || authorizer === undefined || !(await authorizer.renew())) throw error;
-    const again = await patiently(() => attempt(route, call));
+    const again = await persistent();
     if (!again.ok) throw await errorOf(again);
     return again;
   };
@@ -68,6 +73,23 @@ export async function patiently(attempt: () => Promise<Response>): Promise<Respo
   await response.arrayBuffer();
   await new Promise((resolve) => setTimeout(resolve, Number(seconds) * 1000));
   return attempt();
+}
+
+/** Tries once more when the connection broke before the answer came; refused and silent gateways are not asked again. */
+async function onceMoreWhenBroken(mayRepeat: boolean, attempt: () => Promise<Response>): Promise<Response> {
+  try {
+    return await attempt();
+  } catch (error) {
+    if (!mayRepeat || !isBroken(error)) throw error;
+    return attempt();
+  }
+}
+
+function isBroken(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if ('code' in cause && ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'].includes(String(cause.code))) return true;
+  }
+  return false;
 }
 
 /** Fetches with a bound until the headers arrive, 30 s when not given. @throws WeirError gateway_unavailable when nobody answers. */

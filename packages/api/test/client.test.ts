@@ -102,3 +102,58 @@ describe('client of the API', () => {
     expect(error.code).toBe('gateway_unavailable');
   });
 });
+
+describe('what is sent once more', () => {
+  const limited = { 'retry-after': '1' };
+  const problem = JSON.stringify({
+    ...{ type: 'urn:weir:error:rate_limited', title: 'X', status: 429, instance: 'urn:weir:request:1' },
+    ...{ code: 'rate_limited', detail: 'Too many requests.', why: null, fix: 'Wait.' },
+  });
+  type Step = 'break' | 'limit' | 'limit long' | 'answer';
+  const cases: [name: string, method: 'GET' | 'POST' | 'DELETE', steps: Step[], code: string | undefined][] = [
+    ['a GET whose connection broke', 'GET', ['break', 'answer'], undefined],
+    ['a POST whose connection broke, with the same key', 'POST', ['break', 'answer'], undefined],
+    ['not a DELETE whose connection broke', 'DELETE', ['break'], 'gateway_unavailable'],
+    ['a POST, once', 'POST', ['break', 'break'], 'gateway_unavailable'],
+    ['what came too soon, with the same key', 'POST', ['limit', 'answer'], undefined],
+    ['what came too soon, once', 'GET', ['limit', 'limit'], 'rate_limited'],
+    ['nothing that would wait for minutes', 'GET', ['limit long'], 'rate_limited'],
+  ];
+  test.each(cases)('%s (%s)', async (_name, method, steps, code) => {
+    const keys: unknown[] = [];
+    const baseUrl = await serve((request, response) => {
+      keys.push(request.headers['idempotency-key']);
+      const step = steps[keys.length - 1];
+      if (step === 'break') request.socket.destroy();
+      else if (step === 'limit') response.writeHead(429, limited).end(problem);
+      else if (step === 'limit long') response.writeHead(429, { 'retry-after': '600' }).end(problem);
+      else response.writeHead(method === 'GET' ? 200 : 204).end(method === 'GET' ? '{"ok":true}' : '');
+    });
+    const client = createApiClient({ baseUrl });
+    const call = {
+      GET: () => client.healthz(),
+      POST: () => client.killSession('s'),
+      DELETE: () => client.revokeAgent('a'),
+    };
+    const error = await call[method]().then(
+      () => undefined,
+      (reason: unknown) => (reason as WeirError).code,
+    );
+    expect(error).toBe(code);
+    expect(keys).toHaveLength(steps.length);
+    expect(new Set(keys).size).toBe(1);
+    expect(typeof keys[0]).toBe(method === 'POST' ? 'string' : 'undefined');
+  });
+
+  test('each call has a key of its own', async () => {
+    const keys: unknown[] = [];
+    const baseUrl = await serve((request, response) => {
+      keys.push(request.headers['idempotency-key']);
+      response.writeHead(204).end();
+    });
+    const client = createApiClient({ baseUrl });
+    await client.killSession('s');
+    await client.killSession('s');
+    expect(new Set(keys).size).toBe(2);
+  });
+});

@@ -157,6 +157,13 @@ export const catalogue = {
     sqlstate: '40001',
     hint: 'Read it again, then send the change with the new version.',
   },
+  idempotency_key_reused: {
+    title: 'Idempotency key reused',
+    httpStatus: 422,
+    exitCode: 2,
+    sqlstate: '22023',
+    hint: 'Send a new key with a new request, and the same request with the same key.',
+  },
   policy_invalid: {
     title: 'Policy invalid',
     httpStatus: 422,

@@ -15,6 +15,8 @@ import { requireDeclarations } from '../identity/route-declarations.ts';
 import type { Log } from '../log/create-log.ts';
 import { createContentSeal } from '../store/sealed-content.ts';
 import { ErrorFilter, problemOf, sendProblem } from './error-filter.ts';
+import { IdempotencyInterceptor } from './idempotency-interceptor.ts';
+import type { IdempotentAnswers } from './idempotent-answers.ts';
 import { PagingInterceptor } from './paging.ts';
 import { PrincipalLimit } from './principal-limit.ts';
 import { createRateLimits, type RateLimits } from './rate-limits.ts';
@@ -45,9 +47,10 @@ export async function startApiServer(options: {
   readonly authorizationServer: Pick<AuthorizationServer, 'takes' | 'handle'>;
   /** 32 bytes that cursors of lists are sealed with. */
   readonly cursorKey: Buffer;
+  readonly idempotentAnswers: IdempotentAnswers;
   readonly log: Log;
 }): Promise<ApiServer> {
-  const { api, cursorKey, modules, identity, authorizationServer, log } = options;
+  const { api, cursorKey, idempotentAnswers, modules, identity, authorizationServer, log } = options;
   requireDeclarations(modules);
   const limits = createRateLimits(api.limits, () => performance.now());
   const adapter = await createAdapter(api, limits, authorizationServer, log);
@@ -67,7 +70,11 @@ export async function startApiServer(options: {
     parseJson(request, body.toString('utf8'), done),
   );
   app.useGlobalGuards(new AuthGuard(identity), new PrincipalLimit(limits));
-  app.useGlobalInterceptors(new TaggedInterceptor(), new PagingInterceptor(createContentSeal(cursorKey)));
+  app.useGlobalInterceptors(
+    new TaggedInterceptor(),
+    new PagingInterceptor(createContentSeal(cursorKey)),
+    new IdempotencyInterceptor(idempotentAnswers),
+  );
   app.useGlobalFilters(new ErrorFilter(log));
   try {
     await app.listen(api.port, api.host);

@@ -17,6 +17,7 @@ import { decisions } from './migrations/008-decisions.ts';
 import { agentLocks } from './migrations/009-agent-locks.ts';
 import { agentRecovery } from './migrations/009-agent-recovery.ts';
 import { authorities } from './migrations/009-authorities.ts';
+import { idempotency } from './migrations/010-idempotency.ts';
 import { versions } from './migrations/010-versions.ts';
 import { credentials } from './migrations/011-credentials.ts';
 import type { StoreTables } from './tables.ts';
@@ -38,6 +39,7 @@ const provider: MigrationProvider = {
     '008-decisions': decisions,
     '009-agent-locks': agentLocks,
     '009-agent-recovery': agentRecovery,
+    '010-idempotency': idempotency,
     '010-versions': versions,
     '009-authorities': authorities,
     '011-credentials': credentials,

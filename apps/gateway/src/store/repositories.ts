@@ -11,6 +11,7 @@ import { type ConnectionRepository, createConnectionRepository } from './connect
 import { type CredentialRepository, createCredentialRepository } from './credentials.ts';
 import { createDirectoryRepository, type DirectoryRepository } from './directory.ts';
 import { createGrantRepository, type GrantRepository } from './grants.ts';
+import { createIdempotentAnswerRepository, type IdempotentAnswerRepository } from './idempotent-answers.ts';
 import { createIdentityRepository, type IdentityRepository } from './identities.ts';
 import { createMachineRepository, type MachineRepository } from './machines.ts';
 import { createNotificationRepository, type NotificationRepository } from './notifications.ts';
@@ -42,6 +43,7 @@ export interface Repositories {
   readonly grants: GrantRepository;
   readonly budgets: BudgetRepository;
   readonly notifications: NotificationRepository;
+  readonly idempotentAnswers: IdempotentAnswerRepository;
   readonly audit: AuditRepository;
   readonly anchors: AnchorRepository;
   readonly machines: MachineRepository;
@@ -68,6 +70,7 @@ export function createRepositories(store: Pick<Store, 'db'>, contentKey: Buffer)
     grants: createGrantRepository(store),
     budgets: createBudgetRepository(store),
     notifications: createNotificationRepository(store),
+    idempotentAnswers: createIdempotentAnswerRepository(store),
     audit: createAuditRepository(store),
     anchors: createAnchorRepository(store),
     machines: createMachineRepository(store),

@@ -397,6 +397,16 @@ export interface StoreTables {
     created_at: Moment;
     settled_at: MaybeMoment;
   };
+  idempotent_answers: {
+    /** SHA-256 of principal and key. */
+    hash: Buffer;
+    /** SHA-256 of method, address and body. */
+    request: Buffer;
+    state: 'running' | 'done' | 'unknown';
+    /** Sealed. */
+    content: Buffer | null;
+    expires_at: Moment;
+  };
   audit_events: {
     id: string;
     at: Moment;

@@ -26,7 +26,10 @@ export function createOpenApi({
   for (const name of Object.keys(contract) as RouteName[]) {
     const [method = '', template = ''] = routes[name].split(' ');
     const path = template.replace(/:([a-zA-Z]+)/g, '{$1}');
-    paths[path] = { ...paths[path], [method.toLowerCase()]: operationOf(name, template, contract[name], components) };
+    paths[path] = {
+      ...paths[path],
+      [method.toLowerCase()]: operationOf(name, [method, template], contract[name], components),
+    };
   }
   return {
     openapi: '3.1.1',
@@ -53,12 +56,18 @@ export function createOpenApi({
   };
 }
 
-function operationOf(name: RouteName, template: string, route: RouteContract, components: Components) {
+function operationOf(
+  name: RouteName,
+  [method, template]: readonly [string, string],
+  route: RouteContract,
+  components: Components,
+) {
   const { summary, needs, query, body } = route;
   const parameters = [
     ...pathParameters(template, route, components),
     ...queryParameters(query, components),
     ...versionParameters(route),
+    ...(isIdempotent(method, route) ? [idempotencyParameter] : []),
   ];
   const { data } = body?.safeParse({}) ?? {};
   return {
@@ -70,8 +79,25 @@ function operationOf(name: RouteName, template: string, route: RouteContract, co
     ...(body === undefined
       ? {}
       : { requestBody: { required: data === undefined, content: json(components.input(body)) } }),
-    responses: { ...successesOf(route, components), ...problemsOf(codesOf(route), components) },
+    responses: { ...successesOf(route, components), ...problemsOf(allCodesOf(method, route), components) },
   };
+}
+
+const idempotencyParameter = {
+  name: 'idempotency-key',
+  in: 'header',
+  description:
+    'Random, new for each thing that is to be done: the same request with the same key is carried out once within 24 h.',
+  schema: { type: 'string', minLength: 1, maxLength: 255 },
+};
+
+function isIdempotent(method: string, { needs }: RouteContract): boolean {
+  return method === 'POST' && needs !== 'public';
+}
+
+function allCodesOf(method: string, route: RouteContract): ErrorCode[] {
+  const more = isIdempotent(method, route) ? (['conflict', 'idempotency_key_reused'] as const) : [];
+  return [...new Set([...codesOf(route), ...more])];
 }
 
 function pathParameters(template: string, { params = {} }: RouteContract, components: Components) {
