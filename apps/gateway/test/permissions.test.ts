@@ -33,6 +33,8 @@ const matrix: Record<RouteName, Who> = {
   deleteUser: 'admins',
   linkUser: 'admins',
   unlinkUser: 'admins',
+  resetPasskeys: 'admins',
+  beginStepUp: 'members',
   changePassword: 'members',
   putUser: 'admins',
   listConnections: 'members',
@@ -113,6 +115,15 @@ const ofBrowsers = [
   'POST /sign-in/:interaction',
   'GET /consent/:interaction',
   'POST /consent/:interaction',
+  'GET /pages/passkey.js',
+  'GET /sign-in/:interaction/passkey',
+  'POST /sign-in/:interaction/passkey',
+  'GET /step-up/:code',
+  'POST /step-up/:code',
+  'GET /account',
+  'POST /account/passkeys',
+  'POST /account/passkeys/remove',
+  'POST /account/step-up',
   'GET /signed-in',
   'GET /sign-in/:interaction/by/:provider',
   'GET /upstream/:provider/callback',
@@ -156,7 +167,7 @@ test('an auditor changes nothing but what is his own', () => {
     'revokeGrant',
   ];
   expect(changing.sort()).toEqual(
-    ['changePassword', 'decideRequest', 'killSession', 'logout', 'openSession', ...aboutAccess].sort(),
+    ['beginStepUp', 'changePassword', 'decideRequest', 'killSession', 'logout', 'openSession', ...aboutAccess].sort(),
   );
 });
 

@@ -24,6 +24,10 @@ export interface ApiClient {
   /** Says that two accounts belong to one person. */
   linkUser(name: string, to: string): Promise<m.User>;
   unlinkUser(name: string): Promise<m.User>;
+  /** For somebody who has lost them. */
+  resetPasskeys(name: string): Promise<void>;
+  /** The page on which the caller steps this sign-in up; `whoami` says when it has happened. */
+  beginStepUp(): Promise<m.StepUp>;
   /** The caller's own; ends all of his tokens. */
   changePassword(body: m.ChangePasswordRequest): Promise<void>;
   listConnections(): Promise<m.Connection[]>;
@@ -91,6 +95,8 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     deleteUser: async (name) => done(await send('deleteUser', { params: { name } })),
     linkUser: async (name, to) => readJson(await send('linkUser', { params: { name }, body: { to } }), s.userSchema),
     unlinkUser: async (name) => readJson(await send('unlinkUser', { params: { name } }), s.userSchema),
+    resetPasskeys: async (name) => done(await send('resetPasskeys', { params: { name } })),
+    beginStepUp: async () => readJson(await send('beginStepUp'), s.stepUpSchema),
     changePassword: async (body) => done(await send('changePassword', { body })),
     listConnections: () => followPages(send, 'listConnections', s.connectionSchema),
     getConnection: async (name) => {

@@ -13,6 +13,8 @@ export const routes = {
   deleteUser: 'DELETE /api/v1/users/:name', // admin, not oneself; 204; ends sessions and tokens
   linkUser: 'PUT /api/v1/users/:name/link', // admin, not oneself; linkUserRequest -> user; both accounts are one person from now on
   unlinkUser: 'DELETE /api/v1/users/:name/link', // admin, not oneself; user
+  resetPasskeys: 'DELETE /api/v1/users/:name/passkeys', // admin, not oneself; 204
+  beginStepUp: 'POST /api/v1/account/step-up', // {}; stepUp
   changePassword: 'PUT /api/v1/account/password', // changePasswordRequest; 204; ends all tokens of the account
   listConnections: 'GET /api/v1/connections', // connection[] that the caller may see (all for admins)
   getConnection: 'GET /api/v1/connections/:name', // connections:write; connectionSpec as it is stored, the password as a reference

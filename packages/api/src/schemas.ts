@@ -67,6 +67,8 @@ export const putUserRequestSchema = z.strictObject({
 });
 /** Says that two accounts belong to one person. */
 export const linkUserRequestSchema = z.strictObject({ to: nameSchema });
+/** Where the caller proves himself by a passkey, and until when. */
+export const stepUpSchema = z.object({ url: z.url(), expiresAt: z.iso.datetime() });
 /** A person's own new password. */
 export const changePasswordRequestSchema = z.strictObject({
   current: z.string().min(1).max(1024),

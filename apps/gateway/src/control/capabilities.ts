@@ -36,13 +36,17 @@ import { createPasswordSignIn } from '../identity/check-password.ts';
 import { effectiveRoles } from '../identity/effective-roles.ts';
 import { identityModule } from '../identity/identity.module.ts';
 import { createIdentity, type Identity } from '../identity/identity.ts';
-import { createLocalAccounts } from '../identity/local-accounts.ts';
+import { createLocalAccounts, type LocalAccounts } from '../identity/local-accounts.ts';
 import { createLoginThrottle } from '../identity/login-throttle.ts';
 import { createAccessTokens } from '../identity/oauth/access-tokens.ts';
 import { type AuthorizationServer, createAuthorizationServer } from '../identity/oauth/authorization-server.ts';
 import { createSignInEnds, type SignInEnds } from '../identity/oauth/ended-sign-ins.ts';
 import { createSignIn, type SignIn } from '../identity/oauth/sign-in.ts';
 import type { SignMachineIn } from '../identity/oauth/token-exchange.ts';
+import { passkeysModule } from '../identity/passkeys/passkeys.module.ts';
+import { createPasskeys } from '../identity/passkeys/passkeys.ts';
+import { canHavePasskeys } from '../identity/passkeys/relying-party.ts';
+import { createStepUp } from '../identity/passkeys/step-up.ts';
 import { createPasswordChecker } from '../identity/passwords.ts';
 import { createUpstreamIdentities } from '../identity/providers/identities.ts';
 import { createUpstream, type Provider } from '../identity/providers/upstream.ts';
@@ -215,6 +219,7 @@ export function createCapabilities(parts: Foundation): Capabilities {
   const modules = [
     identityModule(identity, policies),
     scimModuleOf(foundation, identity, () => authorizationServer.issuer),
+    passkeysModuleOf(foundation, { authorizationServer, signIn, browsers, local }),
     pagesModule({ signIn, server: authorizationServer, browsers, checkPassword }),
     upstreamModule({ upstream: upstream.upstream, signIn, server: authorizationServer, browsers }),
     policiesModule(policies),
@@ -293,6 +298,26 @@ function createUpstreamOf(
     parts.signIn.addMethod({ id: name, label, href });
   }
   return { upstream, watch: createUpstreamWatch({ ...common, log }) };
+}
+
+/** Passkeys, with a button on the sign-in page where they can be. */
+function passkeysModuleOf(
+  { config, repositories, audit, log, now }: Foundation,
+  {
+    authorizationServer: server,
+    ...parts
+  }: Pick<Capabilities, 'authorizationServer' | 'signIn' | 'browsers'> & { local: LocalAccounts },
+) {
+  const { users, oauth, browserSessions, passkeys: challenges } = repositories;
+  const issuer = () => server.issuer;
+  const passkeys = createPasskeys({ passkeys: challenges, users, issuer, audit, log, now });
+  const mark = { program: oauth.markGrant, browser: browserSessions.mark };
+  const stepUp = createStepUp({ passkeys, challenges, mark, audit, now });
+  if (config.identity.issuer !== undefined && canHavePasskeys(config.identity.issuer)) {
+    const href = ({ id }: { id: string }) => `/sign-in/${id}/passkey`;
+    parts.signIn.addMethod({ id: 'passkey', label: 'Sign in with a passkey', href });
+  }
+  return passkeysModule({ passkeys, stepUp, server, now, ...parts }, { passkeys, stepUp, users, issuer });
 }
 
 /** Accounts and groups by a directory. */

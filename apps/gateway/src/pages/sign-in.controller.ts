@@ -142,7 +142,8 @@ export class SignInController {
     sendPage(reply, {
       title: `Signed in as ${caller.name}`,
       body: html`<form method="post" action="/sign-out"><input type="hidden" name="csrf" value="${csrf}">
-<button>Sign out</button></form>`,
+<button>Sign out</button></form>
+<p><a href="/account">Passkeys of the account</a></p>`,
     });
   }
 

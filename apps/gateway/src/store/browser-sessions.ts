@@ -19,6 +19,8 @@ export interface BrowserSessionRepository {
     readonly expiresAt: Date;
   }): Promise<boolean>;
   find(id: string, now: Date): Promise<BrowserSessionRow | undefined>;
+  /** The person of the browser has used a second factor. */
+  mark(hash: Buffer, mfaAt: Date): Promise<void>;
   delete(id: string): Promise<void>;
 }
 
@@ -39,6 +41,9 @@ export function createBrowserSessionRepository({ db }: Pick<Store, 'db'>): Brows
         .where('hash', '=', hashOfId(id))
         .where('expires_at', '>', now)
         .executeTakeFirst(),
+    mark: async (hash, mfaAt) => {
+      await db.updateTable('browser_sessions').set({ mfa_at: mfaAt }).where('hash', '=', hash).execute();
+    },
     delete: async (id) => {
       await db.deleteFrom('browser_sessions').where('hash', '=', hashOfId(id)).execute();
     },

@@ -5,6 +5,7 @@ import { first } from './migrations/001-first.ts';
 import { budgets } from './migrations/002-budgets.ts';
 import { accounts } from './migrations/003-accounts.ts';
 import { emergency } from './migrations/003-emergency.ts';
+import { passkeyLocks } from './migrations/003-passkey-locks.ts';
 import { upstream } from './migrations/004-upstream.ts';
 import { localTokensEnd } from './migrations/005-local-tokens-end.ts';
 import { oauth } from './migrations/005-oauth.ts';
@@ -28,6 +29,7 @@ const provider: MigrationProvider = {
     '002-budgets': budgets,
     '003-accounts': accounts,
     '003-emergency': emergency,
+    '003-passkey-locks': passkeyLocks,
     '005-oauth': oauth,
     '004-upstream': upstream,
     '006-acting-for': actingFor,

@@ -17,6 +17,7 @@ import { createMachineRepository, type MachineRepository } from './machines.ts';
 import { createNotificationRepository, type NotificationRepository } from './notifications.ts';
 import { createOAuthRepository, type OAuthRepository } from './oauth.ts';
 import type { Store } from './open-store.ts';
+import { createPasskeyRepository, type PasskeyRepository } from './passkeys.ts';
 import { createPolicyRepository, type PolicyRepository } from './policies.ts';
 import { createContentSeal } from './sealed-content.ts';
 import { createSessionRepository, type SessionRepository } from './sessions.ts';
@@ -27,6 +28,7 @@ import { createUserRepository, type UserRepository } from './users.ts';
 export interface Repositories {
   readonly users: UserRepository;
   readonly directory: DirectoryRepository;
+  readonly passkeys: PasskeyRepository;
   readonly oauth: OAuthRepository;
   readonly browserSessions: BrowserSessionRepository;
   readonly identities: IdentityRepository;
@@ -54,6 +56,7 @@ export function createRepositories(store: Pick<Store, 'db'>, contentKey: Buffer)
   return {
     users: createUserRepository(store),
     directory: createDirectoryRepository(store),
+    passkeys: createPasskeyRepository(store),
     oauth: createOAuthRepository(store, createContentSeal(contentKey)),
     browserSessions: createBrowserSessionRepository(store),
     identities: createIdentityRepository(store, createContentSeal(contentKey)),

@@ -125,6 +125,8 @@ export interface StoreTables {
     backed_up: boolean;
     created_at: Moment;
     last_used_at: MaybeMoment;
+    /** A copy of it was used. */
+    locked_at: MaybeMoment;
   };
   passkey_challenges: {
     /** SHA-256 of the challenge. */

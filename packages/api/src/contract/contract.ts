@@ -59,6 +59,20 @@ export const contract: Readonly<Record<RouteName, RouteContract>> = {
     answer: s.userSchema,
     errors: ['not_found', 'conflict'],
   },
+  resetPasskeys: {
+    summary: 'Take all passkeys of an account, for somebody who has lost them.',
+    needs: 'users:write',
+    status: 204,
+    errors: ['not_found'],
+  },
+  beginStepUp: {
+    summary:
+      'Get the address of the page on which the caller proves himself by a passkey, for the sign-in of this request.',
+    needs: 'account:write',
+    status: 200,
+    answer: s.stepUpSchema,
+    errors: ['conflict', 'feature_not_supported'],
+  },
   changePassword: {
     summary: 'Give oneself a new password; ends all tokens of the account.',
     needs: 'account:write',
