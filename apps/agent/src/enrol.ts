@@ -13,6 +13,8 @@ export interface EnrolOptions {
   /** The token itself, or a file that holds it (deleted after use, since it is worth nothing any more). */
   readonly token?: string;
   readonly tokenFile?: string;
+  /** The pool that the agent should join; a token for another one is refused. */
+  readonly pool?: string;
 }
 
 /** Trades a one-use join token for a certificate; the token's pin decides which gateway is believed. @throws WeirError with what to do. */
@@ -33,12 +35,13 @@ export async function enrol(options: EnrolOptions): Promise<AgentState> {
     address: token.address,
     caPins: token.caPins,
     joinToken: token.secret,
+    ...(options.pool === undefined ? {} : { pool: options.pool }),
     csrDer: request.der,
     version: agentVersion,
   });
-  const { agentId, agentName, tunnelAddress, ca, certificate } = result;
+  const { agentId, agentName, pool, tunnelAddress, ca, certificate } = result;
   const state: AgentState = {
-    ...{ agentId, agentName, tunnelAddress, frontAddress: token.address },
+    ...{ agentId, agentName, pool, tunnelAddress, frontAddress: token.address },
     ...{ ca, certificate, key: request.key },
   };
   await writeAgentState(options.stateDir, state);

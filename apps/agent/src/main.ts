@@ -12,8 +12,9 @@ setFlagsFromString('--heap-growing-percent=200');
 
 const usage = `weir agent: serves connections in its own network; dials out to the gateway, opens no port
 
-  enrol --state DIR (--token-file FILE | --token TOKEN)   trade a join token for a certificate
-  run   --state DIR                                       serve until stopped
+  enrol --state DIR (--token-file FILE | --token TOKEN) [--pool NAME]
+                                 trade a join token for a certificate; --pool: refuse one for another pool
+  run   --state DIR              serve until stopped
 `;
 
 async function main(): Promise<number> {
@@ -23,6 +24,7 @@ async function main(): Promise<number> {
       state: { type: 'string' },
       token: { type: 'string' },
       'token-file': { type: 'string' },
+      pool: { type: 'string' },
       help: { type: 'boolean' },
     },
   });
@@ -35,11 +37,12 @@ async function main(): Promise<number> {
   if (stateDir === undefined)
     throw new WeirError('invalid_request', 'no state folder was given', { fix: 'Add --state DIR.' });
   if (command === 'enrol') {
-    const { token, 'token-file': tokenFile } = values;
+    const { token, 'token-file': tokenFile, pool } = values;
     const state = await enrol({
       stateDir,
       ...(token === undefined ? {} : { token }),
       ...(tokenFile === undefined ? {} : { tokenFile }),
+      ...(pool === undefined ? {} : { pool }),
     });
     process.stderr.write(`enrolled as ${state.agentName}; run it: weir agent run --state ${stateDir}\n`);
     return 0;

@@ -40,6 +40,7 @@ export async function runAgent(stateDir: string): Promise<RunningAgent> {
       capabilities: [...capabilities, ...linkCapabilities],
       instanceId,
       sealingKey: sealingKey.publicKeyDer,
+      pool: state.pool ?? '',
     },
     nonce: () => Buffer.from(store.current.nonce ?? '', 'base64'),
     storeNonce: (nonce) => store.change({ nonce: Buffer.from(nonce).toString('base64') }),

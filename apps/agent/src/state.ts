@@ -6,6 +6,8 @@ import { WeirError } from '@weir/errors';
 export interface AgentState {
   readonly agentId: string;
   readonly agentName: string;
+  /** Whose connections it serves; absent in states of old versions. */
+  readonly pool?: string | undefined;
   /** host:port of the gateway's tunnel listener. */
   readonly tunnelAddress: string;
   /** host:port of the gateway's front port, where the agent gets a certificate after its last one has ended; absent in states of old versions until a renewal. */

@@ -76,7 +76,7 @@ describe('an agent that was away when its certificate ended', () => {
     await after(awayMs, async () => {
       const renewed = await recover(await requestOf(agent));
       const certificate = new X509Certificate(renewed.certificate);
-      expect(certificate.subjectAltName).toBe(`URI:weir://agent/${agent.agentId}`);
+      expect(certificate.subjectAltName).toContain(`URI:weir://agent/${agent.agentId}, URI:weir://pool/away`);
       expect(Date.parse(certificate.validTo) - now()).toBeLessThanOrEqual(hourMs);
       expect(renewed).toMatchObject({ ca: expect.stringContaining('CERTIFICATE'), frontAddress: '127.0.0.1:7001' });
       await plane().authoriseAgent(agent.agentId, certificate.serialNumber);

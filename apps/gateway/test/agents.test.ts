@@ -3,6 +3,7 @@ import { type webcrypto, X509Certificate } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import * as x509 from '@peculiar/x509';
 import { tryJoinToken } from '@weir/proto';
+import { tryAgentClaims } from '@weir/tunnel';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { AgentHolder } from '../src/dataplane/ports.ts';
 import { failure, startTestGateway, type TestGateway } from './fixture/test-gateway.ts';
@@ -23,9 +24,12 @@ async function requestOf(
   return Buffer.from(request.rawData);
 }
 const joinToken = async (agent = 'edge') => (await (await gateway.as('admin')).createJoinToken({ agent })).token;
-const enrol = async (token: string, certificateRequest?: Buffer) =>
+const enrol = async (token: string, certificateRequest?: Buffer, pool?: string) =>
   gateway.dataPlane.controlPlane.enrol(
-    { joinToken: token, certificateRequest: certificateRequest ?? (await requestOf()), agentVersion: '0.1.0' },
+    {
+      ...{ joinToken: token, certificateRequest: certificateRequest ?? (await requestOf()), agentVersion: '0.1.0' },
+      ...(pool === undefined ? {} : { pool }),
+    },
     '192.0.2.7:1234',
   );
 const audit = async (action: string) => (await gateway.as('admin')).listAuditEvents({ action, limit: 1000 });
@@ -94,6 +98,118 @@ describe('join tokens', () => {
   });
 });
 
+describe('pools', () => {
+  const poolToken = async (pool: string, uses: number) =>
+    (await (await gateway.as('admin')).createJoinToken({ pool, uses })).token;
+  const claimsOf = (pem: string) => tryAgentClaims(new X509Certificate(pem).subjectAltName);
+
+  test('a token for a pool enrols as many agents as it has uses, also at once, each under a name of its own', async () => {
+    const token = await poolToken('edge-pool', 3);
+    const results = await Promise.allSettled(Array.from({ length: 8 }, () => enrol(token)));
+    const enrolled = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+    expect(enrolled).toHaveLength(3);
+    expect(new Set(enrolled.map(({ agentName }) => agentName)).size).toBe(3);
+    for (const { agentName, pool, certificate } of enrolled) {
+      expect(agentName).toMatch(/^edge-pool-[a-z0-9]{8}$/);
+      expect(pool).toBe('edge-pool');
+      expect(claimsOf(certificate)).toMatchObject({ pool: 'edge-pool', renewal: 0, serves: ['postgres'] });
+    }
+    const admin = await gateway.as('admin');
+    expect((await admin.listAgents()).filter(({ pool }) => pool === 'edge-pool')).toHaveLength(3);
+    expect((await admin.listJoinTokens())[0]).toMatchObject({ agent: null, pool: 'edge-pool', uses: 3, usedCount: 3 });
+  });
+
+  test('a renewal counts, and keeps the pool', async () => {
+    const { controlPlane } = gateway.dataPlane;
+    const { agentId, certificate } = await enrol(await poolToken('counted', 1));
+    const { serialNumber } = new X509Certificate(certificate);
+    const renewed = await controlPlane.renewAgent(agentId, serialNumber, await requestOf());
+    expect(claimsOf(renewed.certificate)).toMatchObject({ agentId, pool: 'counted', renewal: 1 });
+  });
+
+  test('a certificate with an old count locks the identity, also when the newest was not shown yet', async () => {
+    const { controlPlane } = gateway.dataPlane;
+    const { agentId, agentName, certificate } = await enrol(await poolToken('old-count', 1));
+    const [first, claims] = [new X509Certificate(certificate).serialNumber, claimsOf(certificate)];
+    const second = (await controlPlane.renewAgent(agentId, first, await requestOf(), claims)).certificate;
+    await controlPlane.renewAgent(agentId, new X509Certificate(second).serialNumber, await requestOf());
+    const copy = controlPlane.renewAgent(agentId, first, await requestOf(), claims);
+    expect((await failure(copy)).code).toBe('not_permitted');
+    expect(await lockedState(agentName)).toMatchObject({ reason: expect.stringContaining('before its last renewal') });
+    expect((await audit('agent-locked')).at(-1)).toMatchObject({ detail: { serial: first, renewal: 0 } });
+  });
+
+  test('an agent that says it serves another pool is refused', async () => {
+    const { controlPlane } = gateway.dataPlane;
+    const { agentId, agentName } = await enrol(await poolToken('own-pool', 1));
+    const nonce = Buffer.alloc(0);
+    await controlPlane.identifyAgent(agentId, nonce, holder, 'own-pool');
+    await controlPlane.identifyAgent(agentId, nonce, holder, '');
+    expect((await failure(controlPlane.identifyAgent(agentId, nonce, holder, 'local'))).why).toContain('local');
+    expect((await audit('agent-refused')).at(-1)).toMatchObject({
+      actor: agentName,
+      detail: { agentId, claimed: 'local', pool: 'own-pool', ...holder },
+    });
+  });
+
+  test.each([
+    [{}, 'name an agent or a pool'],
+    [{ agent: 'x', uses: 2 }, 'good once'],
+    [{ pool: 'x', uses: 0 }, ''],
+    [{ pool: 'x', uses: 1001 }, ''],
+    [{ pool: 'x', ttlSeconds: 59 }, ''],
+  ])('there is no token of %j', async (body, why) => {
+    const refused = await failure((await gateway.as('admin')).createJoinToken(body));
+    expect(refused).toMatchObject({ code: 'invalid_request', why: expect.stringContaining(why) });
+  });
+});
+
+describe('a stolen join token buys nothing', () => {
+  const revoke = async (agent: string) => {
+    const admin = await gateway.as('admin');
+    const token = (await admin.listJoinTokens()).find((candidate) => candidate.agent === agent);
+    await admin.revokeJoinToken(token?.id ?? '');
+  };
+  test.each<[string, string, (token: string) => Promise<unknown>]>([
+    [
+      'after its count',
+      'token used up',
+      async (token) => {
+        await enrol(token);
+        return enrol(token);
+      },
+    ],
+    [
+      'after its end',
+      'expired token',
+      async (token) => {
+        gateway.advance(1_801_000);
+        return enrol(token).finally(() => gateway.advance(-1_801_000));
+      },
+    ],
+    [
+      'after it was revoked',
+      'revoked token',
+      async (token) => {
+        await revoke('stolen');
+        return enrol(token);
+      },
+    ],
+    ['for another pool', 'token of another pool', (token) => enrol(token, undefined, 'local')],
+    ['with another secret', 'unknown token', (token) => enrol(`${token.slice(0, -9)}AAAAAAAAA`)],
+    ['with a certificate request that is none', 'not a PKCS#10', (token) => enrol(token, Buffer.from('x'))],
+  ])('%s', async (_what, reason, attack) => {
+    const before = (await (await gateway.as('admin')).listAgents()).length;
+    const refused = await failure(attack(await joinToken('stolen')));
+    expect(['not_permitted', 'invalid_request']).toContain(refused.code);
+    const event = (await audit('enrolment-refused')).at(-1);
+    expect(event).toMatchObject({ detail: { address: '192.0.2.7:1234', reason: expect.stringContaining(reason) } });
+    const gained = (await (await gateway.as('admin')).listAgents()).length - before;
+    expect(gained).toBe(reason === 'token used up' ? 1 : 0);
+    await (await gateway.as('admin')).revokeAgent('stolen').catch(() => undefined);
+  });
+});
+
 describe('certificate requests', () => {
   test.each([
     ['bytes that are no request', async () => Buffer.from('hello')],
@@ -131,7 +247,9 @@ describe('agents’ certificates', () => {
     const leaf = new X509Certificate(enrolled.certificate);
     const ca = new X509Certificate(enrolled.ca);
     expect(enrolled).toMatchObject({ agentName: 'edge', tunnelAddress: '127.0.0.1:7002' });
-    expect(leaf.subjectAltName).toBe(`URI:weir://agent/${enrolled.agentId}`);
+    expect(leaf.subjectAltName).toBe(
+      `URI:weir://agent/${enrolled.agentId}, URI:weir://pool/edge, URI:weir://renewal/0, URI:weir://serves/postgres`,
+    );
     expect(leaf.subject).toBe(`CN=${enrolled.agentId}`);
     expect(leaf.ca).toBe(false);
     expect(leaf.keyUsage).toEqual(['1.3.6.1.5.5.7.3.2']);
@@ -146,7 +264,7 @@ describe('agents’ certificates', () => {
     const { controlPlane } = gateway.dataPlane;
     const { agentId, certificate } = await enrol(await joinToken());
     const { serialNumber } = new X509Certificate(certificate);
-    expect(await controlPlane.authoriseAgent(agentId, serialNumber)).toEqual({ name: 'edge' });
+    expect(await controlPlane.authoriseAgent(agentId, serialNumber)).toEqual({ name: 'edge', pool: 'edge' });
     expect((await failure(controlPlane.authoriseAgent('agt_unknown', serialNumber))).code).toBe('not_permitted');
     expect((await failure(controlPlane.authoriseAgent(agentId, 'AB12'))).code).toBe('not_permitted');
     const second = await enrol(await joinToken());

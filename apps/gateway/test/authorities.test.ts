@@ -80,7 +80,13 @@ describe('the key of the CA', () => {
     const keys = createLocalKeyProvider(randomBytes(32));
     const [loaded] = await vaultOf(stored, { keys, stateDir: folder.path }).load();
     expect(existsSync(join(ca, 'ca.key'))).toBe(false);
-    const { certificate } = (await loaded?.signAgent('agt_1', await requestOf(), Date.now(), 300)) ?? {};
+    const { certificate } =
+      (await loaded?.signAgent(
+        { agentId: 'agt_1', pool: 'edge', renewal: 0, serves: [] },
+        await requestOf(),
+        Date.now(),
+        300,
+      )) ?? {};
     expect(issuedBy(certificate ?? '', authority.certificate)).toBe(true);
     const [again] = await vaultOf(stored, { keys, stateDir: folder.path }).load();
     expect(again?.pin).toBe(authority.pin);

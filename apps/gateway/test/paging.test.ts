@@ -71,11 +71,24 @@ const seeds: Partial<Record<RouteName, () => unknown>> = {
   },
   listAgents: async () => {
     for (const name of ['a', 'b', 'c']) {
-      const row = { id: `agt_${name}`, name, serial: name, certificate_expires_at: new Date(), version: '1' };
+      const row = {
+        id: `agt_${name}`,
+        name,
+        pool: name,
+        serial: name,
+        certificate_expires_at: new Date(),
+        version: '1',
+      };
       await gateway.gateway.store.db
         .insertInto('agents')
         .values({ ...row, enrolled_at: new Date() })
         .execute();
+    }
+  },
+  listAuthorities: async () => {
+    for (const id of ['a', 'b', 'c']) {
+      const row = { id, certificate: 'x', created_by: 'x', created_at: new Date(), retired_at: new Date() };
+      await gateway.gateway.store.db.insertInto('authorities').values(row).execute();
     }
   },
   listAnchors: async () => {
@@ -84,7 +97,6 @@ const seeds: Partial<Record<RouteName, () => unknown>> = {
       await gateway.gateway.repositories.anchors.put(anchor);
     }
   },
-  listAuthorities: async () => (await gateway.as('admin')).rotateAuthority(),
   listNotifications: async () => {
     for (const event_id of ['1', '2', '3']) {
       const now = new Date();

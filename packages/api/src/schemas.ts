@@ -114,7 +114,7 @@ export const postgresTargetSchema = z.strictObject({
     })
     .default({ mode: 'prefer' }),
 });
-/** A connection as administrators define it; `agent` names the agent (pool) in whose network the target lives. */
+/** A connection as administrators define it; `agent` names the pool of agents in whose network the target lives: they alone serve it. */
 export const connectionSpecSchema = z.strictObject({
   name: nameSchema,
   agent: nameSchema,
@@ -268,24 +268,37 @@ export const policyDocumentSetSchema = z.object({
 });
 export const applyPolicyRequestSchema = z.strictObject({ text: z.string().max(1_048_576) });
 
-export const joinTokenRequestSchema = z.strictObject({
-  agent: nameSchema,
-  ttlSeconds: z.int().min(60).max(86_400).default(1800),
-});
+/** For one agent of this name, or for as many agents of a pool as it has uses; `pool` of a named agent is its own name unless told otherwise. */
+export const joinTokenRequestSchema = z
+  .strictObject({
+    agent: nameSchema.optional(),
+    pool: nameSchema.optional(),
+    uses: z.int().min(1).max(1000).default(1),
+    ttlSeconds: z.int().min(60).max(86_400).default(1800),
+  })
+  .refine(({ agent, pool }) => agent !== undefined || pool !== undefined, 'name an agent or a pool')
+  .refine(({ agent, uses }) => agent === undefined || uses === 1, 'a token for an agent of this name is good once');
 export const joinTokenResponseSchema = z.object({ token: z.string(), expiresAt: z.iso.datetime() });
 /** A join token as lists show it, without its secret. `id` = first 12 hexadecimal digits of its hash. */
 export const joinTokenSchema = z.object({
   id: z.string(),
-  agent: nameSchema,
+  /** Null: for agents of the pool, which get names of their own. */
+  agent: nameSchema.nullable(),
+  pool: nameSchema,
+  uses: z.int(),
+  usedCount: z.int(),
   createdBy: z.string(),
   createdAt: z.iso.datetime(),
   expiresAt: z.iso.datetime(),
+  /** Used up. */
   used: z.boolean(),
 });
 export const joinTokenIdSchema = z.string().regex(/^[0-9a-f]{12}$/, 'use the id of a join token');
 export const agentSchema = z.object({
   id: z.string(),
   name: nameSchema,
+  /** Whose connections it may serve. */
+  pool: nameSchema,
   online: z.boolean(),
   version: z.string().nullable(),
   capabilities: z.array(z.string()),

@@ -15,6 +15,34 @@ export function tryAgentId(subjectAltName: string | undefined): string | undefin
   return id !== undefined && /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(id) ? id : undefined;
 }
 
+/** What an agent's certificate says beside its id; absent in certificates of old versions. */
+export interface AgentClaims {
+  readonly agentId: string;
+  /** The pool whose connections it may serve: URI weir://pool/NAME. */
+  readonly pool: string | undefined;
+  /** How often it was renewed: URI weir://renewal/N. */
+  readonly renewal: number | undefined;
+  /** Protocols that it may serve: URIs weir://serves/NAME. */
+  readonly serves: readonly string[];
+}
+
+/** Reads subject alternative names (Node's text form). Undefined unless they name exactly one agent, and at most one pool and count. */
+export function tryAgentClaims(subjectAltName: string | undefined): AgentClaims | undefined {
+  const agentId = tryAgentId(subjectAltName);
+  if (agentId === undefined) return undefined;
+  const names = (kind: string) => {
+    const start = `URI:weir://${kind}/`;
+    return (subjectAltName ?? '')
+      .split(', ')
+      .filter((name) => name.startsWith(start))
+      .map((name) => name.slice(start.length));
+  };
+  const [pools, renewals] = [names('pool'), names('renewal')];
+  if (pools.length > 1 || renewals.length > 1 || renewals.some((count) => !/^\d{1,9}$/.test(count))) return undefined;
+  const renewal = renewals[0] === undefined ? undefined : Number(renewals[0]);
+  return { agentId, pool: pools[0], renewal, serves: names('serves') };
+}
+
 /** Who calls, by the client certificate that the TLS handshake has verified. @throws WeirError not_permitted when it names no agent */
 export function agentPeerOf(
   call: Pick<ServerDuplexStream<unknown, unknown> | ServerUnaryCall<unknown, unknown>, 'getAuthContext' | 'getPeer'>,
@@ -41,12 +69,12 @@ export function refusedPeerOf(socket: TLSSocket, why: string): RefusedPeer {
 function peerOf(raw: Buffer | undefined, remoteAddress: string): AgentPeer {
   if (raw === undefined) throw new WeirError('not_permitted', 'The connection has no verified client certificate.');
   const certificate = new X509Certificate(raw);
-  const agentId = tryAgentId(certificate.subjectAltName);
-  if (agentId === undefined) {
+  const claims = tryAgentClaims(certificate.subjectAltName);
+  if (claims === undefined) {
     throw new WeirError('not_permitted', 'The client certificate does not name an agent.', {
       why: 'Its subject alternative names need exactly one URI weir://agent/<id>.',
       fix: 'Enrol the agent again: weir agent enrol',
     });
   }
-  return { agentId, certificateSerial: certificate.serialNumber, certificateDer: raw, remoteAddress };
+  return { ...claims, certificateSerial: certificate.serialNumber, certificateDer: raw, remoteAddress };
 }

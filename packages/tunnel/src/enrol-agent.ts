@@ -32,8 +32,8 @@ export async function enrolAgent(options: EnrolAgentOptions): Promise<EnrolmentR
     });
   }
   const answer = await callEnrol(options, new X509Certificate(ca).toString());
-  const { agentId, agentName, certificate, tunnelAddress } = answer;
-  return { agentId, agentName, certificate, ca: answer.ca, tunnelAddress };
+  const { agentId, agentName, certificate, tunnelAddress, pool } = answer;
+  return { agentId, agentName, certificate, ca: answer.ca, tunnelAddress, pool };
 }
 
 /** The certificates that the server shows, DER, leaf first. */
@@ -88,6 +88,8 @@ function callEnrol(options: EnrolAgentOptions, ca: string): Promise<EnrolRespons
     joinToken: options.joinToken,
     certificateRequest: new Uint8Array(options.csrDer),
     agentVersion: options.version,
+    pool: options.pool ?? '',
+    platformToken: options.platformToken ?? '',
   });
   return new Promise((resolve, reject) => {
     const deadline = new Date(Date.now() + timeoutMs);

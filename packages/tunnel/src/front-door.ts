@@ -8,6 +8,10 @@ export interface EnrolmentRequest {
   /** PKCS#10, DER. */
   readonly certificateRequest: Buffer;
   readonly agentVersion: string;
+  /** The pool that the agent was told to join; absent = whatever the token is for. */
+  readonly pool?: string;
+  /** Instead of a join token: a token of the platform that the agent runs on. */
+  readonly platformToken?: string;
 }
 
 /** What an enrolled agent gets. All certificates PEM. */
@@ -18,6 +22,8 @@ export interface EnrolmentResult {
   readonly ca: string;
   /** host:port of the tunnel listener. */
   readonly tunnelAddress: string;
+  /** The pool whose connections the agent may serve. */
+  readonly pool: string;
 }
 
 /** What an agent sends when its certificate has ended. */
@@ -88,6 +94,8 @@ export interface EnrolAgentOptions {
   /** SHA-256 of CA certificates' DER, hexadecimal (see certificatePin): the server must be of one of them. */
   readonly caPins: readonly string[];
   readonly joinToken: string;
+  readonly platformToken?: string;
+  readonly pool?: string;
   /** PKCS#10, DER. */
   readonly csrDer: Uint8Array;
   readonly version: string;

@@ -59,8 +59,12 @@ async function enrol(
   done: sendUnaryData<EnrolResponse>,
 ): Promise<void> {
   try {
-    const { joinToken, certificateRequest, agentVersion } = call.request;
-    const request = { joinToken, certificateRequest: Buffer.from(certificateRequest), agentVersion };
+    const { joinToken, certificateRequest, agentVersion, pool, platformToken } = call.request;
+    const request = {
+      ...{ joinToken, certificateRequest: Buffer.from(certificateRequest), agentVersion },
+      ...(pool === '' ? {} : { pool }),
+      ...(platformToken === '' ? {} : { platformToken }),
+    };
     done(null, create(EnrolResponseSchema, await options.enrol(request, call.getPeer())));
   } catch (error) {
     report(options, error);

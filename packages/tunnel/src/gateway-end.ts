@@ -1,3 +1,4 @@
+import type { AgentClaims } from './agent-identity.ts';
 import type { Clock } from './clock.ts';
 import type { GatewayLane } from './lane.ts';
 
@@ -8,9 +9,7 @@ export interface ServerTls {
 }
 
 /** Who is at the other end of a tunnel connection, as its verified client certificate says. */
-export interface AgentPeer {
-  /** From the certificate's one SAN URI `weir://agent/<agentId>`. */
-  readonly agentId: string;
+export interface AgentPeer extends AgentClaims {
   /** Hexadecimal, upper case, as X.509 tools print it. */
   readonly certificateSerial: string;
   /** The certificate, DER. */
@@ -42,6 +41,8 @@ export interface AgentHello {
   readonly sealingKey?: Uint8Array;
   /** The nonce that the agent has stored last; empty before its first. */
   readonly nonce?: Uint8Array;
+  /** The pool that it says it serves; empty or absent = it does not say. */
+  readonly pool?: string;
 }
 
 /** Outcome of a connection test that the agent made against a target. */

@@ -1,5 +1,5 @@
 export * from './agent-end.ts';
-export { tryAgentId } from './agent-identity.ts';
+export { type AgentClaims, tryAgentClaims, tryAgentId } from './agent-identity.ts';
 export { certificatePin } from './certificate-pin.ts';
 export { type Clock, systemClock } from './clock.ts';
 export { enrolAgent } from './enrol-agent.ts';

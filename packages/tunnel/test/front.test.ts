@@ -211,7 +211,7 @@ describe('enrolment', () => {
 
   it('exchanges token and key for a certificate', async () => {
     const seen: EnrolmentRequest[] = [];
-    const answer = { agentId: 'a', agentName: 'n', certificate: 'c', ca: 'ca', tunnelAddress: 'h:1' };
+    const answer = { agentId: 'a', agentName: 'n', certificate: 'c', ca: 'ca', tunnelAddress: 'h:1', pool: 'p' };
     const address = await front({
       enrol: async (received) => {
         seen.push(received);

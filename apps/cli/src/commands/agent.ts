@@ -6,13 +6,19 @@ import { addProgram } from './add-program.ts';
 import { addAgentAuthorities } from './agent-ca.ts';
 import { act, type CommonOptions, leaf } from './leaf.ts';
 
+interface TokenOptions {
+  readonly pool?: string;
+  readonly uses: string;
+  readonly ttl: string;
+}
+
 /** `weir agent` */
 export function addAgent(program: Command, cli: Cli): void {
   const agent = program
     .command('agent')
     .alias('agents')
     .description('Run an agent in the network of your databases; manage agents');
-  const usage = '--state DIR, and for enrol --token-file FILE or --token TOKEN';
+  const usage = '--state DIR, and for enrol --token-file FILE or --token TOKEN, and --pool NAME';
   addProgram(agent, cli, {
     app: 'agent',
     name: 'enrol',
@@ -31,12 +37,19 @@ export function addAgent(program: Command, cli: Cli): void {
   });
   leaf(agent, 'token', 'Make a join token for an agent (administrators); it is shown once', [
     'weir agent token my-agent > join-token',
+    'weir agent token --pool production --uses 3 > join-token',
   ])
-    .argument('<name>', "the agent's name")
+    .argument('[name]', "the agent's name; without it, agents of the pool get names of their own")
+    .option('--pool <name>', "the pool whose connections it may serve; the agent's own name when absent")
+    .option('--uses <number>', 'how many agents may enrol with it; more than one needs --pool and no name', '1')
     .option('--ttl <seconds>', 'how long it can be used', '1800')
     .action(
-      act(cli, async (name: string, options: CommonOptions & { ttl: string }) => {
-        const made = await signedIn(cli).api.createJoinToken({ agent: name, ttlSeconds: Number(options.ttl) });
+      act(cli, async (name: string | undefined, options: CommonOptions & TokenOptions) => {
+        const made = await signedIn(cli).api.createJoinToken({
+          ...(name === undefined ? {} : { agent: name }),
+          ...(options.pool === undefined ? {} : { pool: options.pool }),
+          ...{ uses: Number(options.uses), ttlSeconds: Number(options.ttl) },
+        });
         if (options.json === true) return printJson(cli, made);
         printLine(cli, made.token);
         note(cli, `Good until ${made.expiresAt}: weir agent enrol --token TOKEN --state FOLDER`);
@@ -51,7 +64,8 @@ export function addAgent(program: Command, cli: Cli): void {
         columns: [
           ['id', ({ id }) => id],
           ['agent', ({ agent }) => agent],
-          ['state', ({ used }) => (used ? 'used' : 'unused')],
+          ['pool', ({ pool }) => pool],
+          ['used', ({ uses, usedCount }) => `${usedCount} of ${uses}`],
           ['made by', ({ createdBy }) => createdBy],
           ['made', ({ createdAt }) => createdAt],
           ['expires', ({ expiresAt }) => expiresAt],
@@ -77,6 +91,7 @@ export function addAgent(program: Command, cli: Cli): void {
         items: await signedIn(cli).api.listAgents(),
         columns: [
           ['name', ({ name }) => name],
+          ['pool', ({ pool }) => pool],
           ['id', ({ id }) => id],
           ['state', ({ online, locked }) => (locked !== null ? 'locked' : online ? 'online' : 'offline')],
           ['version', ({ version }) => version],

@@ -30,7 +30,7 @@ export interface AgentTwins {
 export type TwinParts = Pick<AgentParts, 'agents' | 'dataPlane' | 'audit' | 'now'> & {
   readonly nonces: AgentNonceRepository;
   /** Ends the live sessions of an agent that is locked. */
-  readonly onLocked: (agentName: string, reason: string) => Promise<void>;
+  readonly onLocked: (agent: { readonly name: string; readonly pool: string }, reason: string) => Promise<void>;
 };
 
 /** Why a locked agent is refused. */
@@ -67,9 +67,9 @@ export function createAgentTwins(parts: TwinParts): AgentTwins {
       lockFor(parts, agentId, 'two processes hold its identity at the same time', { holders: [first, second] }),
     copySeen: (agentId, reason, detail) => lockFor(parts, agentId, reason, detail),
     lock: async (name, reason, by) => {
-      const { id } = await named(name);
+      const { id, pool } = await named(name);
       const text = reason === '' ? `${by} locked it` : `${by} locked it: ${reason}`;
-      if (!(await lock(parts, { id, name }, text, by, {}))) {
+      if (!(await lock(parts, { id, name, pool }, text, by, {}))) {
         throw new WeirError('conflict', `The agent ${name} is locked already.`, { fix: 'Run: weir agent ls' });
       }
     },
@@ -93,7 +93,7 @@ async function lockFor(parts: TwinParts, agentId: string, reason: string, detail
 /** The row first: from then on nobody with this identity gets in. */
 async function lock(
   { nonces, dataPlane, audit, now, onLocked }: TwinParts,
-  { id, name }: Pick<AgentRow, 'id' | 'name'>,
+  { id, name, pool }: Pick<AgentRow, 'id' | 'name' | 'pool'>,
   reason: string,
   by: string,
   detail: Readonly<Record<string, unknown>>,
@@ -108,7 +108,7 @@ async function lock(
     });
   } finally {
     dataPlane.disconnectAgent(name, `locked: ${reason}`, 'for-now');
-    await onLocked(name, reason);
+    await onLocked({ name, pool }, reason);
   }
   return true;
 }

@@ -51,10 +51,10 @@ export class AgentsController {
   @Post('join-tokens')
   @HttpCode(200)
   createJoinToken(
-    @Body(new ZodPipe(joinTokenRequestSchema)) { agent, ttlSeconds }: z.output<typeof joinTokenRequestSchema>,
+    @Body(new ZodPipe(joinTokenRequestSchema)) token: z.output<typeof joinTokenRequestSchema>,
     @CurrentCaller() caller: Caller,
   ): Promise<JoinTokenResponse> {
-    return this.agents.createJoinToken(agent, ttlSeconds, caller.name);
+    return this.agents.createJoinToken(token, caller.name);
   }
 
   @Needs('agents:read')

@@ -3,6 +3,7 @@ import { randomBytes, type webcrypto, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import * as x509 from '@peculiar/x509';
 import { WeirError } from '@weir/errors';
+import type { AgentClaims } from '@weir/tunnel';
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const dayMs = 86_400_000;
@@ -27,9 +28,9 @@ export interface CertificateAuthority {
   readonly certificate: string;
   /** SHA-256 of the certificate's DER, lower-case hexadecimal. */
   readonly pin: string;
-  /** Client certificate with the SAN URI `weir://agent/<id>`; everything but the public key of the request is ignored. */
+  /** Client certificate whose SAN URIs say who the agent is and what it may serve; everything but the public key of the request is ignored. */
   signAgent(
-    agentId: string,
+    agent: AgentClaims,
     certificateRequestDer: Buffer,
     nowMs: number,
     lifeSeconds: number,
@@ -112,11 +113,11 @@ function createAuthority(ca: x509.X509Certificate, signingKey: webcrypto.CryptoK
   return {
     certificate,
     pin,
-    signAgent: async (agentId, der, nowMs, lifeSeconds) => {
+    signAgent: async (agent, der, nowMs, lifeSeconds) => {
       const { publicKey } = await readRequest(der);
-      const names = [{ type: 'url' as const, value: `weir://agent/${agentId}` }];
+      const names = urisOf(agent).map((value) => ({ type: 'url' as const, value }));
       const usage = x509.ExtendedKeyUsage.clientAuth;
-      return sign(publicKey, `CN=${agentId}`, nowMs, lifeSeconds * 1000, usage, names);
+      return sign(publicKey, `CN=${agent.agentId}`, nowMs, lifeSeconds * 1000, usage, names);
     },
     hasSigned: (leaf) => leaf.checkIssued(own) && leaf.verify(own.publicKey),
     issueServer: async (hosts, nowMs) => {
@@ -130,6 +131,15 @@ function createAuthority(ca: x509.X509Certificate, signingKey: webcrypto.CryptoK
       return { ...leaf, certificate: leaf.certificate + certificate, key: await exportKey(keys.privateKey) };
     },
   };
+}
+
+function urisOf({ agentId, pool, renewal, serves }: AgentClaims): string[] {
+  return [
+    `weir://agent/${agentId}`,
+    ...(pool === undefined ? [] : [`weir://pool/${pool}`]),
+    ...(renewal === undefined ? [] : [`weir://renewal/${renewal}`]),
+    ...serves.map((protocol) => `weir://serves/${protocol}`),
+  ];
 }
 
 /** Largest request that is looked at; real ones have a few hundred bytes. */

@@ -1,13 +1,13 @@
 import { verify, X509Certificate } from 'node:crypto';
 import { WeirError } from '@weir/errors';
 import { recoveryClaim } from '@weir/proto';
-import { tryAgentId } from '@weir/tunnel';
+import { tryAgentClaims, tryAgentId } from '@weir/tunnel';
 import type { RecoveryRequest, RenewedIdentity } from '../dataplane/ports.ts';
 import type { AgentRow } from '../store/agents.ts';
 import { lockedReason } from './agent-twins.ts';
 import type { AgentParts } from './agents.ts';
 import { readRequest } from './certificate-authority.ts';
-import { issueNext, refused } from './next-certificate.ts';
+import { copyReason, isOfCopy, issueNext, refused } from './next-certificate.ts';
 
 /** How far the agent's clock may be off, ms: as far as a certificate begins in the past. */
 const clockSkewMs = 5 * 60_000;
@@ -91,12 +91,8 @@ async function admit(
   }
   const serial = certificate.serialNumber.toUpperCase();
   if (serial !== row.serial && serial !== row.previous_serial) {
-    // Whoever has shown the new certificate has stored it before: only a copy still has the old one.
-    if (row.previous_serial === null) {
-      await onCopy(agentId, 'it showed a certificate from before its last renewal: a copy of this agent runs', {
-        serial,
-      });
-    }
+    const claims = tryAgentClaims(certificate.subjectAltName);
+    if (isOfCopy(row, serial, claims)) await onCopy(agentId, copyReason, { serial, renewal: claims?.renewal ?? null });
     throw refused('Its certificate was replaced by a renewal; a copy of the agent may be running.');
   }
   if (now() > Date.parse(certificate.validTo) + settings.recoverWithinDays * dayMs) {

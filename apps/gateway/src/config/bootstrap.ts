@@ -34,7 +34,7 @@ export async function applyBootstrap(
 export async function writeJoinTokens(bootstrap: BootstrapConfig, agents: Agents): Promise<void> {
   for (const { agent, tokenFile } of bootstrap.joinTokens) {
     if (await agents.isEnrolled(agent)) continue;
-    const { token } = await agents.createJoinToken(agent, joinTokenTtlSeconds, 'bootstrap');
+    const { token } = await agents.createJoinToken({ agent, uses: 1, ttlSeconds: joinTokenTtlSeconds }, 'bootstrap');
     await writeFileAtomically(tokenFile, `${token}\n`);
   }
 }

@@ -123,7 +123,7 @@ const keysSchema = z.strictObject({
 
 const agentsSchema = z.strictObject({
   /** Life of agents' certificates; they are renewed when two thirds of it have passed. */
-  certificateTtlSeconds: z.int().min(300).max(3600).default(3600),
+  certificateTtlSeconds: z.int().min(10).max(3600).default(3600),
   /** For how long after the end of its certificate an agent that was away gets a new one; 0 = never. */
   recoverWithinDays: z.int().min(0).max(365).default(30),
 });

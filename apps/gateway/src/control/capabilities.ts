@@ -166,8 +166,15 @@ export function createCapabilities(parts: Foundation): Capabilities {
   const credentials = createCredentials({ credentials: repositories.credentials, connections, keys, audit, now });
   const twins = createAgentTwins({
     ...{ agents: repositories.agents, nonces: repositories.agentNonces, dataPlane, audit, now },
-    onLocked: (name, reason) =>
-      sessions.endWhere((session) => session.agentName === name, `its agent was locked: ${reason}`, 'gateway'),
+    onLocked: ({ name, pool }, reason) => {
+      // Other agents of the pool go on with what is theirs.
+      const isServed = (id: string) => dataPlane.servesSession(name, id) || !dataPlane.agentOnline(pool);
+      return sessions.endWhere(
+        ({ agentName, id }) => agentName === pool && isServed(id),
+        `its agent was locked: ${reason}`,
+        'gateway',
+      );
+    },
   });
   const agents = createAgents({
     ...{ agents: repositories.agents, ca: foundation.ca, dataPlane, audit, now },

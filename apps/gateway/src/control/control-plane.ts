@@ -86,7 +86,10 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     askApproval: (session, ask, tell) => askApproval(asks, session, ask, tell),
     sealTarget: (connection, target, agent, use) => parts.credentials.sealFor(connection, target, agent, use),
     openBudgets: (sessionId) => parts.budgets.open(sessionId),
-    identifyAgent: (agentId, nonce, holder) => parts.twins.identify(agentId, nonce, holder),
+    identifyAgent: async (agentId, nonce, holder, pool = '') => {
+      await agents.checkPool(agentId, pool, holder);
+      await parts.twins.identify(agentId, nonce, holder);
+    },
     nextAgentNonce: (agentId) => parts.twins.nextNonce(agentId),
     agentNonceStored: (agentId, nonce) => parts.twins.nonceStored(agentId, nonce),
     agentTwins: (agentId, first, second) => parts.twins.twins(agentId, first, second),
@@ -98,9 +101,9 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
         subject: agentId ?? remoteAddress,
         detail: { address: remoteAddress, serial: certificateSerial ?? null, reason: why },
       }),
-    authoriseAgent: (agentId, serial) => agents.authorise(agentId, serial),
+    authoriseAgent: (agentId, serial, claims) => agents.authorise(agentId, serial, claims),
     enrol: (request, remoteAddress) => agents.enrol(request, remoteAddress),
     recoverAgent: (request, remoteAddress) => agents.recover(request, remoteAddress),
-    renewAgent: (agentId, serial, der) => agents.renew(agentId, serial, der),
+    renewAgent: (agentId, serial, der, claims) => agents.renew(agentId, serial, der, claims),
   };
 }

@@ -44,6 +44,8 @@ export function createDataPlaneLink(publicHost: string | undefined): DataPlaneLi
     killSession: async (id, reason) => attached?.killSession(id, reason),
     updatePlan: async (id, plan) => attached?.updatePlan(id, plan),
     agentOnline: (name) => attached?.agentOnline(name) ?? false,
+    poolCapabilities: (pool) => attached?.poolCapabilities(pool) ?? null,
+    servesSession: (name, sessionId) => attached?.servesSession(name, sessionId) ?? false,
     agentInfo: (name) => attached?.agentInfo(name) ?? null,
     testConnection: async (connection, target) => running().testConnection(connection, target),
     trustChanged: () => attached?.trustChanged(),

@@ -9,7 +9,14 @@ import type {
   Target,
 } from '@weir/proto';
 import type { RecordEntry, SessionEvent } from '@weir/recording';
-import type { EnrolmentRequest, EnrolmentResult, RecoveryRequest, RefusedPeer, RenewedIdentity } from '@weir/tunnel';
+import type {
+  AgentClaims,
+  EnrolmentRequest,
+  EnrolmentResult,
+  RecoveryRequest,
+  RefusedPeer,
+  RenewedIdentity,
+} from '@weir/tunnel';
 
 export type { EnrolmentRequest, EnrolmentResult, RecoveryRequest, RenewedIdentity };
 
@@ -34,7 +41,7 @@ export interface LiveSession {
   readonly principal: Principal;
   readonly connection: ConnectionFacts;
   readonly target: Target;
-  /** Name of the agent that serves the connection. */
+  /** Name of the pool of agents that serve the connection. */
   readonly agentName: string;
   /** Compiled plan, JSON. Replaced when policy, groups or the connection change. */
   readonly plan: unknown;
@@ -96,9 +103,16 @@ export interface ControlPlane {
   /** A client without a valid certificate was turned away at the tunnel port. */
   agentTurnedAway(peer: RefusedPeer): void;
   /** May this agent certificate connect? @throws WeirError not_permitted. */
-  authoriseAgent(agentId: string, serial: string): Promise<{ readonly name: string }>;
-  /** The agent's hello with the nonce that it stored last. @throws WeirError not_permitted: another holder of its identity is known. */
-  identifyAgent(agentId: string, nonce: Uint8Array, holder: AgentHolder): Promise<void>;
+  authoriseAgent(
+    agentId: string,
+    serial: string,
+    claims?: Partial<AgentClaims>,
+  ): Promise<{ readonly name: string; readonly pool: string }>;
+  /**
+   * The agent's hello with the nonce that it stored last, and the pool that it says it serves (empty: it does not say).
+   * @throws WeirError not_permitted: another holder of its identity is known, or the pool is not its own.
+   */
+  identifyAgent(agentId: string, nonce: Uint8Array, holder: AgentHolder, pool?: string): Promise<void>;
   /** A new nonce to give to the agent. */
   nextAgentNonce(agentId: string): Promise<Buffer>;
   agentNonceStored(agentId: string, nonce: Uint8Array): Promise<void>;
@@ -107,7 +121,12 @@ export interface ControlPlane {
   /** Exchanges a join token and a certificate request for an identity. @throws WeirError not_permitted, invalid_request. */
   enrol(request: EnrolmentRequest, remoteAddress: string): Promise<EnrolmentResult>;
   /** A new certificate for an authorised agent that shows the certificate of this serial. @throws WeirError not_permitted, invalid_request, conflict. */
-  renewAgent(agentId: string, serial: string, certificateRequestDer: Buffer): Promise<RenewedIdentity>;
+  renewAgent(
+    agentId: string,
+    serial: string,
+    certificateRequestDer: Buffer,
+    claims?: Partial<AgentClaims>,
+  ): Promise<RenewedIdentity>;
   /** A new certificate for an agent whose last one has ended. @throws WeirError not_permitted, invalid_request, conflict. */
   recoverAgent(request: RecoveryRequest, remoteAddress: string): Promise<RenewedIdentity>;
 }
@@ -127,7 +146,12 @@ export interface DataPlane {
   killSession(sessionId: string, reason: string): Promise<void>;
   /** Pushes a session's new plan to its agent; cuts the session when the agent does not confirm within 2 s. */
   updatePlan(sessionId: string, plan: unknown): Promise<void>;
-  agentOnline(agentName: string): boolean;
+  /** Is an agent of this pool connected? */
+  agentOnline(pool: string): boolean;
+  /** What all connected agents of a pool can do; null = none is connected. */
+  poolCapabilities(pool: string): readonly string[] | null;
+  /** Have channels of the session gone through this agent? */
+  servesSession(agentName: string, sessionId: string): boolean;
   agentInfo(agentName: string): {
     readonly version: string;
     readonly capabilities: readonly string[];

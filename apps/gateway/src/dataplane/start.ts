@@ -12,6 +12,7 @@ import {
   type TunnelServer,
 } from '@weir/tunnel';
 import { createCancelKeys } from './cancel-keys.ts';
+import { type ConnectedAgents, createConnectedAgents } from './connected-agents.ts';
 import { type AdmittedClient, createFrontDoor } from './front-door.ts';
 import { createLiveChannels } from './live-channels.ts';
 import { createNonceRotation } from './nonce-rotation.ts';
@@ -49,10 +50,7 @@ const confirmTimeoutMs = 2_000;
 /** Starts listeners, tunnel and relay. @throws WeirError conflict when a port is taken. */
 export async function startDataPlane(options: DataPlaneOptions): Promise<StartedDataPlane> {
   const { controlPlane, journal } = options;
-  const agents = new Map<string, ConnectedAgent>();
-  const names = new Map<string, string>();
-  /** The agent that serves a session's channels. */
-  const agentOf = new Map<string, ConnectedAgent>();
+  const agents = createConnectedAgents();
   const cancelKeys = createCancelKeys();
   const live = createLiveChannels();
   journal.onBroken((error) => {
@@ -64,7 +62,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<Started
     );
   });
 
-  const admit = (client: AdmittedClient) => openChannel(client, options, { agents, agentOf, cancelKeys, live });
+  const admit = (client: AdmittedClient) => openChannel(client, options, { agents, cancelKeys, live });
   const door = createFrontDoor({
     controlPlane,
     cancelKeys,
@@ -93,8 +91,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<Started
     gatewayVersion: options.gatewayVersion,
     async authorise(peer) {
       try {
-        const { name } = await controlPlane.authoriseAgent(peer.agentId, peer.certificateSerial);
-        names.set(peer.agentId, name);
+        agents.admitted(peer.agentId, await controlPlane.authoriseAgent(peer.agentId, peer.certificateSerial, peer));
         return { accept: true };
       } catch (error) {
         if (error instanceof WeirError && error.code === 'not_permitted')
@@ -104,7 +101,8 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<Started
     },
     async identify(peer, hello) {
       try {
-        await controlPlane.identifyAgent(peer.agentId, hello.nonce ?? new Uint8Array(), holderOf(peer, hello));
+        const { nonce = new Uint8Array(), pool } = hello;
+        await controlPlane.identifyAgent(peer.agentId, nonce, holderOf(peer, hello), pool);
         return { accept: true };
       } catch (error) {
         if (error instanceof WeirError && error.code === 'not_permitted')
@@ -123,21 +121,18 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<Started
     },
     onTwins: (first, second) =>
       controlPlane.agentTwins(first.agentId, holderOf(first.peer, first.hello), holderOf(second.peer, second.hello)),
-    renew: (peer, request) => controlPlane.renewAgent(peer.agentId, peer.certificateSerial, request),
+    renew: (peer, request) => controlPlane.renewAgent(peer.agentId, peer.certificateSerial, request, peer),
     onJoined(agent) {
-      const name = names.get(agent.agentId);
-      if (name === undefined) return;
-      agents.set(name, agent);
+      const identity = agents.joined(agent);
+      if (identity === undefined) return;
       nonces.begin(agent);
       tellTrust(agent, 'while it changes');
-      options.log('info', `agent ${name} ${agent.hello.version} is connected`);
+      options.log('info', `agent ${identity.name} ${agent.hello.version} is connected`);
     },
     onLeft(agent, reason) {
       nonces.end(agent);
-      const name = names.get(agent.agentId);
-      if (name === undefined || agents.get(name) !== agent) return;
-      agents.delete(name);
-      options.log('warn', `agent ${name} is gone: ${reason}`);
+      const identity = agents.left(agent);
+      if (identity !== undefined) options.log('warn', `agent ${identity.name} is gone: ${reason}`);
     },
     onRefusedPeer: (peer) => controlPlane.agentTurnedAway(peer),
     onProblem: (problem) => options.log('warn', problem.message),
@@ -165,8 +160,8 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<Started
     addresses: { front: front.address, tunnel: tunnel.address, postgres: addressOf(postgres) },
     async killSession(sessionId, reason) {
       live.cut(sessionId, new WeirError('session_ended', reason));
-      const agent = agentOf.get(sessionId);
-      agentOf.delete(sessionId);
+      const agent = agents.servedBy(sessionId);
+      agents.forget(sessionId);
       live.forget(sessionId);
       // The relay is cut already: an agent that does not confirm cannot keep the session alive.
       await agent
@@ -176,7 +171,9 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<Started
     async updatePlan(sessionId, plan) {
       if (!live.has(sessionId)) return;
       try {
-        await agentOf.get(sessionId)?.sendPlanUpdate(sessionId, Buffer.from(JSON.stringify(plan)), confirmTimeoutMs);
+        await agents
+          .servedBy(sessionId)
+          ?.sendPlanUpdate(sessionId, Buffer.from(JSON.stringify(plan)), confirmTimeoutMs);
       } catch (cause) {
         const error = new WeirError(
           'session_ended',
@@ -187,9 +184,17 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<Started
         throw error;
       }
     },
-    agentOnline: (name) => agents.has(name),
+    agentOnline: (pool) => agents.inPool(pool).length > 0,
+    poolCapabilities(pool) {
+      const [first, ...others] = agents.inPool(pool).map(({ hello }) => hello.capabilities);
+      return first === undefined ? null : first.filter((can) => others.every((other) => other.includes(can)));
+    },
+    servesSession: (name, sessionId) => {
+      const agent = agents.servedBy(sessionId);
+      return agent !== undefined && agents.nameOf(agent) === name;
+    },
     agentInfo(name) {
-      const agent = agents.get(name);
+      const agent = agents.named(name);
       if (agent === undefined) return null;
       return {
         version: agent.hello.version,
@@ -199,16 +204,16 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<Started
       };
     },
     async testConnection(connection, target) {
-      const agent = requireAgent(agents, connection.agent);
+      const agent = agents.any(connection.agent);
       const sealed = await controlPlane.sealTarget(connection, target, keyOf(connection.agent, agent), 'test');
       const { ok, steps } = await agent.testConnection(Buffer.from(JSON.stringify(sealed)));
       return { ok, steps: [...steps] };
     },
     trustChanged() {
-      for (const agent of agents.values()) tellTrust(agent, 'always');
+      for (const agent of agents.all()) tellTrust(agent, 'always');
     },
     disconnectAgent(name, reason, how) {
-      const agent = agents.get(name);
+      const agent = agents.named(name);
       if (agent === undefined) return;
       if (how === 'for-good') tunnel.revoke(agent.agentId, reason);
       else tunnel.disconnect(agent.agentId, reason);
@@ -222,14 +227,6 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<Started
   };
 }
 
-function requireAgent(agents: ReadonlyMap<string, ConnectedAgent>, name: string): ConnectedAgent {
-  const agent = agents.get(name);
-  if (agent !== undefined) return agent;
-  throw new WeirError('agent_unavailable', `the agent ${name} is not connected`, {
-    fix: `Start it in its network: weir agent run. See who is connected: weir status`,
-  });
-}
-
 const holderOf = (peer: AgentPeer, hello: AgentHello) => ({
   remoteAddress: peer.remoteAddress,
   instanceId: hello.instanceId,
@@ -240,8 +237,7 @@ function openChannel(
   client: AdmittedClient,
   options: DataPlaneOptions,
   shared: {
-    agents: ReadonlyMap<string, ConnectedAgent>;
-    agentOf: Map<string, ConnectedAgent>;
+    agents: ConnectedAgents;
     cancelKeys: ReturnType<typeof createCancelKeys>;
     live: ReturnType<typeof createLiveChannels>;
   },
@@ -281,8 +277,7 @@ function openChannel(
     relay.cut(shown);
   };
   try {
-    const agent = requireAgent(shared.agents, session.agentName);
-    shared.agentOf.set(session.id, agent);
+    const agent = shared.agents.serve(session.agentName, session.id);
     const missing = capabilities.filter((name) => !agent.hello.capabilities.includes(name));
     if (missing.length > 0)
       throw new WeirError(
@@ -291,6 +286,13 @@ function openChannel(
         { fix: 'Update the agent.' },
       );
     const target = session.target as Target;
+    // Certificates of old versions name no protocols.
+    const { serves } = agent.peer;
+    if (serves.length > 0 && !serves.includes(target.protocol))
+      throw new WeirError(
+        'agent_unavailable',
+        `the certificate of the agent ${session.agentName} is not for ${target.protocol}`,
+      );
     const openWith = (sealed: Target): ChannelOpen => ({
       sessionId: session.id,
       channelId: `${session.id}/${number}`,

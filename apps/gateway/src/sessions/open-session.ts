@@ -176,11 +176,11 @@ async function store(parts: OpenParts, live: LiveSession, clientAddress: string)
 }
 
 function requireAgent(dataPlane: DataPlaneLink, agent: string, plan: Plan): void {
-  const info = dataPlane.agentInfo(agent);
-  if (!dataPlane.agentOnline(agent) || info === null) {
+  const capabilities = dataPlane.poolCapabilities(agent);
+  if (capabilities === null) {
     throw new WeirError('agent_unavailable', `The agent ${agent}, which reaches this target, is not connected.`);
   }
-  const missing = plan.requires.filter((capability) => !info.capabilities.includes(capability));
+  const missing = plan.requires.filter((capability) => !capabilities.includes(capability));
   if (missing.length === 0) return;
   throw new WeirError('agent_unavailable', `The agent ${agent} is too old for what policy asks of it.`, {
     why: `It cannot do: ${missing.join(', ')}.`,

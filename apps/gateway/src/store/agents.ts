@@ -17,17 +17,30 @@ export interface NewAgent {
   readonly issuer: string;
   readonly certificateExpiresAt: Date;
   readonly version: string;
+  readonly pool: string;
+}
+
+/** A new join token: for one agent of this name, or for several of the pool. */
+export interface NewJoinToken {
+  readonly hash: Buffer;
+  readonly agent: string | null;
+  readonly pool: string;
+  readonly uses: number;
+  readonly createdBy: string;
+  readonly expiresAt: Date;
 }
 
 /** Agents' identities and the join tokens that buy them. */
 export interface AgentRepository {
-  insertJoinToken(token: { hash: Buffer; agent: string; createdBy: string; expiresAt: Date }): Promise<void>;
-  /** Uses a token up, if it is unused and unexpired. Of callers at the same time one wins. @returns the agent's name. */
-  consumeJoinToken(hash: Buffer, now: Date): Promise<string | undefined>;
-  /** Tokens whose time is not over, used ones too, newest first. */
+  insertJoinToken(token: NewJoinToken): Promise<void>;
+  /** A token in whatever state, until some hours after its end. */
+  findJoinToken(hash: Buffer): Promise<JoinTokenRow | undefined>;
+  /** Uses a token once, if it is good: of callers at the same time no more win than it has uses. @returns false when it is not. */
+  consumeJoinToken(hash: Buffer, now: Date): Promise<boolean>;
+  /** Tokens whose time is not over and that are not revoked, used ones too, newest first. */
   listJoinTokens(now: Date): Promise<JoinTokenRow[]>;
-  /** Forgets an unused token. @returns false when it was used or forgotten meanwhile. */
-  deleteJoinToken(hash: Buffer): Promise<boolean>;
+  /** Makes a token worthless. @returns false when it was used up or revoked meanwhile. */
+  revokeJoinToken(hash: Buffer, now: Date): Promise<boolean>;
   /** Adds an agent; an earlier identity of the same name is revoked. @returns ids of the revoked ones. */
   insert(agent: NewAgent, now: Date): Promise<string[]>;
   find(id: string): Promise<AgentRow | undefined>;
@@ -51,33 +64,44 @@ export interface AgentRepository {
 /** Makes the repository. */
 export function createAgentRepository({ db }: Pick<Store, 'db'>): AgentRepository {
   return {
-    insertJoinToken: async ({ hash, agent, createdBy, expiresAt }) => {
-      await db.deleteFrom('join_tokens').where('expires_at', '<', new Date()).execute();
+    insertJoinToken: async ({ hash, agent, pool, uses, createdBy, expiresAt }) => {
+      // Kept for a while: who comes too late is told so in the audit log.
+      const longAgo = new Date(Date.now() - 86_400_000);
+      await db.deleteFrom('join_tokens').where('expires_at', '<', longAgo).execute();
       await db
         .insertInto('join_tokens')
-        .values({ hash, agent, created_by: createdBy, expires_at: expiresAt })
+        .values({ hash, agent, pool, uses, created_by: createdBy, expires_at: expiresAt })
         .execute();
     },
+    findJoinToken: (hash) => db.selectFrom('join_tokens').selectAll().where('hash', '=', hash).executeTakeFirst(),
     consumeJoinToken: async (hash, now) => {
-      const row = await db
+      const result = await db
         .updateTable('join_tokens')
-        .set({ used_at: now })
+        .set((row) => ({ used_at: now, used_count: row('used_count', '+', 1) }))
         .where('hash', '=', hash)
-        .where('used_at', 'is', null)
+        .whereRef('used_count', '<', 'uses')
+        .where('revoked_at', 'is', null)
         .where('expires_at', '>', now)
-        .returning('agent')
         .executeTakeFirst();
-      return row?.agent;
+      return result.numUpdatedRows === 1n;
     },
     listJoinTokens: (now) =>
-      db.selectFrom('join_tokens').selectAll().where('expires_at', '>', now).orderBy('created_at', 'desc').execute(),
-    deleteJoinToken: async (hash) => {
+      db
+        .selectFrom('join_tokens')
+        .selectAll()
+        .where('expires_at', '>', now)
+        .where('revoked_at', 'is', null)
+        .orderBy('created_at', 'desc')
+        .execute(),
+    revokeJoinToken: async (hash, now) => {
       const result = await db
-        .deleteFrom('join_tokens')
+        .updateTable('join_tokens')
+        .set({ revoked_at: now })
         .where('hash', '=', hash)
-        .where('used_at', 'is', null)
+        .whereRef('used_count', '<', 'uses')
+        .where('revoked_at', 'is', null)
         .executeTakeFirst();
-      return result.numDeletedRows === 1n;
+      return result.numUpdatedRows === 1n;
     },
     insert: (agent, now) => insertAgent({ db }, agent, now),
     find: (id) => db.selectFrom('agents').selectAll().where('id', '=', id).executeTakeFirst(),
@@ -148,6 +172,7 @@ function insertAgent({ db }: Pick<Store, 'db'>, agent: NewAgent, now: Date): Pro
         issuer: agent.issuer,
         certificate_expires_at: agent.certificateExpiresAt,
         version: agent.version,
+        pool: agent.pool,
       })
       .execute();
     return replaced.map((row) => row.id);

@@ -16,6 +16,7 @@ import { jitEnding } from './migrations/007-jit-ending.ts';
 import { approvals } from './migrations/008-approvals.ts';
 import { decisions } from './migrations/008-decisions.ts';
 import { agentLocks } from './migrations/009-agent-locks.ts';
+import { agentPools } from './migrations/009-agent-pools.ts';
 import { agentRecovery } from './migrations/009-agent-recovery.ts';
 import { authorities } from './migrations/009-authorities.ts';
 import { idempotency } from './migrations/010-idempotency.ts';
@@ -44,6 +45,7 @@ const provider: MigrationProvider = {
     '010-idempotency': idempotency,
     '010-versions': versions,
     '009-authorities': authorities,
+    '009-agent-pools': agentPools,
     '011-credentials': credentials,
   }),
 };

@@ -220,6 +220,8 @@ export interface StoreTables {
     recovery_sent_at: MaybeMoment;
     /** Id of the CA that signed the certificate; null: the first. */
     issuer: string | null;
+    /** Whose connections it may serve. */
+    pool: string;
   };
   authorities: {
     id: string;
@@ -234,7 +236,12 @@ export interface StoreTables {
   };
   join_tokens: {
     hash: Buffer;
-    agent: string;
+    /** Name of the one agent that it enrols; null: agents of the pool, with names of the gateway's choice. */
+    agent: string | null;
+    pool: string;
+    uses: Generated<number>;
+    used_count: Generated<number>;
+    revoked_at: MaybeMoment;
     created_by: string;
     created_at: Moment;
     expires_at: Moment;

@@ -34,6 +34,20 @@ export declare type EnrolRequest = Message<"weir.tunnel.v1.EnrolRequest"> & {
    * @generated from field: string agent_version = 3;
    */
   agentVersion: string;
+
+  /**
+   * The pool that the agent was told to join; empty: whatever the token is for. Another pool than the token's is refused.
+   *
+   * @generated from field: string pool = 4;
+   */
+  pool: string;
+
+  /**
+   * Instead of a join token: a token of the platform that the agent runs on (Kubernetes service account, OpenID Connect).
+   *
+   * @generated from field: string platform_token = 5;
+   */
+  platformToken: string;
 };
 
 /**
@@ -76,6 +90,13 @@ export declare type EnrolResponse = Message<"weir.tunnel.v1.EnrolResponse"> & {
    * @generated from field: string tunnel_address = 5;
    */
   tunnelAddress: string;
+
+  /**
+   * The pool whose connections the agent may serve.
+   *
+   * @generated from field: string pool = 6;
+   */
+  pool: string;
 };
 
 /**
@@ -364,6 +385,13 @@ export declare type Hello = Message<"weir.tunnel.v1.Hello"> & {
    * @generated from field: bytes nonce = 5;
    */
   nonce: Uint8Array;
+
+  /**
+   * The pool whose connections the agent says that it serves; empty: it does not know. Another one than its certificate's is refused.
+   *
+   * @generated from field: string pool = 6;
+   */
+  pool: string;
 };
 
 /**
