@@ -30,6 +30,20 @@ test('the code flow gives a short token that is bound to a key and to this API',
   expect(JSON.stringify(claims)).not.toContain('alice');
 });
 
+test('a client that knows the address alone finds out how to sign in', async () => {
+  const refused = await fetch(`${api()}/api/v1/connections`);
+  expect(refused.status).toBe(401);
+  const challenge = refused.headers.get('www-authenticate') ?? '';
+  expect(challenge).toMatch(/^DPoP algs="ES256", resource_metadata="http[^"]+"$/);
+  const resource = await fetch(/resource_metadata="([^"]+)"/.exec(challenge)?.[1] ?? '');
+  const { authorization_servers: [issuer = ''] = [], ...rest } = (await resource.json()) as {
+    authorization_servers?: string[];
+  };
+  expect(rest).toMatchObject({ resource: `${issuer}/api`, dpop_bound_access_tokens_required: true });
+  const server = await fetch(`${issuer}/.well-known/oauth-authorization-server`);
+  expect(await server.json()).toMatchObject({ issuer, code_challenge_methods_supported: ['S256'] });
+});
+
 test('a wrong password is answered as such', async () => {
   const key = await createDpopKey();
   const error = await failure(signInWithPassword(api(), { user: 'bob', password: 'wrong' }, key));

@@ -44,7 +44,7 @@ export async function startApiServer(options: {
   readonly api: GatewayConfig['api'];
   readonly modules: readonly DynamicModule[];
   readonly identity: Pick<Identity, 'authenticate'>;
-  readonly authorizationServer: Pick<AuthorizationServer, 'takes' | 'handle'>;
+  readonly authorizationServer: Pick<AuthorizationServer, 'takes' | 'handle' | 'challenge'>;
   /** 32 bytes that cursors of lists are sealed with. */
   readonly cursorKey: Buffer;
   readonly idempotentAnswers: IdempotentAnswers;
@@ -75,7 +75,7 @@ export async function startApiServer(options: {
     new PagingInterceptor(createContentSeal(cursorKey)),
     new IdempotencyInterceptor(idempotentAnswers),
   );
-  app.useGlobalFilters(new ErrorFilter(log));
+  app.useGlobalFilters(new ErrorFilter(log, authorizationServer));
   try {
     await app.listen(api.port, api.host);
   } catch (cause) {

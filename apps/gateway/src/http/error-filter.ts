@@ -2,12 +2,16 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '
 import { type Problem, problemStatus, routes } from '@weir/api';
 import { isWeirError, problemType, WeirError } from '@weir/errors';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { AuthorizationServer } from '../identity/oauth/authorization-server.ts';
 import type { Log } from '../log/create-log.ts';
 
 /** Turns everything thrown into problem details (RFC 9457). What is not a WeirError goes to the log, never out. */
 @Catch()
 export class ErrorFilter implements ExceptionFilter {
-  constructor(private readonly log: Log) {}
+  constructor(
+    private readonly log: Log,
+    private readonly authorizationServer: Pick<AuthorizationServer, 'challenge'>,
+  ) {}
 
   catch(error: unknown, host: ArgumentsHost): void {
     const context = host.switchToHttp();
@@ -15,6 +19,7 @@ export class ErrorFilter implements ExceptionFilter {
     const reply = context.getResponse<FastifyReply>();
     const problem = problemOf(error, { what: `${request.method} ${pathOf(request.url)}`, id: request.id }, this.log);
     if (reply.sent) return;
+    if (problem.status === 401) reply.header('www-authenticate', this.authorizationServer.challenge);
     sendProblem(reply, problem);
   }
 }
@@ -23,7 +28,6 @@ export class ErrorFilter implements ExceptionFilter {
 export function sendProblem(reply: FastifyReply, problem: Problem): void {
   void reply
     .status(problem.status)
-    .headers({ ...(problem.status === 401 ? { 'www-authenticate': 'DPoP algs="ES256"' } : {}) })
     .headers({ 'cache-control': 'no-store', 'content-type': 'application/problem+json; charset=utf-8' })
     .send(JSON.stringify(problem));
 }

@@ -8,6 +8,7 @@ import type { OAuthRepository } from '../../store/oauth.ts';
 import type { UserRepository } from '../../store/users.ts';
 import type { ConfiguredClient } from './clients.ts';
 import { createCodeEntries, isCodeEntry } from './code-entries.ts';
+import { challengeOf, protectedResourcePath, sendProtectedResource } from './protected-resource.ts';
 import { audienceOf, createProvider, storeGrant } from './provider.ts';
 import { reportEvents } from './report-events.ts';
 import { loadSigningKeys, type SigningKeys } from './signing-keys.ts';
@@ -41,6 +42,8 @@ export interface AuthorizationServer {
   /** @throws WeirError gateway_unavailable before open(). */
   readonly issuer: string;
   readonly audience: string;
+  /** `WWW-Authenticate` of answers to who is not signed in. */
+  readonly challenge: string;
   readonly keys: SigningKeys;
   /** Is this request for the authorization server? */
   takes(url: string): boolean;
@@ -120,17 +123,21 @@ export function createAuthorizationServer(parts: AuthorizationServerParts): Auth
     get audience() {
       return audienceOf(current().issuer);
     },
+    get challenge() {
+      return challengeOf(current().issuer);
+    },
     get keys() {
       return current().keys;
     },
-    takes: (url) => url.startsWith('/oauth/') || wellKnown.has(pathOf(url)),
+    takes: (url) => url.startsWith('/oauth/') || url === protectedResourcePath || wellKnown.has(pathOf(url)),
     handle: (request, response, address) => {
       if (running === undefined) {
         response.writeHead(503).end();
         return;
       }
       if (isCodeEntry(request) && !codeEntries.tryAttempt(address, response)) return;
-      serve(running, request, response, address);
+      if (request.url === protectedResourcePath) sendProtectedResource(running.issuer, response);
+      else serve(running, request, response, address);
     },
     find: (uid) => findInteraction(current().provider, uid),
     isOwn: async (request, response, uid) => {
