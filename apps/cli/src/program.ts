@@ -8,6 +8,7 @@ import { addBudgets } from './commands/budgets.ts';
 import { addConnect } from './commands/connect.ts';
 import { addConnections } from './commands/connections.ts';
 import { addCredentials } from './commands/credentials.ts';
+import { addDelegations } from './commands/delegations.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addExec } from './commands/exec.ts';
 import { addGateway } from './commands/gateway.ts';
@@ -18,6 +19,7 @@ import { addLs } from './commands/ls.ts';
 import { addNotifications } from './commands/notifications.ts';
 import { addPolicy } from './commands/policy.ts';
 import { addRequests } from './commands/requests.ts';
+import { addServiceAccounts } from './commands/service-accounts.ts';
 import { addSessions } from './commands/sessions.ts';
 import { addStatus } from './commands/status.ts';
 import { addUsers } from './commands/users.ts';
@@ -44,6 +46,8 @@ const commands = [
   addConnections,
   addApply,
   addUsers,
+  addServiceAccounts,
+  addDelegations,
   addAgent,
   addGateway,
   addStatus,

@@ -106,7 +106,7 @@ describe('the sessions of a job end', () => {
     ['when its rule changes', () => applyRule('  life: 1h\n'), 'the trust rule deploys changed'],
     [
       'when its account is disabled',
-      async () => (await gateway.as('admin')).putUser('ci-shop', { disabled: true }),
+      async () => (await gateway.as('admin')).putServiceAccount('ci-shop', { disabled: true }),
       'the account is disabled',
     ],
   ])('%s, and its token is worth nothing', async (_what, change, reason) => {
@@ -115,7 +115,7 @@ describe('the sessions of a job end', () => {
     await change();
     expect(await stateOf(id)).toEqual({ state: 'ended', endReason: expect.stringContaining(reason) });
     expect((await failure(client.whoami())).code).toBe('sign_in_required');
-    await (await gateway.as('admin')).putUser('ci-shop', { disabled: false });
+    await (await gateway.as('admin')).putServiceAccount('ci-shop', { disabled: false });
   });
 
   test('with its sign-in', async () => {

@@ -37,6 +37,17 @@ const matrix: Record<RouteName, Who> = {
   beginStepUp: 'members',
   changePassword: 'members',
   putUser: 'admins',
+  listServiceAccounts: 'auditors',
+  showServiceAccount: 'auditors',
+  putServiceAccount: 'admins',
+  deleteServiceAccount: 'admins',
+  listServiceKeys: 'auditors',
+  createServiceKey: 'admins',
+  rotateServiceKey: 'admins',
+  revokeServiceKey: 'admins',
+  listDelegations: 'members',
+  createDelegation: 'members',
+  revokeDelegation: 'members',
   listConnections: 'members',
   getConnection: 'admins',
   putConnection: 'admins',
@@ -167,7 +178,10 @@ test('an auditor changes nothing but what is his own', () => {
     'revokeGrant',
   ];
   expect(changing.sort()).toEqual(
-    ['beginStepUp', 'changePassword', 'decideRequest', 'killSession', 'logout', 'openSession', ...aboutAccess].sort(),
+    [
+      ...['beginStepUp', 'changePassword', 'createDelegation', 'decideRequest', 'killSession', 'logout', 'openSession'],
+      ...['revokeDelegation', ...aboutAccess],
+    ].sort(),
   );
 });
 

@@ -2,6 +2,8 @@ import { WeirError } from '@weir/errors';
 import type * as am from './access-messages.ts';
 import * as access from './access-schemas.ts';
 import { readLines } from './lines.ts';
+import type * as mm from './machine-messages.ts';
+import * as machine from './machine-schemas.ts';
 import type * as m from './messages.ts';
 import { followPages } from './pages.ts';
 import * as s from './schemas.ts';
@@ -60,6 +62,19 @@ export interface ApiClient {
   /** Takes access at once; a review follows. */
   breakGlass(body: am.BreakGlassRequest): Promise<am.Grant>;
   reviewGrant(id: string, body: am.ReviewGrantRequest): Promise<am.Grant>;
+  listServiceAccounts(): Promise<mm.ServiceAccount[]>;
+  showServiceAccount(name: string): Promise<mm.ServiceAccount>;
+  putServiceAccount(name: string, body: mm.PutServiceAccountRequest): Promise<mm.ServiceAccount>;
+  deleteServiceAccount(name: string): Promise<void>;
+  listServiceKeys(name: string): Promise<mm.ServiceKey[]>;
+  /** The answer has the key; nobody sees it again. */
+  createServiceKey(name: string, body: mm.CreateServiceKeyRequest): Promise<mm.NewServiceKey>;
+  rotateServiceKey(name: string, id: string, body?: mm.RotateServiceKeyRequest): Promise<mm.NewServiceKey>;
+  revokeServiceKey(name: string, id: string): Promise<void>;
+  listDelegations(): Promise<mm.Delegation[]>;
+  /** Lets a service or an AI agent act for the caller. */
+  createDelegation(body: mm.CreateDelegationRequest): Promise<mm.Delegation>;
+  revokeDelegation(id: string): Promise<void>;
   listBudgets(): Promise<m.BudgetView[]>;
   getPolicy(): Promise<m.PolicyDocumentSet>;
   applyPolicy(body: m.ApplyPolicyRequest, onlyIf?: OnlyIf): Promise<m.PolicyDocumentSet>;
@@ -126,6 +141,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     decideRequest: async (id, body) =>
       readJson(await send('decideRequest', { params: { id }, body }), s.approvalRequestSchema),
     ...accessMethods(send),
+    ...machineMethods(send),
     listBudgets: () => followPages(send, 'listBudgets', s.budgetSchema),
     getPolicy: async () => readJson(await send('getPolicy'), s.policyDocumentSetSchema),
     applyPolicy: async (body, onlyIf) =>
@@ -174,6 +190,37 @@ function accessMethods(send: ReturnType<typeof createSend>): Pick<ApiClient, Acc
     revokeGrant: (id, body = {}) => grant(send('revokeGrant', { params: { id }, body })),
     breakGlass: (body) => grant(send('breakGlass', { body })),
     reviewGrant: (id, body) => grant(send('reviewGrant', { params: { id }, body })),
+  };
+}
+
+type MachineMethod =
+  | 'listServiceAccounts'
+  | 'showServiceAccount'
+  | 'putServiceAccount'
+  | 'deleteServiceAccount'
+  | 'listServiceKeys'
+  | 'createServiceKey'
+  | 'rotateServiceKey'
+  | 'revokeServiceKey'
+  | 'listDelegations'
+  | 'createDelegation'
+  | 'revokeDelegation';
+
+function machineMethods(send: ReturnType<typeof createSend>): Pick<ApiClient, MachineMethod> {
+  const account = async (response: Promise<Response>) => readJson(await response, machine.serviceAccountSchema);
+  const newKey = async (response: Promise<Response>) => readJson(await response, machine.newServiceKeySchema);
+  return {
+    listServiceAccounts: () => followPages(send, 'listServiceAccounts', machine.serviceAccountSchema),
+    showServiceAccount: (name) => account(send('showServiceAccount', { params: { name } })),
+    putServiceAccount: (name, body) => account(send('putServiceAccount', { params: { name }, body })),
+    deleteServiceAccount: async (name) => done(await send('deleteServiceAccount', { params: { name } })),
+    listServiceKeys: (name) => followPages(send, 'listServiceKeys', machine.serviceKeySchema, {}, { name }),
+    createServiceKey: (name, body) => newKey(send('createServiceKey', { params: { name }, body })),
+    rotateServiceKey: (name, id, body = {}) => newKey(send('rotateServiceKey', { params: { name, id }, body })),
+    revokeServiceKey: async (name, id) => done(await send('revokeServiceKey', { params: { name, id } })),
+    listDelegations: () => followPages(send, 'listDelegations', machine.delegationSchema),
+    createDelegation: async (body) => readJson(await send('createDelegation', { body }), machine.delegationSchema),
+    revokeDelegation: async (id) => done(await send('revokeDelegation', { params: { id } })),
   };
 }
 

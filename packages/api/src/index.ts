@@ -5,6 +5,8 @@ export { contract } from './contract/contract.ts';
 export { createOpenApi, type OpenApiDocument, problemStatus } from './contract/openapi.ts';
 export { codesOf, isList, type RouteContract } from './contract/route-contract.ts';
 export { type Difference, differencesOf } from './differences.ts';
+export * from './machine-messages.ts';
+export * from './machine-schemas.ts';
 export * from './messages.ts';
 export * from './routes.ts';
 export * from './schemas.ts';

@@ -12,6 +12,7 @@ export async function followPages<S extends z.ZodType>(
   route: RouteName,
   schema: S,
   { limit, ...filters }: NonNullable<Call['query']> = {},
+  params: NonNullable<Call['params']> = {},
 ): Promise<z.output<S>[]> {
   const items: z.output<S>[] = [];
   const wanted = limit === undefined ? Number.POSITIVE_INFINITY : Number(limit);
@@ -21,6 +22,7 @@ export async function followPages<S extends z.ZodType>(
     // A limit that makes no sense is for the gateway to refuse.
     const size = rest > 0 ? Math.min(rest, maxPageItems) : limit;
     const response = await send(route, {
+      params,
       query: { ...filters, ...(limit === undefined ? {} : { limit: size }), cursor },
     });
     items.push(...(await readJson(response, z.array(schema))));

@@ -16,6 +16,17 @@ export const routes = {
   resetPasskeys: 'DELETE /api/v1/users/:name/passkeys', // admin, not oneself; 204
   beginStepUp: 'POST /api/v1/account/step-up', // {}; stepUp
   changePassword: 'PUT /api/v1/account/password', // changePasswordRequest; 204; ends all tokens of the account
+  listServiceAccounts: 'GET /api/v1/service-accounts', // admin, auditor; serviceAccount[]
+  showServiceAccount: 'GET /api/v1/service-accounts/:name', // admin, auditor; serviceAccount
+  putServiceAccount: 'PUT /api/v1/service-accounts/:name', // admin; putServiceAccountRequest -> serviceAccount
+  deleteServiceAccount: 'DELETE /api/v1/service-accounts/:name', // admin; 204; ends sessions and keys
+  listServiceKeys: 'GET /api/v1/service-accounts/:name/keys', // admin, auditor; serviceKey[]
+  createServiceKey: 'POST /api/v1/service-accounts/:name/keys', // admin; createServiceKeyRequest -> newServiceKey; 201
+  rotateServiceKey: 'POST /api/v1/service-accounts/:name/keys/:id/rotate', // admin; rotateServiceKeyRequest -> newServiceKey; 201
+  revokeServiceKey: 'DELETE /api/v1/service-accounts/:name/keys/:id', // admin; 204; ends its sessions
+  listDelegations: 'GET /api/v1/delegations', // delegation[] of the caller
+  createDelegation: 'POST /api/v1/delegations', // people; createDelegationRequest -> delegation; 201
+  revokeDelegation: 'DELETE /api/v1/delegations/:id', // own, admin; 204; ends its sessions
   listConnections: 'GET /api/v1/connections', // connection[] that the caller may see (all for admins)
   getConnection: 'GET /api/v1/connections/:name', // connections:write; connectionSpec as it is stored, the password as a reference
   putConnection: 'PUT /api/v1/connections/:name', // admin; connectionSpec -> connection

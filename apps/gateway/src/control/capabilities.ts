@@ -53,6 +53,7 @@ import { createUpstream, type Provider } from '../identity/providers/upstream.ts
 import { createUpstreamWatch, type UpstreamWatch } from '../identity/providers/upstream-watch.ts';
 import { scimModule } from '../identity/scim/scim.module.ts';
 import type { ScimTokens } from '../identity/scim/scim-tokens.ts';
+import { serviceAccountsModule } from '../identity/service-accounts/service-accounts.module.ts';
 import { createIssuerKeys } from '../identity/workload/issuer-keys.ts';
 import { signMachineIn } from '../identity/workload/machine-sign-in.ts';
 import { createMachineStanding, type MachineStanding } from '../identity/workload/machine-standing.ts';
@@ -229,6 +230,11 @@ export function createCapabilities(parts: Foundation): Capabilities {
     passkeysModuleOf(foundation, { authorizationServer, signIn, browsers, local }),
     pagesModule({ signIn, server: authorizationServer, browsers, checkPassword }),
     upstreamModule({ upstream: upstream.upstream, signIn, server: authorizationServer, browsers }),
+    serviceAccountsModule({
+      ...{ users: repositories.users, machines: repositories.machines, changes: identity.accounts.changes, audit, now },
+      refreshSessions: (matches, why) =>
+        sessions.refresh((_session, { opening }) => opening.machine !== undefined && matches(opening.machine), why),
+    }),
     policiesModule(policies),
     connectionsModule(connections),
     credentialsModule(credentials),
@@ -421,8 +427,7 @@ function createSessionsOf(
       const user = await repositories.users.findByName(name);
       return user === undefined || user.disabled ? undefined : user.groups;
     },
-    machineProblem: (name, machine) => machineStanding.problemOf(name, machine),
-    ...{ connections, access, dataPlane, journal, audit, log, now },
+    ...{ machineStanding, connections, access, dataPlane, journal, audit, log, now },
   });
 }
 

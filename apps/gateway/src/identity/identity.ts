@@ -28,16 +28,17 @@ async function boundsOf(
   user: UserRow,
   machine: MachineSignIn,
 ): Promise<Pick<Caller, 'machine' | 'actingFor'>> {
-  const problem = await machineStanding.problemOf(user.name, machine);
+  const standing = await machineStanding.of(user.name, machine);
   const behind = machine.behindId === null ? null : await users.findById(machine.behindId);
-  if (problem !== undefined || behind === undefined) {
+  if (standing.problem !== undefined || behind === undefined) {
     throw new WeirError('sign_in_required', 'You are not signed in.', {
-      why: `What you signed in by holds no longer: ${problem ?? 'the person for whom it acts is gone'}.`,
+      why: `What you signed in by holds no longer: ${standing.problem ?? 'the person for whom it acts is gone'}.`,
       fix: 'Run: weir login --ci',
     });
   }
-  if (behind === null) return { machine };
-  return { machine, actingFor: { id: behind.id, name: behind.name, groups: behind.groups } };
+  const bounded = { ...machine, endsAt: new Date(standing.endsAtMs) };
+  if (behind === null) return { machine: bounded };
+  return { machine: bounded, actingFor: { id: behind.id, name: behind.name, groups: behind.groups } };
 }
 
 /** What identity stands on. */

@@ -10,7 +10,7 @@ import type { SessionParts } from './sessions.ts';
 
 type RefreshParts = Pick<
   SessionParts,
-  'connections' | 'access' | 'dataPlane' | 'log' | 'groupsOf' | 'machineProblem'
+  'connections' | 'access' | 'dataPlane' | 'log' | 'groupsOf' | 'machineStanding'
 > & {
   readonly live: LiveSessions;
   readonly ender: SessionEnder;
@@ -41,8 +41,8 @@ async function refresh(parts: RefreshParts, entry: SessionEntry, why: string): P
   const groups = await parts.groupsOf(principal.name);
   if (groups === undefined) return void (await end('the account is disabled'));
   const { machine } = entry.opening;
-  const problem = machine && (await parts.machineProblem(principal.name, machine));
-  if (problem !== undefined) return void (await end(problem));
+  const standing = machine && (await parts.machineStanding.of(principal.name, machine));
+  if (standing?.problem !== undefined) return void (await end(standing.problem));
   const groupsBehind = actingFor && (await parts.groupsOf(actingFor.name));
   if (actingFor !== undefined && groupsBehind === undefined) {
     return void (await end(`the account of ${actingFor.name}, for whom it acts, is disabled`));
@@ -63,7 +63,8 @@ async function refresh(parts: RefreshParts, entry: SessionEntry, why: string): P
   if (!allowed) return void (await end(`${why}: ${reason}${fix === null ? '' : ` ${fix}`}`));
   const before = entry.live.plan as Plan;
   // A rule that became shorter shortens the session; nothing makes it longer.
-  const expiresAtMs = Math.min(entry.live.expiresAtMs, endsAtMs ?? entry.live.expiresAtMs);
+  const ends = [entry.live.expiresAtMs, endsAtMs, standing?.endsAtMs].filter((end) => end != null);
+  const expiresAtMs = Math.min(...ends);
   const isShorter = expiresAtMs < entry.live.expiresAtMs;
   entry.live = liveSessionOf({ ...entry.live, principal: now, connection, plan, expiresAtMs });
   if (isShorter) parts.onShortened(entry);

@@ -5,9 +5,9 @@ import type { Journal, LiveSession } from '../dataplane/ports.ts';
 import { cutPage, type Page } from '../http/paging.ts';
 import { type Caller, seesAll } from '../identity/caller.ts';
 import type { EndedSignIns } from '../identity/oauth/ended-sign-ins.ts';
+import type { MachineStanding } from '../identity/workload/machine-standing.ts';
 import type { Keyset } from '../store/keyset.ts';
 import type { SessionRow } from '../store/sessions.ts';
-import type { MachineSignIn } from '../store/users.ts';
 import { createDurableNotes } from './durable-notes.ts';
 import { createSessionEnder, type EndParts, type SessionEnder } from './end-session.ts';
 import { createLiveSessions, type LiveSessions, type SessionEntry } from './live-session.ts';
@@ -54,8 +54,8 @@ export type SessionParts = Omit<OpenParts, 'live' | 'onOpened' | 'notes' | 'jour
     readonly isSignInEnded: (tokenId: string) => Promise<boolean>;
     /** The person's groups now; undefined = gone or disabled. */
     readonly groupsOf: (userName: string) => Promise<readonly string[] | undefined>;
-    /** Why what a machine signed in by holds no longer; undefined = it holds. */
-    readonly machineProblem: (userName: string, machine: MachineSignIn) => Promise<string | undefined>;
+    /** Whether what a machine signed in by still holds. */
+    readonly machineStanding: MachineStanding;
   };
 
 /** Makes the use-cases. */

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import * as accessSchemas from '../access-schemas.ts';
+import * as machineSchemas from '../machine-schemas.ts';
 import * as schemas from '../schemas.ts';
 
 /** A JSON Schema (2020-12), as OpenAPI 3.1 takes it. */
@@ -57,7 +58,7 @@ interface Read {
 
 function read(io: 'input' | 'output', closed: boolean): Read {
   const registry = z.registry<{ id: string }>();
-  for (const [name, schema] of Object.entries({ ...schemas, ...accessSchemas })) {
+  for (const [name, schema] of Object.entries({ ...schemas, ...accessSchemas, ...machineSchemas })) {
     registry.add(schema, { id: componentName(name, io) });
   }
   const options = {

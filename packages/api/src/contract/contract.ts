@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { RouteName } from '../routes.ts';
 import * as s from '../schemas.ts';
 import { accessContract } from './access-contract.ts';
+import { machineContract } from './machine-contract.ts';
 import type { RouteContract } from './route-contract.ts';
 
 /** What each route of the table takes and gives. The OpenAPI document is made of it, and tests hold the running gateway to it. */
@@ -189,6 +190,7 @@ export const contract: Readonly<Record<RouteName, RouteContract>> = {
     errors: ['not_found', 'conflict', 'self_approval'],
   },
   ...accessContract,
+  ...machineContract,
   listBudgets: {
     summary: 'Budgets whose window runs now: own ones for members, all for administrators and auditors.',
     needs: 'budgets:read',

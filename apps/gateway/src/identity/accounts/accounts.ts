@@ -114,6 +114,12 @@ async function prepareChange(parts: AccountParts, name: string, request: PutUser
   if (request.only === 'add' && known !== undefined) {
     throw new WeirError('conflict', `There is a user ${name} already.`, { fix: `Change it: weir users set ${name}` });
   }
+  if (known !== undefined && known.kind !== 'person') {
+    throw new WeirError('invalid_request', `${name} is no person.`, {
+      why: 'Services and AI agents have no passwords, and no roles but those of a trust rule.',
+      fix: `Run: weir service-accounts set ${name}`,
+    });
+  }
   if (password !== undefined)
     checkPassword(password, [name, known?.display_name ?? '', by.name === name ? '' : by.name]);
   const hash = password === undefined ? undefined : await passwords.hash(password);

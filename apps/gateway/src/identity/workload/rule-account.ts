@@ -7,6 +7,11 @@ import { TokenProblem } from './verify-token.ts';
 /** What `source` of an account begins with that a trust rule has made. No provider's name has a slash. */
 const sourcePrefix = 'workload/';
 
+/** Name of the trust rule that made an account; null when none did. */
+export function ruleOfAccount({ source }: Pick<UserRow, 'source'>): string | null {
+  return source.startsWith(sourcePrefix) ? source.slice(sourcePrefix.length) : null;
+}
+
 /** The account of a rule's identity, as the rule says now; it is made when there is none. @throws TokenProblem when the name is somebody else's. */
 export async function bringAccount(
   { users, changes }: { readonly users: UserRepository; readonly changes: AccountChanges },
