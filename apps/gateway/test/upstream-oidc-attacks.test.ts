@@ -13,6 +13,8 @@ let gateway: TestGateway;
 
 beforeAll(async () => {
   [op, other] = await Promise.all([startForgingOp(), startForgingOp()]);
+  // Some say that they would also sign by what is no key of theirs alone: they are not believed then.
+  op.metadata = { id_token_signing_alg_values_supported: ['RS256', 'HS256', 'none'] };
   // The second one says by whom its answers are (RFC 9207).
   other.metadata = {
     authorization_response_iss_parameter_supported: true,
@@ -95,7 +97,7 @@ const rows: Row[] = [
   [
     'without a signature (alg none)',
     async (nonce) => new UnsecuredJWT(op.honest({ nonce })).encode(),
-    'unexpected JWT "alg"',
+    'OAUTH_UNSUPPORTED_OPERATION',
   ],
   [
     'with the signature taken away',
@@ -126,12 +128,20 @@ const rows: Row[] = [
       new SignJWT(op.honest({ nonce }))
         .setProtectedHeader({ alg: 'HS256', kid: op.keys.kid })
         .sign(Buffer.from(op.keys.publicPem)),
-    'unexpected JWT "alg"',
+    'OAUTH_UNSUPPORTED_OPERATION',
   ],
   [
     'by the secret of the client',
     async (nonce) =>
       new SignJWT(op.honest({ nonce })).setProtectedHeader({ alg: 'HS256' }).sign(Buffer.from(clientSecret)),
+    'OAUTH_UNSUPPORTED_OPERATION',
+  ],
+  [
+    'by an algorithm that the provider does not name',
+    async (nonce) => {
+      const { privateKey } = await generateKeyPair('ES256');
+      return new SignJWT(op.honest({ nonce })).setProtectedHeader({ alg: 'ES256' }).sign(privateKey);
+    },
     'unexpected JWT "alg"',
   ],
   ['by the key of another provider', async (nonce) => other.sign(op.honest({ nonce })), 'no applicable keys found'],
