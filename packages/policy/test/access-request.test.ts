@@ -105,6 +105,29 @@ describe('conditions on the session', () => {
     expect(evaluator.evaluate(statementOf({}), daytime).action).toBe(allowed ? 'allow' : 'deny');
   });
 
+  const guarded = `apiVersion: weir.dev/v1
+kind: Guardrail
+metadata: { name: fresh }
+spec: { when: 'mfa.ageSeconds > 900', action: deny, reason: r, hint: Read the handbook. }
+---
+`;
+  const never = guarded.replaceAll('mfa.ageSeconds > 900', 'statement.kind == "select"').replace('fresh', 'never');
+  test.each([
+    ['access without a second factor', access(`when: 'mfa.ageSeconds < 900'`), null, 'It needs a fresh second factor'],
+    ['access with an old one', access(`when: 'mfa.ageSeconds < 900'`), at - 901_000, 'It needs a fresh second factor'],
+    ['a guardrail on an old one', guarded + access(''), at - 901_000, 'Read the handbook. It needs a fresh second'],
+    ['a guardrail without one', guarded + access(''), null, 'Read the handbook. It needs a fresh second factor'],
+    ['access that something else denies', access(`when: 'mfa.ageSeconds < 900 && ticket == "x"'`), null, 'Ask an'],
+    ['a guardrail beside it', never + access(`when: 'mfa.ageSeconds < 900'`), null, 'Ask an administrator'],
+    ['access that never asks', access(`when: 'statement.kind == "insert"'`), null, 'Ask an administrator'],
+  ])('%s says how to go on, when that helps', (_name, policy, mfaAtMs, hint) => {
+    const evaluator = loadPlan(compiled(policy, [], dev.groups, { mfaAtMs }));
+    const verdict = evaluator.evaluate(statementOf({}), daytime);
+    expect(verdict).toMatchObject({ action: 'deny', hint: expect.stringContaining(hint) });
+    if (hint.includes('fresh'))
+      expect(verdict).toMatchObject({ hint: expect.stringContaining('weir login --step-up') });
+  });
+
   test.each([
     ['with a ticket', 'INC-1', 'ticket.startsWith("INC-")', true],
     ['with another', 'X', 'ticket.startsWith("INC-")', false],

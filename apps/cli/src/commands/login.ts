@@ -11,12 +11,13 @@ import {
 import { WeirError } from '@weir/errors';
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
-import { apiOf, trustCaOf } from '../gateway/api.ts';
+import { apiOf, signedIn, trustCaOf } from '../gateway/api.ts';
 import { type Gateway, isExposed, resolveGateway } from '../profile/resolve-gateway.ts';
 import { storeProfile } from '../profile/stored-sign-in.ts';
 import { signInByBrowser } from '../sign-in/browser-sign-in.ts';
 import { type CiOptions, findCiSecret } from '../sign-in/ci-secret.ts';
 import { signInByDevice } from '../sign-in/device-sign-in.ts';
+import { stepUp } from '../sign-in/step-up.ts';
 import { askPassword } from '../terminal/ask-password.ts';
 import { note, printJson } from '../terminal/output.ts';
 import { canAsk } from '../terminal/prompt.ts';
@@ -33,6 +34,7 @@ interface LoginOptions extends CommonOptions, CiOptions {
   readonly passwordStdin?: boolean;
   readonly browser?: boolean;
   readonly device?: boolean;
+  readonly stepUp?: boolean;
 }
 
 /** `weir login` */
@@ -41,6 +43,7 @@ export function addLogin(program: Command, cli: Cli): void {
     'weir login',
     'weir login --gateway https://weir.example.com',
     'weir login --device',
+    'weir login --step-up',
     'weir login --ci --gateway https://weir.example.com',
     'pass show weir | weir login --user alice --password-stdin',
   ])
@@ -49,6 +52,7 @@ export function addLogin(program: Command, cli: Cli): void {
     .option('--front <host:port>', "the gateway's front door, when it is elsewhere than the gateway says")
     .option('--browser', 'sign in with a browser on this computer (the default on a terminal)')
     .option('--device', 'sign in with a browser on another device, by a code')
+    .option('--step-up', 'prove by a passkey that it is you, for the sign-in that you have')
     .option('--user <name>', 'sign in as this local account, by its password and without a browser')
     .option('--password-stdin', 'read the password from the first line of standard input')
     .option('--ci', 'sign in as a job, by the token of GitHub Actions, GitLab CI or Kubernetes, or by WEIR_SERVICE_KEY')
@@ -61,6 +65,12 @@ export function addLogin(program: Command, cli: Cli): void {
 }
 
 async function login(cli: Cli, options: LoginOptions): Promise<void> {
+  if (options.stepUp === true) {
+    const mfaAt = await stepUp(cli, signedIn(cli).api);
+    if (options.json === true) printJson(cli, { mfaAt });
+    else note(cli, `Second factor used at ${mfaAt}. New sessions know of it.`);
+    return;
+  }
   const gateway = withOptions(resolveGateway(cli, options.gateway), options);
   const isMachine = wantsMachine(options);
   if (isExposed(gateway.api) && isMachine) throw exposed(gateway.api);

@@ -122,6 +122,15 @@ function addStates(users: Command, cli: Cli): void {
         }),
       );
   }
+  leaf(users, 'reset-passkeys', 'Take all passkeys of somebody who has lost them', ['weir users reset-passkeys alice'])
+    .argument('<name>', 'name of the account')
+    .action(
+      act(cli, async (name: string, options: CommonOptions) => {
+        await signedIn(cli).api.resetPasskeys(name);
+        if (options.json === true) printJson(cli, { reset: name });
+        else note(cli, `${name} has no passkeys any more, and can add one right after signing in.`);
+      }),
+    );
   leaf(users, 'rm', 'Delete an account; ends its sessions and sign-ins', ['weir users rm alice'])
     .argument('<name>', 'name of the account')
     .action(

@@ -47,7 +47,7 @@ export async function signInByBrowser(cli: Cli, metadata: ServerMetadata, key: D
 }
 
 /** Opens the user's browser; when that fails, he has the address on the screen. */
-function openBrowser(cli: Cli, url: string): void {
+export function openBrowser(cli: Cli, url: string): void {
   if (cli.stderr.isTTY !== true) return;
   const openers: Partial<Record<NodeJS.Platform, string>> = { darwin: 'open', win32: 'explorer' };
   const program = cli.env['BROWSER'] || (openers[process.platform] ?? 'xdg-open');

@@ -10,7 +10,7 @@ import type { AccessRule, Plan } from '../plan.ts';
 import { personBehind } from '../principal.ts';
 import { builtInRules } from '../schema/document.ts';
 import type { ColumnRef, OutputColumn, Statement, StatementFacts } from '../statement.ts';
-import type { ContentType, MaskSpec, TraceStep, Verdict } from '../verdict.ts';
+import type { ContentType, DenyVerdict, MaskSpec, TraceStep, Verdict } from '../verdict.ts';
 import { type AccessDecision, type AccessTest, bothAllow, createAccessTest, decideAccess } from './access.ts';
 import { type Budgets, createBudgets } from './budget.ts';
 import { decideBuiltIns } from './built-in.ts';
@@ -67,10 +67,14 @@ export function createPlanEvaluator(plan: Plan, conditions: ReadonlyMap<string, 
     createGuardrailTest(rule, guardrailCondition(plan, rule.when === null ? undefined : conditions.get(rule.when))),
   );
   const readsVariable = (name: string): boolean => [...conditions.values()].some(({ reads }) => reads.has(name));
+  const isStepUpOffered = plan.principal.kind === 'person' && readsVariable('mfa');
   return {
     plan,
-    evaluate: (statement, context) =>
-      decide({ plan, access, accessBehind, guardrails, budgets, protectionOf, isProtected }, statement, context),
+    evaluate: (statement, context) => {
+      const parts = { plan, access, accessBehind, guardrails, budgets, protectionOf, isProtected };
+      const verdict = decide(parts, statement, context);
+      return verdict.action === 'deny' && isStepUpOffered ? withStepUp(parts, verdict, statement, context) : verdict;
+    },
     maskOf: (column) => protectionOf(column).mask,
     detectOf: (column) => protectionOf(column).detect,
     isReleased: (output) =>
@@ -106,7 +110,21 @@ interface Parts {
   readonly isProtected: (column: ColumnRef) => boolean;
 }
 
-function decide(parts: Parts, statement: Statement, context: EvaluationContext): Verdict {
+/** Says so when a fresh second factor is all that is missing. */
+function withStepUp(parts: Parts, denial: DenyVerdict, statement: Statement, context: EvaluationContext): Verdict {
+  if (decide(parts, statement, context, { mfa: { ageSeconds: 0n } }).action === 'deny') return denial;
+  const own = parts.plan.guardrails.find(({ rule }) => rule === denial.rule)?.hint;
+  const stepUp = 'It needs a fresh second factor: weir login --step-up, then open a new session.';
+  return { ...denial, hint: own ? `${own} ${stepUp}` : stepUp };
+}
+
+/** `instead`: what is taken instead of what is so. */
+function decide(
+  parts: Parts,
+  statement: Statement,
+  context: EvaluationContext,
+  instead: Pick<ConditionContext, 'mfa'> = {},
+): Verdict {
   const { plan } = parts;
   const { facts } = statement;
   const trace: TraceStep[] = [];
@@ -118,7 +136,7 @@ function decide(parts: Parts, statement: Statement, context: EvaluationContext):
   }
   let values: ConditionContext | undefined;
   const conditionContext = (): ConditionContext => {
-    values ??= contextOf(plan, statement, context);
+    values ??= { ...contextOf(plan, statement, context), ...instead };
     return values;
   };
   const own = decideAccess(parts.access, facts, context.now, conditionContext, trace);
