@@ -1,5 +1,6 @@
 import { createDpopKey, createTokenHolder, discover, type MachineSecret, signInAsMachine } from '@weir/api';
 import { startWorkloadIssuer, type WorkloadIssuer } from '@weir/testkit';
+import { SignJWT, UnsecuredJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { testPolicy } from './fixture/policy.ts';
 import { askAs, failure, startTestGateway, type TestGateway, until } from './fixture/test-gateway.ts';
@@ -135,6 +136,22 @@ describe('attacks: the attacker gets nothing, and the audit log says', () => {
   test.each<[string, () => Promise<string>, string]>([
     ['the same claims of another issuer', () => evil.sign(claims), 'no rule trusts the issuer'],
     ['the issuer with a key of another', () => evil.sign({ ...claims, iss: issuer.url }), 'no key of the issuer'],
+    [
+      'a token without a signature (alg none)',
+      async () =>
+        new UnsecuredJWT({ ...claims, iss: issuer.url, aud: 'weir' }).setIssuedAt().setExpirationTime('5m').encode(),
+      'its signature algorithm is not accepted',
+    ],
+    [
+      'a signature by the public key (HS256)',
+      () =>
+        new SignJWT({ ...claims, iss: issuer.url, aud: 'weir' })
+          .setProtectedHeader({ alg: 'HS256', kid: issuer.keys[0]?.kid ?? '' })
+          .setIssuedAt()
+          .setExpirationTime('5m')
+          .sign(new TextEncoder().encode(JSON.stringify(issuer.keys[0]))),
+      'its signature algorithm is not accepted',
+    ],
     ['another audience', () => issuer.sign({ ...claims, aud: 'other' }), 'its audience is "other"'],
     [
       'a repository that begins alike',
@@ -160,7 +177,8 @@ describe('attacks: the attacker gets nothing, and the audit log says', () => {
       actor: 'unknown',
       detail: { by: 'token', why: expect.stringContaining(why), address: '127.0.0.1' },
     });
-    const signature = secret.split('.').at(-1) ?? '';
+    expect(evil.asked).toEqual([]);
+    const signature = secret.split('.').at(-1) || secret;
     expect(JSON.stringify(await events('machine-refused'))).not.toContain(signature);
     expect(gateway.logLines.join()).not.toContain(signature);
   });
