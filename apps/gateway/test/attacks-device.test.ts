@@ -1,7 +1,7 @@
-import { createDpopKey, type DpopKey } from '@weir/api';
+import { beginDeviceFlow, createDpopKey, type DpopKey, discover } from '@weir/api';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { openBrowser, type Shown, signedInBrowser, type TestBrowser } from './fixture/browser.ts';
-import { password, startTestGateway, type TestGateway } from './fixture/test-gateway.ts';
+import { failure, password, startTestGateway, type TestGateway } from './fixture/test-gateway.ts';
 
 let gateway: TestGateway;
 beforeAll(async () => {
@@ -113,6 +113,20 @@ test('the code of a device is for its program, and for the key that asks', async
   await browser.submit({ user: 'alice', password });
   expect(await device.poll({ client: 'nobody' })).toMatchObject({ error: 'invalid_client' });
   expect((await device.poll({ key: null }))['access_token']).toBeUndefined();
+});
+
+test('a gateway can switch this way off', async () => {
+  const other = await startTestGateway((config) => ({
+    ...config,
+    identity: { ...config.identity, deviceFlow: false },
+  }));
+  const at = other.gateway.addresses.api;
+  expect((await fetch(`${at}/oauth/device`)).status).toBe(404);
+  const body = new URLSearchParams({ client_id: 'weir-cli', scope: 'api' });
+  expect((await fetch(`${at}/oauth/device/auth`, { method: 'POST', body })).status).toBe(404);
+  const error = await failure(beginDeviceFlow(await discover(at), await createDpopKey()));
+  expect(error).toMatchObject({ code: 'not_permitted', message: 'This gateway does not sign in other devices.' });
+  await other.close();
 });
 
 test('codes cannot be guessed: 20 attempts a minute from one address, each in the log', async () => {

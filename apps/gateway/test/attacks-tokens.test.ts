@@ -196,6 +196,45 @@ describe('a forged access token, with a good proof', () => {
   });
 });
 
+describe('at the front door, where weir connect carries a session', () => {
+  const target = { method: 'POST', url: 'https://weir-front/weir.tunnel.v1.FrontDoor/Connect', address: '10.0.0.9' };
+  const connect = (headers: Record<string, string>, session: string) => {
+    const presented = { authorization: headers['authorization'], proof: headers['dpop'], ...target };
+    return gateway.dataPlane.controlPlane.findByToken(presented, session);
+  };
+  const open = async () => (await gateway.withToken(alice).openSession({ connection: 'shop' })).id;
+  test('the owner gets his session, once for each proof', async () => {
+    const id = await open();
+    const headers = await alice.authorize(target.method, target.url);
+    expect((await connect(headers, id)).id).toBe(id);
+    expect((await failure(connect(headers, id))).why).toContain('used before');
+  });
+
+  test.each<[string, () => Promise<Record<string, string>>, RegExp]>([
+    ['without token', async () => ({}), /no access token/],
+    ['without proof', async () => ({ authorization: `DPoP ${alice.tokens.accessToken}` }), /no proof/],
+    ['with a proof for the API', () => alice.authorize('POST', `${gateway.gateway.addresses.api}/`), /another address/],
+    [
+      'with the proof of another key',
+      async () => ({
+        authorization: `DPoP ${alice.tokens.accessToken}`,
+        dpop: await forgeProof({ key: thief }, { htm: target.method, htu: target.url, ath: await ath() }),
+      }),
+      /another key/,
+    ],
+  ])('a thief gets nothing %s', async (_, headersOf, why) => {
+    const error = await failure(connect(await headersOf(), await open()));
+    expect(error.code).toBe('sign_in_required');
+    expect(error.why).toMatch(why);
+  });
+
+  test('nobody gets the session of somebody else', async () => {
+    const dave = await gateway.signIn('dave');
+    const error = await failure(connect(await dave.authorize(target.method, target.url), await open()));
+    expect(error.code).toBe('not_found');
+  });
+});
+
 test('a stolen key changes nothing once the sign-in is ended', async () => {
   const holder = await gateway.signIn('alice');
   const copy = createTokenHolder({ key: holder.key, tokens: holder.tokens, renew: async () => holder.tokens });

@@ -57,6 +57,26 @@ describe('configuration', () => {
       `${good}store: { url: "mysql://x" }\n`,
       ':6: store.url: write an address like postgresql://',
     ],
+    [
+      'a program with the name of one of the gateway',
+      `${good}identity: { clients: [{ id: weir-cli, name: x, redirectUris: ["https://x.example/"] }] }\n`,
+      "names that begin with weir- are the gateway's own",
+    ],
+    [
+      'two programs with one name',
+      `${good}identity: { clients: [${'{ id: x, name: x, redirectUris: ["https://x.example/"] }, '.repeat(2)}] }\n`,
+      'two clients have the same id',
+    ],
+    [
+      'a program that gets codes on loopback and elsewhere',
+      `${good}identity: { clients: [{ id: x, name: x, redirectUris: ["https://x.example/", "http://127.0.0.1/"] }] }\n`,
+      'all addresses of a client are https, or all are http on loopback',
+    ],
+    [
+      'a program that gets codes by plain http',
+      `${good}identity: { clients: [{ id: x, name: x, redirectUris: ["http://x.example/"] }] }\n`,
+      'plain http is for 127.0.0.1',
+    ],
     ['a store that is both', `${good}store: { embedded: true, url: "postgresql://x" }\n`, ':6: store: write either'],
     [
       'a user without a password',

@@ -68,7 +68,7 @@ const apiSchema = z
 
 /** Who people are, and what they may do at the gateway itself. */
 const clientSchema = z.strictObject({
-  id: nameSchema,
+  id: nameSchema.refine((id) => !id.startsWith('weir-'), "names that begin with weir- are the gateway's own"),
   name: z.string().min(1).max(100),
   redirectUris: z
     .array(
@@ -77,7 +77,11 @@ const clientSchema = z.strictObject({
         return protocol === 'https:' || hostname === '127.0.0.1' || hostname === '[::1]';
       }, 'plain http is for 127.0.0.1 and [::1] only'),
     )
-    .min(1),
+    .min(1)
+    .refine(
+      (uris) => new Set(uris.map((uri) => new URL(uri).protocol)).size === 1,
+      'all addresses of a client are https, or all are http on loopback',
+    ),
 });
 const identitySchema = z.strictObject({
   /** Address under which people reach the gateway with a browser: passkeys are bound to its host. Default: the API's own. */
@@ -97,13 +101,24 @@ const identitySchema = z.strictObject({
   /** Roles that groups give, beside those of accounts. */
   roles: z.partialRecord(roleSchema, z.strictObject({ groups: z.array(nameSchema) })).default({}),
   /** Programs beside the gateway's own that may ask people for tokens. Plain http is for loopback addresses only. */
-  clients: z.array(clientSchema).default([]),
+  clients: z
+    .array(clientSchema)
+    .refine((clients) => new Set(clients.map(({ id }) => id)).size === clients.length, 'two clients have the same id')
+    .default([]),
+  /** May somebody sign in a device by typing its code elsewhere (RFC 8628)? */
+  deviceFlow: z.boolean().default(true),
   /** Where people sign in upstream: OpenID Connect and SAML. */
   providers: providersSchema,
   /** Where accounts and groups are provisioned from. */
   scim: scimSchema.optional(),
 });
-const identityDefaults = { local: { enabled: true, emergency: [] }, roles: {}, clients: [], providers: [] };
+const identityDefaults = {
+  local: { enabled: true, emergency: [] },
+  roles: {},
+  clients: [],
+  deviceFlow: true,
+  providers: [],
+};
 
 const storeSchema = z.union(
   [

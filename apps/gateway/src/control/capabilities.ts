@@ -278,8 +278,10 @@ function createSignInOf(
   signMachineIn: SignMachineIn,
 ) {
   const { oauth, users, browserSessions: sessions } = repositories;
-  const { clients, roles } = config.identity;
-  const authorizationServer = createAuthorizationServer({ oauth, users, clients, signMachineIn, audit, log, now });
+  const { clients, deviceFlow, roles } = config.identity;
+  const authorizationServer = createAuthorizationServer({
+    ...{ oauth, users, clients, deviceFlow, signMachineIn, audit, log, now },
+  });
   const browsers = createBrowsers(
     browserKey,
     () => authorizationServer.issuer,

@@ -11,7 +11,8 @@ const metadataSchema = z.object({
   authorization_endpoint: z.url(),
   token_endpoint: z.url(),
   revocation_endpoint: z.url(),
-  device_authorization_endpoint: z.url(),
+  /** Absent: sign-in by another device is switched off. */
+  device_authorization_endpoint: z.url().optional(),
 });
 /** Where the endpoints of the gateway's authorization server are (RFC 8414). */
 export type ServerMetadata = z.output<typeof metadataSchema>;
@@ -52,7 +53,7 @@ export async function discover(gateway: string, fetchOf = fetch): Promise<Server
   if (!response.ok) throw await errorOf(response);
   const metadata = await readJson(response, metadataSchema);
   const { issuer, ...endpoints } = metadata;
-  const isOurs = issuer === gateway && Object.values(endpoints).every((url) => url.startsWith(`${issuer}/`));
+  const isOurs = issuer === gateway && Object.values(endpoints).every((url) => url?.startsWith(`${issuer}/`) ?? true);
   if (isOurs) return metadata;
   throw new WeirError('invalid_request', `The gateway at ${gateway} says that its address is ${issuer}.`, {
     why: 'Tokens are for one address, so that nobody in between can use them.',

@@ -29,9 +29,14 @@ export interface DeviceFlow {
   finish(): Promise<Tokens>;
 }
 
-/** Begins. */
+/** Begins. @throws WeirError not_permitted when the gateway has switched it off. */
 export async function beginDeviceFlow(metadata: ServerMetadata, key: DpopKey, fetchOf = fetch): Promise<DeviceFlow> {
   const { issuer, device_authorization_endpoint: url } = metadata;
+  if (url === undefined) {
+    throw new WeirError('not_permitted', 'This gateway does not sign in other devices.', {
+      fix: 'Run weir login on a computer with a browser, or with --user NAME.',
+    });
+  }
   const body = new URLSearchParams({ client_id: cliClientId, scope: 'api' });
   const response = await patiently(() => fetchFrom(issuer, url, { method: 'POST', body }, fetchOf));
   if (!response.ok) throw await errorOf(response);

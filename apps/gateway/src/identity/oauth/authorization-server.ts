@@ -67,6 +67,8 @@ export interface AuthorizationServerParts {
   readonly oauth: OAuthRepository;
   readonly users: UserRepository;
   readonly clients: readonly ConfiguredClient[];
+  /** May devices be signed in by their code? */
+  readonly deviceFlow: boolean;
   readonly signMachineIn: SignMachineIn;
   readonly audit: AuditLog;
   readonly log: Log;
@@ -97,7 +99,7 @@ export function createAuthorizationServer(parts: AuthorizationServerParts): Auth
   const load = async (issuer: string, isForced = false): Promise<void> => {
     const keys = await loadSigningKeys(oauth, now(), isForced);
     const provider = createProvider({
-      ...{ issuer, keys, oauth, now, clients: parts.clients, users: parts.users },
+      ...{ issuer, keys, oauth, now, clients: parts.clients, deviceFlow: parts.deviceFlow, users: parts.users },
       signMachineIn: parts.signMachineIn,
       ...{ news: reportEvents.ofAdapter(parts), onWrongCode: reportEvents.ofWrongCode(parts) },
     });

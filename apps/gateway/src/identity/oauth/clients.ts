@@ -14,14 +14,17 @@ export interface ConfiguredClient {
 }
 
 /** All clients. They are public, have to prove possession of a key (RFC 9449), and are named here or in the configuration: nobody registers one. */
-export function clientsOf(configured: readonly ConfiguredClient[]): ClientMetadata[] {
+export function clientsOf(configured: readonly ConfiguredClient[], deviceFlow: boolean): ClientMetadata[] {
   const cli: ClientMetadata = {
     client_id: cliClientId,
     client_name: 'the weir command',
     application_type: 'native',
     // Any port of these: the loopback redirection of RFC 8252 section 7.3.
     redirect_uris: ['http://127.0.0.1/callback', 'http://[::1]/callback'],
-    grant_types: ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'],
+    grant_types: [
+      ...['authorization_code', 'refresh_token'],
+      ...(deviceFlow ? ['urn:ietf:params:oauth:grant-type:device_code'] : []),
+    ],
     ...common,
   };
   const others = configured.map(({ id, name, redirectUris }): ClientMetadata => {

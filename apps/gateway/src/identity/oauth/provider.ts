@@ -24,6 +24,8 @@ const apiResource = 'urn:weir:api';
 export interface ProviderParts {
   readonly issuer: string;
   readonly clients: readonly ConfiguredClient[];
+  /** May devices be signed in by their code? */
+  readonly deviceFlow: boolean;
   readonly keys: SigningKeys;
   readonly oauth: OAuthRepository;
   readonly users: Pick<UserRepository, 'findById'>;
@@ -44,7 +46,7 @@ export function createProvider(parts: ProviderParts): Provider {
   const { issuer, keys, oauth, news } = parts;
   const provider = new Provider(issuer, {
     adapter: createOAuthAdapter(oauth, news),
-    clients: clientsOf(parts.clients),
+    clients: clientsOf(parts.clients, parts.deviceFlow),
     jwks: keys.jwks as NonNullable<Configuration['jwks']>,
     responseTypes: ['code'],
     scopes: ['openid'],
@@ -54,7 +56,7 @@ export function createProvider(parts: ProviderParts): Provider {
     enabledJWA: { idTokenSigningAlgValues: [signingAlgorithm], dPoPSigningAlgValues: [signingAlgorithm] },
     routes: routesOf(),
     cookies: cookiesOf(issuer),
-    features: featuresOf(issuer, deviceSourcesOf(parts.onWrongCode)),
+    features: featuresOf(issuer, parts.deviceFlow ? deviceSourcesOf(parts.onWrongCode) : undefined),
     interactions: {
       policy: policyOf(),
       url: (_ctx, { uid, prompt }) => `/${prompt.name === 'login' ? 'sign-in' : 'consent'}/${uid}`,
@@ -130,7 +132,7 @@ function resourceServerOf(issuer: string) {
   } as const;
 }
 
-function featuresOf(issuer: string, deviceSources: DeviceSources): NonNullable<Configuration['features']> {
+function featuresOf(issuer: string, deviceSources: DeviceSources | undefined): NonNullable<Configuration['features']> {
   const audience = audienceOf(issuer);
   return {
     devInteractions: { enabled: false },
@@ -142,7 +144,7 @@ function featuresOf(issuer: string, deviceSources: DeviceSources): NonNullable<C
       allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId,
     },
     dPoP: { enabled: true },
-    deviceFlow: { enabled: true, ...deviceSources },
+    deviceFlow: deviceSources === undefined ? { enabled: false } : { enabled: true, ...deviceSources },
     resourceIndicators: {
       enabled: true,
       defaultResource: () => apiResource,
