@@ -1,6 +1,6 @@
 import type { ApiClient } from '@weir/api';
+import { type Authenticator, createAuthenticator, type Deviation } from '@weir/testkit/authenticator';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Authenticator, createAuthenticator, type Deviation } from './fixture/authenticator.ts';
 import { openBrowser, type Shown, signedInBrowser, type TestBrowser } from './fixture/browser.ts';
 import { type LocalhostGateway, startLocalhostGateway } from './fixture/localhost-gateway.ts';
 import { failure, password } from './fixture/test-gateway.ts';
