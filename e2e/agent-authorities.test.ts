@@ -1,10 +1,10 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { connect as connectTls } from 'node:tls';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { spawnNode } from './fixture/children.ts';
+import { knock } from './fixture/knock.ts';
 import { type System, startSystem } from './fixture/system.ts';
 import { root, waitFor } from './fixture/wait.ts';
 
@@ -72,7 +72,7 @@ test('the CA is replaced under a live session, and everything follows', async ()
   expect((await audit('ca-dropped')).at(-1)).toMatchObject({ detail: { agentsLeftBehind: [] } });
 
   // The certificate from before is worth nothing now.
-  await knock(before);
+  expect(await knock(before.tunnelAddress, before)).toBe(0);
   const refused = await waitFor('the refusal to be noted', async () =>
     (await audit('agent-refused')).find(
       ({ detail }) => detail['serial'] === new X509Certificate(before.certificate).serialNumber,
@@ -104,16 +104,3 @@ test('an agent that was away for all of the overlap is told to enrol anew', asyn
   expect(await answer(client)).toEqual([{ n: 42 }]);
   await client.end();
 });
-
-/** Connects with an identity to the tunnel port, whatever the gateway shows. */
-function knock({ certificate, key, tunnelAddress }: State): Promise<void> {
-  return new Promise((resolve) => {
-    const [host, port] = tunnelAddress.split(':');
-    const socket = connectTls({
-      ...{ host, port: Number(port), cert: certificate, key, rejectUnauthorized: false, ALPNProtocols: ['h2'] },
-    });
-    socket.on('error', () => socket.destroy());
-    socket.on('close', () => resolve());
-    socket.on('secureConnect', () => socket.resume());
-  });
-}

@@ -1,8 +1,9 @@
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { isWeirError, WeirError } from '@weir/errors';
-import { enrol } from './enrol.ts';
+import { type EnrolOptions, enrol } from './enrol.ts';
 import { runAgent } from './run.ts';
+import { isEnrolled } from './state.ts';
 
 /**
  * V8 sets the limit of the old generation 8 MB above what lives, and what is relayed and recorded passes that several times a second (buffers count):
@@ -13,8 +14,14 @@ setFlagsFromString('--heap-growing-percent=200');
 const usage = `weir agent: serves connections in its own network; dials out to the gateway, opens no port
 
   enrol --state DIR (--token-file FILE | --token TOKEN) [--pool NAME]
-                                 trade a join token for a certificate; --pool: refuse one for another pool
-  run   --state DIR              serve until stopped
+        trade a join token for a certificate
+  enrol --state DIR --platform-token-file FILE --gateway HOST:PORT --ca-pin SHA256 [--pool NAME]
+        the same by a token of the platform, such as a Kubernetes service account's
+  run   --state DIR
+        serve until stopped; with the options of enrol, enrol first when the folder is empty
+
+  --pool NAME     the pool to join; a token for another one is refused
+  --ca-pin SHA256 of the gateway's CA, as weir agent ca ls shows it; several with commas between
 `;
 
 async function main(): Promise<number> {
@@ -25,6 +32,9 @@ async function main(): Promise<number> {
       token: { type: 'string' },
       'token-file': { type: 'string' },
       pool: { type: 'string' },
+      'platform-token-file': { type: 'string' },
+      gateway: { type: 'string' },
+      'ca-pin': { type: 'string' },
       help: { type: 'boolean' },
     },
   });
@@ -36,19 +46,26 @@ async function main(): Promise<number> {
   const stateDir = values.state ?? process.env['WEIR_AGENT_STATE'];
   if (stateDir === undefined)
     throw new WeirError('invalid_request', 'no state folder was given', { fix: 'Add --state DIR.' });
+  const options: EnrolOptions = {
+    ...{ stateDir, token: values.token, tokenFile: values['token-file'], pool: values.pool },
+    ...{ platformTokenFile: values['platform-token-file'], gateway: values.gateway },
+    caPins: values['ca-pin']?.split(','),
+  };
   if (command === 'enrol') {
-    const { token, 'token-file': tokenFile, pool } = values;
-    const state = await enrol({
-      stateDir,
-      ...(token === undefined ? {} : { token }),
-      ...(tokenFile === undefined ? {} : { tokenFile }),
-      ...(pool === undefined ? {} : { pool }),
-    });
-    process.stderr.write(`enrolled as ${state.agentName}; run it: weir agent run --state ${stateDir}\n`);
+    await enrolNow(options);
     return 0;
   }
-  if (command === 'run') return run(stateDir);
+  if (command === 'run') {
+    const canEnrol = [options.token, options.tokenFile, options.platformTokenFile].some((given) => given !== undefined);
+    if (canEnrol && !(await isEnrolled(stateDir))) await enrolNow(options);
+    return run(stateDir);
+  }
   throw new WeirError('invalid_request', `unknown command "${command}"`, { fix: 'Use enrol or run.' });
+}
+
+async function enrolNow(options: EnrolOptions): Promise<void> {
+  const { agentName } = await enrol(options);
+  process.stderr.write(`enrolled as ${agentName}; run it: weir agent run --state ${options.stateDir}\n`);
 }
 
 async function run(stateDir: string): Promise<number> {

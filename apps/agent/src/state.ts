@@ -39,6 +39,17 @@ export async function readAgentState(dir: string): Promise<AgentState> {
   throw new WeirError('invalid_request', `${path} is damaged`, { fix: 'Enrol again with a new join token.' });
 }
 
+/** Was this folder ever enrolled? */
+export function isEnrolled(dir: string): Promise<boolean> {
+  return readFile(join(dir, fileName)).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return false;
+      throw error;
+    },
+  );
+}
+
 const fields = ['agentId', 'agentName', 'tunnelAddress', 'ca', 'certificate', 'key'] as const;
 
 function tryAgentState(text: string): AgentState | undefined {

@@ -38,6 +38,7 @@ export {
   policyApiVersion,
   type WorkloadTrustDocument,
 } from './schema/document.ts';
+export { workloadTrustSchema } from './schema/workload-trust.ts';
 export { isNameAmong } from './scope.ts';
 export * from './statement.ts';
 export * from './verdict.ts';

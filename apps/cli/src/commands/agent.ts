@@ -18,7 +18,8 @@ export function addAgent(program: Command, cli: Cli): void {
     .command('agent')
     .alias('agents')
     .description('Run an agent in the network of your databases; manage agents');
-  const usage = '--state DIR, and for enrol --token-file FILE or --token TOKEN, and --pool NAME';
+  const usage =
+    '--state DIR; --token-file FILE, --token TOKEN, or --platform-token-file FILE --gateway HOST:PORT --ca-pin SHA256; --pool NAME';
   addProgram(agent, cli, {
     app: 'agent',
     name: 'enrol',

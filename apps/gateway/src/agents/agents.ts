@@ -16,6 +16,7 @@ import type { Authorities } from './authorities.ts';
 import { enrol } from './enrol.ts';
 import { createJoinToken, type JoinTokenSpec, joinTokenView, revokeJoinToken } from './join-tokens.ts';
 import { copyReason, isOfCopy, issueNext, refused } from './next-certificate.ts';
+import type { PlatformParts } from './platform/admit-by-platform.ts';
 import { recover } from './recover.ts';
 
 /** How long the certificate before the last renewal is still accepted after its first use: one reconnect with all its streams. */
@@ -63,6 +64,8 @@ export interface AgentParts {
   readonly audit: AuditLog;
   readonly now: () => number;
   readonly settings: { readonly certificateTtlSeconds: number; readonly recoverWithinDays: number };
+  /** Who may enrol by a token of a platform. */
+  readonly platform: PlatformParts;
   /** Somebody showed what only a copy of the agent can still have. */
   readonly onCopy: (agentId: string, reason: string, detail: Readonly<Record<string, unknown>>) => Promise<void>;
   /** An agent shows its last nonce. @throws WeirError not_permitted, after it has locked an agent whose nonce is stale. */

@@ -8,6 +8,8 @@ import type { AgentParts } from './agents.ts';
 import { readRequest } from './certificate-authority.ts';
 import { hashSecret, idOfToken } from './join-tokens.ts';
 import { protocols } from './next-certificate.ts';
+import { admitByPlatform } from './platform/admit-by-platform.ts';
+import { poolAgentName } from './pool-agent-name.ts';
 
 /** What a token lets an agent be. */
 export interface Admission {
@@ -28,7 +30,7 @@ export async function enrol(
 ): Promise<EnrolmentResult> {
   const { agents, ca, dataPlane, audit, settings, now } = parts;
   await checkRequest(parts, request, remoteAddress);
-  const { name, pool, by } = await admitByJoinToken(parts, request, remoteAddress);
+  const { name, pool, by } = await admit(parts, request, remoteAddress);
   const agentId = `agt_${shortId(16)}`;
   const claims = { agentId, pool, renewal: 0, serves: protocols };
   const issued = await ca.signAgent(claims, request.certificateRequest, now(), settings.certificateTtlSeconds);
@@ -50,6 +52,12 @@ export async function enrol(
     ...{ agentId, agentName: name, pool, certificate: issued.certificate, ca: ca.bundle },
     tunnelAddress: addressText(dataPlane.reachable('tunnel')),
   };
+}
+
+function admit(parts: AgentParts, request: EnrolmentRequest, remoteAddress: string): Promise<Admission> {
+  const { platformToken } = request;
+  if (platformToken === undefined) return admitByJoinToken(parts, request, remoteAddress);
+  return admitByPlatform(parts, { ...request, platformToken }, remoteAddress);
 }
 
 async function checkRequest(
@@ -88,7 +96,7 @@ async function admitByJoinToken(
   const at = new Date(now());
   const refusal = whyNot(row, request.pool, at);
   if (row !== undefined && refusal === undefined && (await agents.consumeJoinToken(hash, at))) {
-    const name = row.agent ?? `${row.pool.slice(0, 50)}-${shortId(8)}`;
+    const name = row.agent ?? poolAgentName(row.pool, undefined);
     return { name, pool: row.pool, by: { joinToken: idOfToken(row) } };
   }
   const { log, shown } = refusal ?? { log: 'used up at the same moment', shown: notGood };

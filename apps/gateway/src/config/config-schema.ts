@@ -1,6 +1,7 @@
 import { connectionSpecSchema, nameSchema, roleSchema } from '@weir/api';
 import { z } from 'zod';
 import { notificationsSchema } from './notification-schema.ts';
+import { platformSchema } from './platform-schema.ts';
 import { providersSchema } from './provider-schema.ts';
 import { scimSchema } from './scim-schema.ts';
 import { secretReferenceSchema } from './secret-reference.ts';
@@ -141,8 +142,10 @@ const agentsSchema = z.strictObject({
   certificateTtlSeconds: z.int().min(10).max(3600).default(3600),
   /** For how long after the end of its certificate an agent that was away gets a new one; 0 = never. */
   recoverWithinDays: z.int().min(0).max(365).default(30),
+  /** Agents that join by a token of the platform that they run on, instead of a join token. */
+  platforms: z.array(platformSchema).max(50).default([]),
 });
-const agentsDefaults = { certificateTtlSeconds: 3600, recoverWithinDays: 30 };
+const agentsDefaults = { certificateTtlSeconds: 3600, recoverWithinDays: 30, platforms: [] };
 
 /** The gateway's configuration file. Relative paths are relative to the file's own folder. Port 0 = any free port. */
 export const gatewayConfigSchema = z.strictObject({

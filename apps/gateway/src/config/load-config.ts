@@ -5,6 +5,7 @@ import { isNode, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { type GatewayConfig, gatewayConfigSchema } from './config-schema.ts';
 import { notificationsAt } from './notification-schema.ts';
+import { platformsAt } from './platform-schema.ts';
 import { providersAt } from './provider-schema.ts';
 import { scimAt } from './scim-schema.ts';
 
@@ -80,6 +81,7 @@ function withAbsolutePaths(config: z.output<typeof gatewayConfigSchema>, folder:
     recordings: { dir: config.recordings ? at(config.recordings.dir) : stateDir },
     runtimeFile: config.runtimeFile === undefined ? join(stateDir, 'gateway.json') : at(config.runtimeFile),
     notifications: notificationsAt(config.notifications, at),
+    agents: { ...config.agents, platforms: platformsAt(config.agents.platforms, at) },
     identity: {
       ...config.identity,
       providers: providersAt(config.identity.providers, at),

@@ -182,6 +182,7 @@ export function createCapabilities(parts: Foundation): Capabilities {
     onCopy: (agentId, reason, detail) => twins.copySeen(agentId, reason, detail),
     identify: (agentId, nonce, holder) => twins.identify(agentId, nonce, holder),
     settings: foundation.config.agents,
+    platform: { rules: foundation.config.agents.platforms, keys: issuerKeys, tokens: repositories.machines },
   });
   const authorityRotation = createAuthorityRotation({
     ...{ authorities: foundation.ca, agents: repositories.agents, dataPlane, audit, log: foundation.log, now },
