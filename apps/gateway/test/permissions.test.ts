@@ -33,6 +33,8 @@ const matrix: Record<RouteName, Who> = {
   deleteUser: 'admins',
   linkUser: 'admins',
   unlinkUser: 'admins',
+  listIdentities: 'auditors',
+  removeIdentity: 'admins',
   resetPasskeys: 'admins',
   beginStepUp: 'members',
   changePassword: 'members',

@@ -281,6 +281,30 @@ describe('people of a directory', () => {
   });
 });
 
+describe('an administrator', () => {
+  it('sees who an account is at providers, and takes that off it', async () => {
+    const { sub, name, browser } = await somebody();
+    const session = await openSession(name);
+    const admin = await gateway.as('admin');
+    expect(await admin.listIdentities(name)).toMatchObject([
+      { provider: 'okta', issuer: idp.issuer, subject: sub, groups: ['developers'] },
+    ]);
+    expect(await admin.listIdentities('alice')).toEqual([]);
+    expect((await failure(admin.removeIdentity(name, 'keycloak'))).code).toBe('not_found');
+    await admin.removeIdentity(name, 'okta');
+    expect(session.isLive()).toBe(false);
+    expect(await signedInAs(gateway, browser)).toBeUndefined();
+    expect(await userOf(name)).toMatchObject({ groups: [], disabled: false });
+    expect((await eventsOf(gateway, 'upstream-identity-removed')).at(-1)).toMatchObject({
+      ...{ actor: 'admin', subject: name },
+      detail: { provider: 'okta', before: { upstreamSubject: sub, groups: ['developers'] }, after: null },
+    });
+    // The next sign-in is that of somebody new.
+    const again = await signInBy(gateway, 'okta');
+    expect(await signedInAs(gateway, again.browser)).toBe(`${name}-2`);
+  });
+});
+
 describe('somebody who is signed in', () => {
   const minutes = (count: number) => gateway.advance(count * 60_000);
 

@@ -26,6 +26,9 @@ export interface ApiClient {
   /** Says that two accounts belong to one person. */
   linkUser(name: string, to: string): Promise<m.User>;
   unlinkUser(name: string): Promise<m.User>;
+  /** Who the account is at identity providers. */
+  listIdentities(name: string): Promise<m.Identity[]>;
+  removeIdentity(name: string, provider: string): Promise<void>;
   /** For somebody who has lost them. */
   resetPasskeys(name: string): Promise<void>;
   /** The page on which the caller steps this sign-in up; `whoami` says when it has happened. */
@@ -110,6 +113,8 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     deleteUser: async (name) => done(await send('deleteUser', { params: { name } })),
     linkUser: async (name, to) => readJson(await send('linkUser', { params: { name }, body: { to } }), s.userSchema),
     unlinkUser: async (name) => readJson(await send('unlinkUser', { params: { name } }), s.userSchema),
+    listIdentities: (name) => followPages(send, 'listIdentities', s.identitySchema, {}, { name }),
+    removeIdentity: async (name, provider) => done(await send('removeIdentity', { params: { name, provider } })),
     resetPasskeys: async (name) => done(await send('resetPasskeys', { params: { name } })),
     beginStepUp: async () => readJson(await send('beginStepUp'), s.stepUpSchema),
     changePassword: async (body) => done(await send('changePassword', { body })),

@@ -7,6 +7,7 @@ export type Whoami = z.output<typeof s.whoamiSchema>;
 export type User = z.output<typeof s.userSchema>;
 export type PutUserRequest = z.input<typeof s.putUserRequestSchema>;
 export type LinkUserRequest = z.output<typeof s.linkUserRequestSchema>;
+export type Identity = z.output<typeof s.identitySchema>;
 export type StepUp = z.output<typeof s.stepUpSchema>;
 export type ChangePasswordRequest = z.output<typeof s.changePasswordRequestSchema>;
 export type ConnectionSpecRequest = z.input<typeof s.connectionSpecSchema>;

@@ -13,6 +13,8 @@ export const routes = {
   deleteUser: 'DELETE /api/v1/users/:name', // admin, not oneself; 204; ends sessions and tokens
   linkUser: 'PUT /api/v1/users/:name/link', // admin, not oneself; linkUserRequest -> user; both accounts are one person from now on
   unlinkUser: 'DELETE /api/v1/users/:name/link', // admin, not oneself; user
+  listIdentities: 'GET /api/v1/users/:name/identities', // admin, auditor; identity[]
+  removeIdentity: 'DELETE /api/v1/users/:name/identities/:provider', // admin, not oneself; 204; ends sessions and tokens
   resetPasskeys: 'DELETE /api/v1/users/:name/passkeys', // admin, not oneself; 204
   beginStepUp: 'POST /api/v1/account/step-up', // {}; stepUp
   changePassword: 'PUT /api/v1/account/password', // changePasswordRequest; 204; ends all tokens of the account

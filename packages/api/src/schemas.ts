@@ -67,6 +67,19 @@ export const putUserRequestSchema = z.strictObject({
 });
 /** Says that two accounts belong to one person. */
 export const linkUserRequestSchema = z.strictObject({ to: nameSchema });
+/** Who an account is at an identity provider, and what that gives it. */
+export const identitySchema = z.object({
+  provider: z.string(),
+  issuer: z.string(),
+  /** The provider's own name of the person. */
+  subject: z.string(),
+  groups: z.array(nameSchema),
+  email: z.string().nullable(),
+  lastSignInAt: z.iso.datetime(),
+  /** When the provider last said so, and until when that holds. */
+  checkedAt: z.iso.datetime(),
+  confirmedUntil: z.iso.datetime(),
+});
 /** Where the caller proves himself by a passkey, and until when. */
 export const stepUpSchema = z.object({ url: z.url(), expiresAt: z.iso.datetime() });
 /** A person's own new password. */

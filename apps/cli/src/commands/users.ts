@@ -27,6 +27,7 @@ export function addUsers(program: Command, cli: Cli): void {
   addSetting(users, cli);
   addStates(users, cli);
   addLinks(users, cli);
+  addIdentities(users, cli);
   leaf(users, 'password', 'Choose a new password for your own account; ends all your sign-ins', ['weir users password'])
     .option('--password-stdin', 'read the present and the new password from two lines of standard input')
     .action(act(cli, (options: CommonOptions & PasswordOptions) => changeOwn(cli, options)));
@@ -138,6 +139,39 @@ function addStates(users: Command, cli: Cli): void {
         await signedIn(cli).api.deleteUser(name);
         if (options.json === true) printJson(cli, { removed: name });
         else note(cli, `Removed ${name}.`);
+      }),
+    );
+}
+
+function addIdentities(users: Command, cli: Cli): void {
+  leaf(users, 'identities', 'Show who an account is at identity providers', ['weir users identities alice'])
+    .argument('<name>', 'name of the account')
+    .action(
+      act(cli, async (name: string, options: CommonOptions) => {
+        printList(cli, options, {
+          items: await signedIn(cli).api.listIdentities(name),
+          columns: [
+            ['provider', ({ provider }) => provider],
+            ['subject', ({ subject }) => subject],
+            ['groups', ({ groups }) => groups.join(' ')],
+            ['last sign-in', ({ lastSignInAt }) => lastSignInAt],
+            ['checked', ({ checkedAt }) => checkedAt],
+            ['holds until', ({ confirmedUntil }) => confirmedUntil],
+          ],
+          empty: `${name} has not signed in by an identity provider.`,
+        });
+      }),
+    );
+  leaf(users, 'rm-identity', 'Take an identity off an account; ends its sessions and sign-ins', [
+    'weir users rm-identity alice okta',
+  ])
+    .argument('<name>', 'name of the account')
+    .argument('<provider>', 'name of the identity provider')
+    .action(
+      act(cli, async (name: string, provider: string, options: CommonOptions) => {
+        await signedIn(cli).api.removeIdentity(name, provider);
+        if (options.json === true) printJson(cli, { removed: { name, provider } });
+        else note(cli, `${name} is nobody at ${provider} any more.`);
       }),
     );
 }

@@ -230,7 +230,7 @@ export function createCapabilities(parts: Foundation): Capabilities {
     scimModuleOf(foundation, identity, () => authorizationServer.issuer),
     passkeysModuleOf(foundation, { authorizationServer, signIn, browsers, local }),
     pagesModule({ signIn, server: authorizationServer, browsers, checkPassword }),
-    upstreamModule({ upstream: upstream.upstream, signIn, server: authorizationServer, browsers }),
+    upstreamModule({ upstream: upstream.upstream, signIn, server: authorizationServer, browsers }, upstream.routes),
     serviceAccountsModule({
       ...{ users: repositories.users, machines: repositories.machines, changes: identity.accounts.changes, audit, now },
       refreshSessions: (matches, why) =>
@@ -305,7 +305,11 @@ function createUpstreamOf(
   const identities = createUpstreamIdentities({
     ...{ users, identities: rows, changes: parts.identity.accounts.changes, now },
     endSessions: (userId, reason) =>
-      parts.sessions.endWhere((session) => session.principal.id === userId, reason, 'gateway'),
+      parts.sessions.endWhere(
+        ({ principal }) => principal.id === userId || principal.actingFor?.id === userId,
+        reason,
+        'gateway',
+      ),
   });
   const common = { providers, identities, rows, attempts, audit, now };
   const upstream = createUpstream({ ...common, baseUrl: () => parts.authorizationServer.issuer });
@@ -313,7 +317,7 @@ function createUpstreamOf(
     const href = ({ id }: { id: string }) => `/sign-in/${encodeURIComponent(id)}/by/${encodeURIComponent(name)}`;
     parts.signIn.addMethod({ id: name, label, href });
   }
-  return { upstream, watch: createUpstreamWatch({ ...common, log }) };
+  return { upstream, routes: { users, rows, identities }, watch: createUpstreamWatch({ ...common, log }) };
 }
 
 /** Passkeys, with a button on the sign-in page where they can be. */

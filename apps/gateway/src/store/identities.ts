@@ -38,6 +38,7 @@ export interface IdentityRepository {
   postpone(id: string, nextCheckAt: Date): Promise<void>;
   /** Takes groups, refresh token and sessions away; a new sign-in gives new ones. */
   end(id: string, at: Date): Promise<void>;
+  remove(id: string): Promise<void>;
   /** Identities to ask about: those whose time has come and whose person has a sign-in or a live session here. */
   listDue(now: Date, limit: number): Promise<IdentityRow[]>;
   /** Identities with groups that nobody confirmed in time, or of providers that are not among `providers` any more. */
@@ -109,6 +110,9 @@ export function createIdentityRepository({ db }: Pick<Store, 'db'>, seal: Conten
         .where('id', '=', id)
         .execute();
     },
+    remove: async (id) => {
+      await db.deleteFrom('identities').where('id', '=', id).execute();
+    },
     listDue: (now, limit) =>
       identities()
         .where('refresh_token', 'is not', null)
@@ -138,10 +142,11 @@ export function createIdentityRepository({ db }: Pick<Store, 'db'>, seal: Conten
   };
 }
 
-/** Does the person of an identity have a sign-in or a session that lives by it? */
+/** Does the person of an identity have a sign-in or a session that lives by it, or somebody who acts for him? */
 function hasSomethingOpen(now: Date) {
   return sql<boolean>`(
     EXISTS (SELECT FROM browser_sessions b WHERE b.user_id = identities.user_id AND b.expires_at > ${now})
     OR EXISTS (SELECT FROM oauth_grants g WHERE g.user_id = identities.user_id AND g.expires_at > ${now} AND g.revoked_at IS NULL)
+    OR EXISTS (SELECT FROM delegations d WHERE d.person_id = identities.user_id AND d.expires_at > ${now} AND d.revoked_at IS NULL)
     OR EXISTS (SELECT FROM sessions s WHERE s.user_id = identities.user_id AND s.state = 'active'))`;
 }

@@ -60,6 +60,20 @@ export const contract: Readonly<Record<RouteName, RouteContract>> = {
     answer: s.userSchema,
     errors: ['not_found', 'conflict'],
   },
+  listIdentities: {
+    summary: 'Who an account is at identity providers.',
+    needs: 'users:read',
+    status: 200,
+    query: s.listQuerySchema,
+    answer: z.array(s.identitySchema),
+    errors: ['not_found'],
+  },
+  removeIdentity: {
+    summary: 'Take an identity off an account; ends what the account has open.',
+    needs: 'users:write',
+    status: 204,
+    errors: ['not_found', 'conflict'],
+  },
   resetPasskeys: {
     summary: 'Take all passkeys of an account, for somebody who has lost them.',
     needs: 'users:write',

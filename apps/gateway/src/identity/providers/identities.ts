@@ -15,6 +15,8 @@ export interface UpstreamIdentities {
   admit(provider: ProviderConfig, profile: UpstreamProfile): Promise<UserRow>;
   /** What the provider says now of somebody who is signed in. */
   confirm(provider: ProviderConfig, identity: IdentityRow, profile: ConfirmedProfile): Promise<void>;
+  /** An administrator takes the identity off the account: what it gave ends, and the next sign-in by it is that of somebody new. @throws WeirError conflict when nobody could administer the gateway. */
+  remove(identity: IdentityRow, by: string): Promise<void>;
   /** Takes all that an identity gave: its groups, the person's sign-ins and live sessions. `action` is the audit log's word. */
   end(identity: IdentityRow, action: string, detail: Readonly<Record<string, unknown>>): Promise<void>;
 }
@@ -57,6 +59,20 @@ export function createUpstreamIdentities(parts: UpstreamIdentityParts): Upstream
   };
   return {
     end,
+    remove: async (identity, by) => {
+      const user = await accountOf(identity);
+      const { provider, issuer, subject, groups } = identity;
+      await changes.perform(async () => ({
+        ...{ by, action: 'upstream-identity-removed', subject: user.name, affected: [user], endsTokens: true },
+        detail: { provider, before: { issuer, upstreamSubject: subject, groups }, after: null },
+        imagine: (account: UserRow) => ({
+          ...account,
+          groups: account.groups.filter((group) => !groups.includes(group) || account.own_groups.includes(group)),
+        }),
+        apply: () => identities.remove(identity.id),
+      }));
+      await endSessions(user.id, `an administrator took your identity at ${provider} off your account`);
+    },
     admit: async (provider, profile) => {
       const known = await identities.find(provider.name, profile.subject);
       if (profile.groups === undefined) {
