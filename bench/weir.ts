@@ -52,6 +52,8 @@ export interface Weir {
   nativeDsn(sslmode: 'disable' | 'require', person?: BenchPerson): Promise<string>;
   /** The API as an administrator. */
   admin(): Promise<ApiClient>;
+  /** The API as one of the people. */
+  as(person: BenchPerson): Promise<ApiClient>;
   /** DSNs of so many new sessions of the masked person, for the native listener without TLS. */
   sessions(count: number): Promise<string[]>;
   /** Starts `weir connect` for a session of the masked person and gives its local DSN. */
@@ -121,6 +123,7 @@ export async function startWeir(cleanUp: CleanUp, options: WeirOptions): Promise
       return url.href;
     },
     admin: () => login('admin'),
+    as: (person) => login(people[person].name),
     async sessions(count) {
       const api = await login(people.masked.name);
       const dsns: string[] = [];

@@ -8,6 +8,8 @@ import type { Weir } from '../weir.ts';
 /** Something that takes access away, and how it is given back. */
 interface Cause {
   readonly cause: string;
+  /** What has to be so before the sessions are opened. */
+  prepare?(admin: ApiClient): Promise<unknown>;
   take(admin: ApiClient): Promise<unknown>;
   giveBack(admin: ApiClient): Promise<unknown>;
 }
@@ -15,6 +17,22 @@ interface Cause {
 const user = 'dora';
 const connection = 'bench-pg';
 const agent = 'bench-agent';
+
+const accessByGrant = `apiVersion: weir.dev/v1
+kind: Access
+metadata: { name: bench-by-grant }
+spec: { who: { groups: [developers] }, connections: { names: [${connection}] }, grant: required }
+---
+apiVersion: weir.dev/v1
+kind: AccessRequest
+metadata: { name: bench-ask }
+spec:
+  who: { groups: [developers] }
+  connections: { names: [${connection}] }
+  longest: 1h
+  approvers: { groups: [admins] }
+  autoApprove: request.seconds > 0
+`;
 
 /** How long clients stay connected after their access was taken: one client in each of many sessions. */
 export async function measureRevocation(context: BenchContext): Promise<Section> {
@@ -24,7 +42,7 @@ export async function measureRevocation(context: BenchContext): Promise<Section>
   const weir = await startWeirFor(context, { target });
   const admin = await weir.admin();
   const rows = [];
-  for (const cause of await causesFor(admin)) {
+  for (const cause of await causesFor(admin, () => weir.as('masked'))) {
     context.progress(`revocation: ${count} sessions, then: ${cause.cause}`);
     const secondsUntilClosed = await revoke(weir, admin, cause, count);
     const [p50, last] = [percentile(secondsUntilClosed, 0.5), Math.max(...secondsUntilClosed)];
@@ -50,6 +68,7 @@ export async function measureRevocation(context: BenchContext): Promise<Section>
 }
 
 async function revoke(weir: Weir, admin: ApiClient, cause: Cause, count: number): Promise<number[]> {
+  await cause.prepare?.(admin);
   const sockets = await connectAll(await weir.sessions(count));
   let startedMs = 0;
   const closed = sockets.map(
@@ -78,7 +97,7 @@ async function connectAll(dsns: readonly string[]): Promise<Socket[]> {
   return sockets;
 }
 
-async function causesFor(admin: ApiClient): Promise<Cause[]> {
+async function causesFor(admin: ApiClient, person: () => Promise<ApiClient>): Promise<Cause[]> {
   const { text } = await admin.getPolicy();
   const { value: spec } = await admin.getConnection(connection);
   const withoutAccess = text
@@ -94,6 +113,19 @@ async function causesFor(admin: ApiClient): Promise<Cause[]> {
       cause: 'the account leaves its group',
       take: (api) => api.putUser(user, { groups: [] }),
       giveBack: (api) => api.putUser(user, { groups: ['developers'] }),
+    },
+    {
+      cause: 'the grant is revoked',
+      async prepare(api) {
+        await api.applyPolicy({ text: [withoutAccess, accessByGrant].join('\n---\n') });
+        await (await person()).newAccessRequest({ connection, seconds: 3600, reason: 'to be revoked' });
+      },
+      async take(api) {
+        const [grant] = await api.listGrants({ state: 'active' });
+        if (grant === undefined) throw new Error('there is no grant');
+        await api.revokeGrant(grant.id);
+      },
+      giveBack: (api) => api.applyPolicy({ text }),
     },
     {
       cause: 'the policy changes',
