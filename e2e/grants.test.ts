@@ -1,43 +1,18 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { AccessRequest, Grant } from '@weir/api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createWeirCli, type WeirCli } from './fixture/cli.ts';
 import { type LivePg, livePg } from './fixture/drivers.ts';
+import { grantedPolicy } from './fixture/granted-policy.ts';
 import { startPsql } from './fixture/psql.ts';
 import { type System, startSystem } from './fixture/system.ts';
-import { root, waitFor } from './fixture/wait.ts';
-
-const demo = readFileSync(join(root, 'apps/demo/policy/shop.yaml'), 'utf8');
-const closed = demo.replace('groups: [developers, security]', 'groups: [security]');
-const granted = `apiVersion: weir.dev/v1
-kind: Access
-metadata: { name: developers-for-a-while }
-spec:
-  who: { groups: [developers] }
-  connections: { names: [demo-pg] }
-  grant: required
----
-apiVersion: weir.dev/v1
-kind: AccessRequest
-metadata: { name: ask-for-the-shop }
-spec:
-  who: { groups: [developers] }
-  connections: { names: [demo-pg] }
-  longest: 2h
-  approvers: { groups: [security] }
-  breakGlass:
-    longest: 1h
-    review: { by: { groups: [security] }, within: 1d }
-`;
+import { waitFor } from './fixture/wait.ts';
 
 describe('access for a while', () => {
   let system: System;
   let alice: WeirCli;
   let bob: WeirCli;
   beforeAll(async () => {
-    expect(closed).not.toBe(demo);
-    system = await startSystem({ customers: 20, policy: `${closed}\n---\n${granted}` });
+    system = await startSystem({ customers: 20, policy: grantedPolicy() });
     alice = createWeirCli(system, 'alice');
     bob = createWeirCli(system, 'bob');
     for (const cli of [alice, bob]) expect((await cli.login()).status).toBe(0);
@@ -87,8 +62,9 @@ describe('access for a while', () => {
     const { id } = await grant('1h');
     const live = await livePg(system, (await system.dsn('alice')).dsn);
     expect(await one(live)).toBe(1);
+    const api = await system.as('bob');
     const revokedAt = Date.now();
-    expect((await bob.run(['grants', 'revoke', id, '--reason', 'enough'])).status).toBe(0);
+    await api.revokeGrant(id, { reason: 'enough' });
     expect(await live.lost).toMatchObject({ code: '57P01', message: expect.stringContaining('revoked by bob') });
     expect(Date.now() - revokedAt).toBeLessThan(2000);
     expect((await alice.run(['exec', 'demo-pg', 'SELECT 1'])).status).toBe(5);

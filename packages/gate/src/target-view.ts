@@ -31,8 +31,8 @@ export interface TargetState {
   current(): TargetView | null;
   /** The newest view, however stale; null = none yet. Good for statements that mean the same in every view. */
   last(): TargetView | null;
-  /** @throws WeirError when the target cannot be asked: the statement is denied. */
-  refresh(reason: 'stale' | 'unknown-relation'): Promise<TargetView>;
+  /** `stale` is content with what was confirmed a moment ago; the others ask the server. @throws WeirError when it cannot be asked: the statement is denied. */
+  refresh(reason: 'stale' | 'unknown-relation' | 'approved'): Promise<TargetView>;
   /**
    * Asks the server whether everything that is used still is what the view says; false = it has changed, `refresh` knows it by then. Changes that are
    * committed before the call are seen. @throws WeirError when the target cannot be asked.

@@ -12,7 +12,7 @@ export interface Understanding {
   of(request: GateRequest): Meaning | Promise<Meaning>;
   /** Do statements of this meaning use things that the server is asked for again before each run? */
   wasConfirmed(meaning: UnderstoodText): boolean;
-  /** The meaning now, whatever was known before (after an approval). */
+  /** The meaning now, whatever was known a moment before (after an approval). */
   again(text: string): Promise<Meaning>;
 }
 
@@ -152,8 +152,7 @@ export function createUnderstanding(context: GateContext): Understanding {
     },
     wasConfirmed: (meaning) => usageOf(meaning) !== null,
     async again(text) {
-      const view = context.target.current() ?? (await context.target.refresh('stale'));
-      return confirmed(await inView(text, view));
+      return confirmed(await inView(text, await context.target.refresh('approved')));
     },
   };
 }

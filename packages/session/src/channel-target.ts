@@ -94,10 +94,10 @@ export function createChannelTarget(options: ChannelTargetOptions): TargetState 
       if (environmentStale || view === null) {
         const environment = parseEnvironment(await options.query(environmentQuery));
         environmentStale = false;
-        view = viewOf(await catalogNow(reason === 'unknown-relation', environment.searchPath), environment, view);
+        view = viewOf(await catalogNow(reason !== 'stale', environment.searchPath), environment, view);
         return view;
       }
-      const index = await catalogNow(reason === 'unknown-relation', view.searchPath);
+      const index = await catalogNow(reason !== 'stale', view.searchPath);
       // A schema that was made or dropped past this channel may stand in its path by now.
       const environment = hasSameSchemas(index, view.index)
         ? view

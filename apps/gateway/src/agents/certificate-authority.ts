@@ -7,8 +7,8 @@ import type { AgentClaims } from '@weir/tunnel';
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const dayMs = 86_400_000;
-/** Certificates begin a little in the past, for clocks that are not quite right. */
-const skewMs = 5 * 60_000;
+/** Certificates begin in the past, for agents whose clocks are that much behind. */
+const skewMs = 15 * 60_000;
 /** Life of the listeners' certificate. */
 export const serverCertificateLifeMs = 30 * dayMs;
 
