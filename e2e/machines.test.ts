@@ -1,7 +1,17 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import {
+  type ApiClient,
+  createApiClient,
+  createDpopKey,
+  createTokenHolder,
+  discover,
+  type MachineSecret,
+  signInAsMachine,
+} from '@weir/api';
 import { runCommand, startWorkloadIssuer, type WorkloadIssuer } from '@weir/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { livePg, readDirectly } from './fixture/drivers.ts';
 import { type System, startSystem } from './fixture/system.ts';
 import { root } from './fixture/wait.ts';
 
@@ -144,5 +154,59 @@ describe('weir login --ci', () => {
     expect(login.stderr).not.toContain('mallory');
     const [refused] = (await (await system.as('admin')).listAuditEvents({ action: 'machine-refused' })).slice(-1);
     expect(refused).toMatchObject({ detail: { claims: { project_path: 'mallory/shop' } } });
+  });
+});
+
+describe('a service account', () => {
+  const signIn = async (secret: MachineSecret): Promise<ApiClient> => {
+    const key = await createDpopKey();
+    const tokens = await signInAsMachine(await discover(system.api), secret, key);
+    return createApiClient({
+      baseUrl: system.api,
+      authorizer: createTokenHolder({ key, tokens, renew: async (old) => old }),
+    });
+  };
+
+  it('works by its key, and loses its connection within two seconds when the key is revoked', async () => {
+    const admin = await system.as('admin');
+    await admin.putServiceAccount('reporter', { groups: ['developers'] });
+    const { id, key } = await admin.createServiceKey('reporter', { label: 'e2e', connections: ['demo-*'] });
+    const session = await (await signIn({ by: 'key', secret: key })).openSession({
+      connection: 'demo-pg',
+      via: 'native',
+    });
+    const { client, lost } = await livePg(system, session.native.dsn);
+    expect((await client.query('SELECT count(*)::int AS n FROM customers')).rows).toEqual([{ n: 20 }]);
+    const started = performance.now();
+    await admin.revokeServiceKey('reporter', id);
+    expect((await lost).message).toContain('was revoked');
+    expect(performance.now() - started).toBeLessThan(2000);
+    await expect(signIn({ by: 'key', secret: key })).rejects.toThrow('does not take this key');
+  });
+
+  it('sees what both it and the person may see for whom it acts, and both names arrive at the database', async () => {
+    const [admin, alice] = [await system.as('admin'), await system.as('alice')];
+    await admin.putServiceAccount('helper', { kind: 'ai-agent', groups: ['admins'] });
+    const { key } = await admin.createServiceKey('helper', { label: 'e2e' });
+    await alice.createDelegation({ to: 'helper', seconds: 600 });
+    const read = async (actingFor?: string) => {
+      const api = await signIn({ by: 'key', secret: key, actingFor });
+      const { id, native } = await api.openSession({ connection: 'demo-pg', via: 'native' });
+      const { client } = await livePg(system, native.dsn);
+      const { rows } = await client.query(
+        "SELECT email, current_setting('application_name') AS name FROM customers WHERE id = 1",
+      );
+      await client.end();
+      return { id, email: String(rows[0]?.email), name: String(rows[0]?.name) };
+    };
+    const own = await read();
+    const forAlice = await read('alice');
+    expect(own.email).toBe(await readDirectly(system, 'SELECT email FROM customers WHERE id = 1'));
+    expect(forAlice.email).not.toBe(own.email);
+    expect([own.name, forAlice.name]).toEqual([
+      expect.stringMatching(/^weir:helper\b(?! for)/),
+      expect.stringMatching(/^weir:helper for alice\b/),
+    ]);
+    expect(await admin.showSession(forAlice.id)).toMatchObject({ principal: 'helper', actingFor: 'alice' });
   });
 });

@@ -63,3 +63,51 @@ describe('a session of an agent that acts for a person', () => {
     await admin.putUser('dave', { disabled: false, groups: ['developers'] });
   });
 });
+
+describe('access that needs a grant', () => {
+  const policy = `apiVersion: weir.dev/v1
+kind: Access
+metadata: { name: repair }
+spec:
+  who: { groups: [developers] }
+  connections: { names: [shop] }
+  grant: required
+---
+apiVersion: weir.dev/v1
+kind: AccessRequest
+metadata: { name: ask-for-repair }
+spec:
+  who: { groups: [developers] }
+  connections: { names: [shop] }
+  longest: 2h
+  approvers: { groups: [security] }
+`;
+  const grantTo = async (person: string): Promise<string> => {
+    const client = await gateway.as(person);
+    const { id } = await client.newAccessRequest({ connection: 'shop', seconds: 3600, reason: 'repair' });
+    const { grant } = await (await gateway.as('bob')).decideAccessRequest(id, { decision: 'approve' });
+    return grant ?? '';
+  };
+
+  test('is open while both hold one, and ends with the first of the two', async () => {
+    const admin = await gateway.as('admin');
+    await admin.applyPolicy({ text: policy });
+    const ofAgent = await grantTo('alice');
+    expect((await failure(open('alice', 'dave'))).why).toContain('both need the access');
+    await grantTo('dave');
+    const { id } = await open('alice', 'dave');
+    await admin.revokeGrant(ofAgent);
+    expect((await admin.showSession(id)).state).toBe('ended');
+    expect((await failure(open('alice', 'dave'))).why).toContain('alice needs a grant');
+    await grantTo('alice');
+    const [held] = (await admin.listGrants()).filter(
+      ({ principal, state }) => principal === 'dave' && state === 'active',
+    );
+    const again = await open('alice', 'dave');
+    await admin.revokeGrant(held?.id ?? '');
+    expect(await admin.showSession(again.id)).toMatchObject({
+      state: 'ended',
+      endReason: expect.stringContaining('both need the access'),
+    });
+  });
+});

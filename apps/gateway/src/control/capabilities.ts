@@ -471,9 +471,9 @@ function pushChanges({
   policies.onChange(() => sessions.refresh(() => true, 'the policy changed'));
   identity.onChange((user) => {
     const isOf = ({ principal }: LiveSession) => principal.id === user.id || principal.actingFor?.id === user.id;
-    // A service's owner is not in its sessions, and services are few.
+    // The owner of a service is not in its sessions; when a person goes, all services are asked who answers for them.
     const isMatching = (session: LiveSession, { opening }: SessionEntry) =>
-      isOf(session) || opening.machine?.keyId != null;
+      isOf(session) || (user.disabled && opening.machine?.keyId != null);
     return sessions.refresh(isMatching, 'the account changed');
   });
   connections.onChange((name) =>
