@@ -56,11 +56,13 @@ async function somebody(person: object = {}, groups: unknown = ['developers']) {
   const { browser, arrival } = await signInBy(gateway, 'okta');
   return { sub, name, browser, arrival };
 }
-async function openSession(name: string) {
+async function openSession(name: string, actingFor?: string) {
   const user = await userOf(name);
   if (user === undefined) throw new Error(`${name} has no account`);
+  const behind = actingFor === undefined ? undefined : await userOf(actingFor);
   const { capabilities } = gateway.gateway;
   const caller = {
+    ...(behind && { actingFor: { id: behind.id, name: behind.name, groups: behind.groups } }),
     ...{ id: user.id, name, kind: 'person' as const, personId: user.person_id, groups: user.groups, roles: [] },
     ...{ authTimeMs: Date.now(), mfaAtMs: null, tokenId: '', expiresAt: new Date(), clientAddress: '127.0.0.1' },
   };
@@ -338,10 +340,13 @@ describe('somebody who is signed in', () => {
   it('is out everywhere when the provider does not know him any more', async () => {
     const { sub, name, browser } = await somebody();
     const session = await openSession(name);
+    const ofAgent = await openSession('alice', name);
+    expect(ofAgent.isLive()).toBe(true);
     idp.people.delete(sub);
     minutes(15.1);
     await watch().look();
     expect(session.isLive()).toBe(false);
+    expect(ofAgent.isLive()).toBe(false);
     expect(await signedInAs(gateway, browser)).toBeUndefined();
     expect((await userOf(name))?.groups).toEqual([]);
     const [ended] = (await eventsOf(gateway, 'upstream-access-ended')).filter(({ subject }) => subject === name);
