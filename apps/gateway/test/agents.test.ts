@@ -295,6 +295,26 @@ describe('agents’ certificates', () => {
     expect((await audit('agent-refused')).at(-1)).toMatchObject({ actor: 'edge', detail: { serial: old } });
   });
 
+  test('end the link of an agent that did not renew', async () => {
+    const { controlPlane, disconnected } = gateway.dataPlane;
+    const { agentId, certificate } = await enrol(await joinToken('late'));
+    await controlPlane.nextAgentNonce(agentId);
+    gateway.advance(3_601_000);
+    try {
+      expect((await failure(controlPlane.nextAgentNonce(agentId))).code).toBe('not_permitted');
+      expect(disconnected.at(-1)).toBe('late (for-now)');
+      expect((await audit('agent-refused')).at(-1)).toMatchObject({
+        subject: 'late',
+        detail: { reason: 'its certificate has ended' },
+      });
+    } finally {
+      gateway.advance(-3_601_000);
+    }
+    const { serialNumber } = new X509Certificate(certificate);
+    await controlPlane.renewAgent(agentId, serialNumber, await requestOf());
+    await controlPlane.nextAgentNonce(agentId);
+  });
+
   test('of two renewals at the same moment one wins', async () => {
     const { controlPlane } = gateway.dataPlane;
     const { agentId, certificate } = await enrol(await joinToken());

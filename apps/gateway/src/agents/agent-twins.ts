@@ -12,7 +12,7 @@ import type { AgentParts } from './agents.ts';
 export interface AgentTwins {
   /** An authorised agent says hello with its last nonce (empty = it has none). @throws WeirError not_permitted, after it has locked the agent. */
   identify(agentId: string, nonce: Uint8Array, holder: AgentHolder): Promise<void>;
-  /** A new nonce (32 bytes) to give. */
+  /** A new nonce (32 bytes) to give. @throws WeirError not_permitted when the agent's certificate has ended, which ends its link. */
   nextNonce(agentId: string): Promise<Buffer>;
   /** The agent has stored it. */
   nonceStored(agentId: string, nonce: Uint8Array): Promise<void>;
@@ -58,6 +58,7 @@ export function createAgentTwins(parts: TwinParts): AgentTwins {
       });
     },
     nextNonce: async (agentId) => {
+      await endLinkOfEnded(parts, agentId);
       const nonce = randomBytes(32);
       await nonces.give(agentId, hashOf(nonce));
       return nonce;
@@ -82,6 +83,17 @@ export function createAgentTwins(parts: TwinParts): AgentTwins {
       await nonces.unlock(id);
     },
   };
+}
+
+/** TLS looks at a certificate once. An agent that does not renew in time loses its link, too: it comes back as one that was away, if it still may. */
+async function endLinkOfEnded({ agents, audit, dataPlane, now }: TwinParts, agentId: string): Promise<void> {
+  const row = await agents.find(agentId);
+  if (row === undefined || row.certificate_expires_at.getTime() > now()) return;
+  const { name, certificate_expires_at: endedAt } = row;
+  const detail = { agentId, reason: 'its certificate has ended', endedAt: endedAt.toISOString() };
+  await audit.append({ actor: name, action: 'agent-refused', subject: name, detail });
+  dataPlane.disconnectAgent(name, 'its certificate has ended', 'for-now');
+  throw new WeirError('not_permitted', `The certificate of the agent ${name} has ended.`);
 }
 
 async function lockFor(parts: TwinParts, agentId: string, reason: string, detail: Readonly<Record<string, unknown>>) {
