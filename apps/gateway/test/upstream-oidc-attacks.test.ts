@@ -229,6 +229,23 @@ describe('what a browser brings back', () => {
     expect(await signedInAs(gateway, browser)).toBeUndefined();
   });
 
+  it.each<[string, string, string]>([
+    ['a word', 'access_denied', 'It answered: access_denied.'],
+    ['a text of a stranger', 'call 555-0100 to sign in <b>', 'What came back from it was not the answer'],
+    ['a long text', 'x'.repeat(5000), 'What came back from it was not the answer'],
+  ])('says no by %s: that is on the page as far as it is a word', async (_, error, shown) => {
+    const { state, back } = await begin();
+    let page = '';
+    const work = async () => {
+      const arrival = await back({ error, state });
+      page = arrival.text;
+      return arrival;
+    };
+    await expectRefused(work, `the provider says ${error}`.slice(0, 300));
+    expect(page).toContain(shown);
+    expect(page).not.toContain('555');
+  });
+
   it('is taken once', async () => {
     const { state, nonce, back, tokens } = await begin();
     tokens(await op.sign(op.honest({ nonce, sub: 'honest', preferred_username: 'honest' })));

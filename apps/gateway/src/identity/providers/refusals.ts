@@ -11,6 +11,9 @@ export type NoteRefusal = (
 /** Events of one address within a minute: whoever sends thousands does not fill the audit log. */
 const perMinute = 100;
 
+/** Parts of it can come from a stranger's address line. */
+const maxWhyLength = 300;
+
 /** Makes it. `now` is milliseconds. */
 export function createNoteRefusal(audit: AuditLog, now: () => number): NoteRefusal {
   const bounds = { perUserAndAddress: perMinute, perAddress: perMinute, windowMs: 60_000 };
@@ -22,6 +25,11 @@ export function createNoteRefusal(audit: AuditLog, now: () => number): NoteRefus
       if (isWeirError(error)) return;
       throw error;
     }
-    audit.later({ actor: `provider:${provider}`, action, subject: provider, detail: { address, why } });
+    audit.later({
+      actor: `provider:${provider}`,
+      action,
+      subject: provider,
+      detail: { address, why: why.slice(0, maxWhyLength) },
+    });
   };
 }

@@ -86,8 +86,13 @@ export function createUpstream(parts: UpstreamParts): Upstream {
   const addressOf = (name: string, what: string): string => `${baseUrl()}${upstreamPath(name, what)}`;
   const refuse = (name: string, { address }: From, why: string, cause?: unknown): WeirError => {
     note('upstream-sign-in-refused', { provider: name, address, why });
+    // A provider's own no is for the person to read; a text that anybody could have put there is not.
+    const [, said] = /^the provider says ([A-Za-z_]{1,40})$/.exec(why) ?? [];
     return new WeirError('not_permitted', `The sign-in by ${name} did not succeed.`, {
-      why: 'What came back from it was not the answer to a sign-in that this browser began a moment ago.',
+      why:
+        said === undefined
+          ? 'What came back from it was not the answer to a sign-in that this browser began a moment ago.'
+          : `It answered: ${said}.`,
       fix: 'Start again where you came from. If this goes on, an administrator finds the reason in the audit log.',
       ...(cause === undefined ? {} : { cause }),
     });
