@@ -145,6 +145,14 @@ describe('a key', () => {
     expect(await endOf(id)).toContain('the account changed');
   });
 
+  test('is of what its account is now, also in live sessions', async () => {
+    const { id } = await open();
+    const kindNow = () => gateway.gateway.capabilities.sessions.live.byId(id)?.live.principal.kind;
+    expect(kindNow()).toBe('service');
+    await admin.putServiceAccount(name, { kind: 'ai-agent' });
+    expect(kindNow()).toBe('ai-agent');
+  });
+
   test('is rotated: both work for a while, then the new one alone', async () => {
     const { id } = await open();
     const next = await admin.rotateServiceKey(name, key.id, { overlapSeconds: 60 });

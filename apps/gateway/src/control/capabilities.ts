@@ -430,9 +430,9 @@ function createSessionsOf(
     onEnded: (id) => withdrawAsksOf(asks, id),
     isSignInEnded: (tokenId) => signInEnds.isEnded(tokenId),
     isSealed: async (id) => (await repositories.anchors.find(id))?.sealed ?? false,
-    groupsOf: async (name) => {
+    accountOf: async (name) => {
       const user = await repositories.users.findByName(name);
-      return user === undefined || user.disabled ? undefined : user.groups;
+      return user === undefined || user.disabled ? undefined : user;
     },
     ...{ machineStanding, connections, access, dataPlane, journal, audit, log, now },
   });

@@ -10,7 +10,7 @@ import type { SessionParts } from './sessions.ts';
 
 type RefreshParts = Pick<
   SessionParts,
-  'connections' | 'access' | 'dataPlane' | 'log' | 'groupsOf' | 'machineStanding'
+  'connections' | 'access' | 'dataPlane' | 'log' | 'accountOf' | 'machineStanding'
 > & {
   readonly live: LiveSessions;
   readonly ender: SessionEnder;
@@ -38,13 +38,13 @@ async function refresh(parts: RefreshParts, entry: SessionEntry, why: string): P
   const { id, principal } = entry.live;
   const end = (reason: string): Promise<boolean> => parts.ender.end(id, reason, 'gateway');
   const { actingFor } = principal;
-  const groups = await parts.groupsOf(principal.name);
-  if (groups === undefined) return void (await end('the account is disabled'));
+  const account = await parts.accountOf(principal.name);
+  if (account === undefined) return void (await end('the account is disabled'));
   const { machine } = entry.opening;
   const standing = machine && (await parts.machineStanding.of(principal.name, machine));
   if (standing?.problem !== undefined) return void (await end(standing.problem));
-  const groupsBehind = actingFor && (await parts.groupsOf(actingFor.name));
-  if (actingFor !== undefined && groupsBehind === undefined) {
+  const behind = actingFor && (await parts.accountOf(actingFor.name));
+  if (actingFor !== undefined && behind === undefined) {
     return void (await end(`the account of ${actingFor.name}, for whom it acts, is disabled`));
   }
   const connection = await findConnection(parts, entry.live.connection.name);
@@ -55,8 +55,9 @@ async function refresh(parts: RefreshParts, entry: SessionEntry, why: string): P
   }
   const now = {
     ...principal,
-    groups: groups.filter((group) => machine?.groups?.includes(group) ?? true),
-    ...(actingFor && { actingFor: { ...actingFor, groups: [...(groupsBehind ?? [])] } }),
+    kind: account.kind,
+    groups: account.groups.filter((group) => machine?.groups?.includes(group) ?? true),
+    ...(actingFor && { actingFor: { ...actingFor, groups: [...(behind?.groups ?? [])] } }),
   };
   const { session, grants } = entry.opening;
   const { plan, allowed, reason, fix, endsAtMs } = parts.access.compile(now, connection, { session, only: grants });

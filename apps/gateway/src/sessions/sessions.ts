@@ -1,5 +1,6 @@
 import type { ListSessionsQuery, OpenSessionRequest, OpenSessionResponse, Session } from '@weir/api';
 import { WeirError } from '@weir/errors';
+import type { Principal } from '@weir/proto';
 import type { RecordEntry } from '@weir/recording';
 import type { Journal, LiveSession } from '../dataplane/ports.ts';
 import { cutPage, type Page } from '../http/paging.ts';
@@ -52,8 +53,8 @@ export type SessionParts = Omit<OpenParts, 'live' | 'onOpened' | 'notes' | 'jour
     readonly isSealed: (sessionId: string) => Promise<boolean>;
     /** Was the sign-in of a caller (`tokenId`) ended before its time? */
     readonly isSignInEnded: (tokenId: string) => Promise<boolean>;
-    /** The person's groups now; undefined = gone or disabled. */
-    readonly groupsOf: (userName: string) => Promise<readonly string[] | undefined>;
+    /** The account now; undefined = gone or disabled. */
+    readonly accountOf: (userName: string) => Promise<Pick<Principal, 'kind' | 'groups'> | undefined>;
     /** Whether what a machine signed in by still holds. */
     readonly machineStanding: MachineStanding;
   };
