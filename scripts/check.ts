@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { delimiter, join } from 'node:path';
+import { checkDocs } from './check/docs.ts';
 import { checkImports } from './check/imports.ts';
 import { checkSizes } from './check/sizes.ts';
 
@@ -25,6 +26,7 @@ const report = (title: string, problems: readonly string[]) => {
 
 report('import rules', checkImports());
 report('size budget', checkSizes());
+report('links of the documentation', checkDocs());
 for (const [title, command, args] of commands) {
   const run = spawnSync(command, args, { encoding: 'utf8', env });
   report(title, run.status === 0 ? [] : `${run.stdout}${run.stderr}`.trim().split('\n'));
