@@ -172,6 +172,22 @@ describe('changes reach live sessions', () => {
     await expect(dave.api.whoami()).rejects.toMatchObject({ code: 'sign_in_required' });
   });
 
+  it('ends what a sign-in has opened when it is ended, and nothing that another one has', async () => {
+    const erna = await person('erna', ['developers']);
+    const account = { user: 'erna', password: 'a-password-of-its-own' };
+    const other = createApiClient({ baseUrl: system.api, authorizer: await holdPasswordSignIn(system.api, account) });
+    const kept = await connected((await other.openSession({ connection: 'demo-pg', via: 'native' })).native.dsn);
+    const startedAt = Date.now();
+    await erna.api.logout();
+    expect(await erna.lost).toMatchObject({
+      code: '57P01',
+      message: expect.stringContaining('sign-in that opened it'),
+    });
+    expect(Date.now() - startedAt).toBeLessThan(2000);
+    await expect(connected(erna.dsn)).rejects.toMatchObject({ code: '28P01' });
+    expect(await first(kept, 'select 1')).toBe(1);
+  });
+
   it('ends sessions of a connection that is deleted', async () => {
     const spec = {
       name: 'short-lived',

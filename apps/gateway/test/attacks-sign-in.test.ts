@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { request } from 'node:http';
 import { createDpopKey, type DpopKey, sha256 } from '@weir/api';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { LedAway, ledTo, openBrowser, type Shown, type TestBrowser } from './fixture/browser.ts';
@@ -303,6 +304,50 @@ describe('a browser', () => {
         LedAway,
       );
     }
+  });
+});
+
+describe('a gateway behind a proxy that ends TLS', () => {
+  let other: TestGateway;
+  beforeAll(async () => {
+    const issuer = 'https://weir.example.com';
+    other = await startTestGateway((config) => ({ ...config, identity: { ...config.identity, issuer } }));
+  });
+  afterAll(() => other.close());
+  /** A request with headers that fetch does not let pass. */
+  const get = (path: string, headers: Record<string, string>) =>
+    new Promise<{ text: string; cookies: string[] }>((resolve, reject) => {
+      const sent = request(other.gateway.addresses.api + path, { headers }, (answer) => {
+        let body = '';
+        answer.on('data', (bytes: Buffer) => {
+          body += bytes.toString();
+        });
+        answer.on('end', () => {
+          resolve({ text: `${answer.headers.location ?? ''} ${body}`, cookies: answer.headers['set-cookie'] ?? [] });
+        });
+      });
+      sent.once('error', reject).end();
+    });
+
+  test.each<[string, Record<string, string>]>([
+    ['Host', { host: 'evil.example' }],
+    ['X-Forwarded-Host', { 'x-forwarded-host': 'evil.example' }],
+    ['X-Forwarded-Proto', { 'x-forwarded-proto': 'http' }],
+    ['Forwarded', { forwarded: 'host=evil.example;proto=http' }],
+  ])('names its own address, whatever the header %s says', async (_, headers) => {
+    for (const path of ['/.well-known/oauth-authorization-server', '/oauth/device', await requestPath()]) {
+      const { text } = await get(path, headers);
+      expect(text).not.toContain('evil.example');
+      expect(text).not.toContain('http://weir.example.com');
+    }
+  });
+
+  test('gives cookies to https alone, and to this host alone', async () => {
+    const [page] = (await get('/sign-in/page.L3NpZ25lZC1pbg', {})).cookies;
+    expect(page).toMatch(/^__Host-weir=[\w-]{43}; Path=\/; HttpOnly; SameSite=Lax; Secure$/);
+    const { cookies } = await get(await requestPath(), {});
+    expect(cookies.length).toBeGreaterThan(0);
+    for (const cookie of cookies) expect(cookie).toMatch(/; samesite=lax; secure; httponly$/i);
   });
 });
 
