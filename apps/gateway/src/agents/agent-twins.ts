@@ -79,7 +79,8 @@ export function createAgentTwins(parts: TwinParts): AgentTwins {
       if (at === null) {
         throw new WeirError('conflict', `The agent ${name} is not locked.`, { fix: 'Run: weir agent ls' });
       }
-      await audit.append({ actor: by, action: 'agent-unlocked', subject: name, detail: { agentId: id, was: reason } });
+      const detail = { agentId: id, was: reason, before: { locked: reason }, after: { locked: null } };
+      await audit.append({ actor: by, action: 'agent-unlocked', subject: name, detail });
       await nonces.unlock(id);
     },
   };
@@ -116,7 +117,7 @@ async function lock(
       actor: by,
       action: 'agent-locked',
       subject: name,
-      detail: { agentId: id, reason, ...detail },
+      detail: { agentId: id, reason, before: { locked: null }, after: { locked: reason }, ...detail },
     });
   } finally {
     dataPlane.disconnectAgent(name, `locked: ${reason}`, 'for-now');

@@ -91,10 +91,13 @@ export function createAgents(parts: AgentParts): Agents {
       return endsMs + settings.recoverWithinDays * 86_400_000 > now();
     },
     revoke: async (name, by) => {
-      if ((await agents.findByName(name)) === undefined) {
+      const row = await agents.findByName(name);
+      if (row === undefined) {
         throw new WeirError('not_found', `There is no agent ${name}.`, { fix: 'Run: weir status' });
       }
-      await audit.append({ actor: by, action: 'agent-revoked', subject: name });
+      const { id, serial, enrolled_at: enrolledAt } = row;
+      const detail = { before: { id, serial, enrolledAt: enrolledAt.toISOString() }, after: null };
+      await audit.append({ actor: by, action: 'agent-revoked', subject: name, detail });
       await agents.revoke(name, new Date(now()));
       dataPlane.disconnectAgent(name, 'the agent was revoked', 'for-good');
     },

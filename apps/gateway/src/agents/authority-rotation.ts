@@ -85,7 +85,7 @@ export function createAuthorityRotation(parts: RotationParts): AuthorityRotation
         const retiresAt = new Date(now() + overlapSeconds * 1000);
         const [before] = authorities.pins;
         await authorities.add(by, retiresAt, async (id) => {
-          const detail = { before, overlapSeconds, retiresAt: retiresAt.toISOString() };
+          const detail = { before, after: id, overlapSeconds, retiresAt: retiresAt.toISOString() };
           await audit.append({ actor: by, action: 'ca-rotated', subject: id, detail });
         });
         dataPlane.trustChanged();

@@ -27,7 +27,10 @@ export async function createJoinToken(
   const expiresAt = new Date(now() + ttlSeconds * 1000);
   await audit.append({
     ...{ actor: by, action: 'join-token-created', subject: agent ?? pool },
-    detail: { id: idOf(hash), pool, uses, ttlSeconds },
+    detail: {
+      ...{ id: idOf(hash), pool, uses, ttlSeconds },
+      ...{ before: null, after: { agent: agent ?? null, uses, expiresAt: expiresAt.toISOString() } },
+    },
   });
   await agents.insertJoinToken({ hash, agent: agent ?? null, pool, uses, createdBy: by, expiresAt });
   const token = joinTokenText({ address: addressText(dataPlane.reachable('front')), caPins: ca.pins, secret });
@@ -54,7 +57,9 @@ export async function revokeJoinToken({ agents, audit, now }: AgentParts, id: st
   const tokens = await agents.listJoinTokens(new Date(now()));
   const row = tokens.find((token) => idOfToken(token) === id && token.used_count < token.uses);
   if (row === undefined) throw noSuchToken(id);
-  const detail = { id, pool: row.pool };
+  const { pool, uses, used_count: used, created_by: createdBy, expires_at: expiresAt } = row;
+  const before = { agent: row.agent, uses, used, createdBy, expiresAt: expiresAt.toISOString() };
+  const detail = { id, pool, before, after: null };
   await audit.append({ actor: by, action: 'join-token-revoked', subject: row.agent ?? row.pool, detail });
   if (!(await agents.revokeJoinToken(row.hash, new Date(now())))) throw noSuchToken(id);
 }

@@ -24,6 +24,12 @@ export async function decideRequest(
   if (row.state === 'pending') await refuseOutdated(parts, row);
   const personId = personIdOf(decider);
   const made = { personId, userId: decider.id, name: decider.name, decision, reason, at: new Date(now()) };
+  const facts = { principal: row.principal, connection: row.connection, rule: row.rule, session: row.session_id };
+  if (row.state === 'pending') {
+    // Before it counts: what was decided and is not in the log must not let a statement run.
+    const detail = { ...facts, before: { state: row.state }, after: { decision, reason } };
+    await audit.append({ actor: decider.name, action: 'decision-made', subject: row.id, detail });
+  }
   const result = await approvals.decide(row.id, made, (request, decisions) => outcomeOf(request, decisions, behind));
   if (result.outcome !== 'counted') {
     const detail = { decision, code: 'conflict' };
@@ -38,7 +44,7 @@ export async function decideRequest(
         state === 'pending' ? 'request-decided-in-part' : state === 'approved' ? 'request-approved' : 'request-denied',
       subject: row.id,
       detail: {
-        ...{ principal: row.principal, connection: row.connection, rule: row.rule, reason, session: row.session_id },
+        ...{ ...facts, reason },
         ...{ decision, decisions: result.decisions.length },
       },
     });

@@ -39,6 +39,11 @@ export interface CredentialParts {
 /** Makes the use-cases. */
 export function createCredentials(parts: CredentialParts): Credentials {
   const { credentials, connections, keys, audit, now } = parts;
+  /** What the log says of a stored password: never the password. */
+  const storedOf = async (connection: string) => {
+    const known = await credentials.find(connection);
+    return known === undefined ? null : { stored: true, by: known.by, at: known.at.toISOString() };
+  };
   return {
     put: async (connection, password, by) => {
       const spec = await connections.find(connection);
@@ -52,12 +57,14 @@ export function createCredentials(parts: CredentialParts): Credentials {
       const dataKey = randomBytes(32);
       const content = encrypt(dataKey, Buffer.from(password), context);
       const wrappedKey = await keys.wrap(dataKey, context);
-      await audit.append({ actor: by, action: 'credential-stored', subject: connection, detail: placeOf(spec) });
+      const detail = { before: await storedOf(connection), after: { stored: true, by }, ...placeOf(spec) };
+      await audit.append({ actor: by, action: 'credential-stored', subject: connection, detail });
       await credentials.put({ connection, keyId: keys.keyId, wrappedKey, content, by, at: new Date(now()) });
     },
     delete: async (connection, by) => {
       await connections.find(connection);
-      await audit.append({ actor: by, action: 'credential-deleted', subject: connection });
+      const detail = { before: await storedOf(connection), after: null };
+      await audit.append({ actor: by, action: 'credential-deleted', subject: connection, detail });
       await credentials.delete(connection);
     },
     sealFor: async (connection, target, agent, use) => {

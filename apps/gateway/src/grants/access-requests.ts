@@ -82,10 +82,12 @@ export function createAccessRequests(parts: GrantParts): AccessRequests {
     cancel: async (caller, id) => {
       const row = await visible(caller, id);
       if (row.user_id !== caller.id) throw new WeirError('not_permitted', 'Only who asked can take a request back.');
-      if (!(await requests.end(id, 'cancelled', new Date(now())))) {
-        throw new WeirError('conflict', `The request ${id} is no longer open.`, { why: `It is ${row.state}.` });
-      }
-      await audit.append({ actor: caller.name, action: 'access-cancelled', subject: id });
+      const closed = (state: string) =>
+        new WeirError('conflict', `The request ${id} is no longer open.`, { why: `It is ${state}.` });
+      if (row.state !== 'pending') throw closed(row.state);
+      const detail = { before: { state: row.state }, after: { state: 'cancelled' } };
+      await audit.append({ actor: caller.name, action: 'access-cancelled', subject: id, detail });
+      if (!(await requests.end(id, 'cancelled', new Date(now())))) throw closed('decided meanwhile');
       return viewOf(caller, { ...row, state: 'cancelled' });
     },
     countPending: () => requests.countPending(),
@@ -129,6 +131,8 @@ async function ask(parts: GrantParts, caller: Caller, request: NewAccessRequest)
       ticket: ticket ?? null,
     },
     approvers: row.approvers,
+    before: null,
+    after: { state: atOnce === undefined ? 'pending' : 'approved' },
   };
   await audit.append({ actor: caller.name, action: 'access-requested', subject: row.id, detail });
   if (atOnce === undefined) {

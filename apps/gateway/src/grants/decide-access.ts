@@ -26,7 +26,10 @@ export async function decideAccess(
   const { rule, target } = await ruleInForce(parts, row);
   const behind = new Set([...row.behind, row.user_id, ...((await standingOf(row.principal))?.people ?? [])]);
   const made = { person_id: personOf(caller), user_id: caller.id, name: caller.name, decision, reason };
-  const detail = { principal: row.principal, connection: row.connection, rule: row.rule, decision, reason };
+  const detail = {
+    ...{ principal: row.principal, connection: row.connection, rule: row.rule, decision, reason },
+    ...{ before: { state: row.state }, after: { decision, reason } },
+  };
   await audit.append({ actor: caller.name, action: 'access-decided', subject: row.id, detail });
   const result = await requests.decide(
     row.id,

@@ -54,7 +54,7 @@ export function createGrants(parts: GrantParts): Grants {
       if (row.user_id !== caller.id && !isWatcher && !caller.roles.includes('admin')) {
         throw new WeirError('not_permitted', 'You may not revoke this grant.');
       }
-      const detail = { ...grantDetail(row), reason };
+      const detail = { ...grantDetail(row), reason, before: { revoked: false }, after: { revoked: true, reason } };
       await audit.append({ actor: caller.name, action: 'grant-revoked', subject: id, detail });
       const revoked = await grants.revoke(id, caller.name, reason, new Date(now()));
       if (revoked === undefined) throw new WeirError('conflict', `The grant ${id} has ended already.`);
@@ -85,7 +85,10 @@ export function createGrants(parts: GrantParts): Grants {
     review: async (caller, id, { verdict, comment }) => {
       const row = await visible(caller, id);
       await refuseReviewer(parts, caller, row);
-      const detail = { verdict, comment, principal: row.principal, connection: row.connection };
+      const detail = {
+        ...{ verdict, comment, principal: row.principal, connection: row.connection },
+        ...{ before: { review: null }, after: { review: verdict, comment } },
+      };
       await audit.append({ actor: caller.name, action: 'break-glass-reviewed', subject: id, detail });
       const reviewed = await grants.review(id, { by: caller.name, at: new Date(now()), verdict, comment });
       if (reviewed === undefined) throw new WeirError('conflict', `The grant ${id} was reviewed already.`);
@@ -139,7 +142,10 @@ async function breakGlass(parts: GrantParts, caller: Caller, request: BreakGlass
     review_due_at: new Date(until + (tryDuration(terms.review.within) ?? 0)),
   };
   // First it is told, then it works.
-  const detail = { ...grantDetail(grant), reviewBy: grant.review_by, address: caller.clientAddress };
+  const detail = {
+    ...{ ...grantDetail(grant), reviewBy: grant.review_by, address: caller.clientAddress },
+    ...{ before: null, after: { until: grant.until_at.toISOString() } },
+  };
   await audit.append({ actor: caller.name, action: 'break-glass-used', subject: grant.id, detail });
   const row = await grants.insert(grant);
   book.add(row);

@@ -71,7 +71,8 @@ export function createIdentity(parts: IdentityParts): Identity {
     },
     steppedUp: (tokenId) => oauth.markGrant(Buffer.from(tokenId, 'hex'), new Date(now())),
     logout: async (caller) => {
-      await audit.append({ actor: caller.name, action: 'logout', subject: caller.name });
+      const detail = { before: { signIn: 'active' }, after: { signIn: 'ended' } };
+      await audit.append({ actor: caller.name, action: 'logout', subject: caller.name, detail });
       await oauth.revokeGrant(Buffer.from(caller.tokenId, 'hex'));
     },
     ensureUser: (user) => accounts.ensure(user),

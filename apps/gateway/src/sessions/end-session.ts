@@ -65,7 +65,10 @@ export function createSessionEnder(parts: EndParts): SessionEnder {
       actor: by,
       action: 'session-ended',
       subject: id,
-      detail: { reason, principal: entry.live.principal.name },
+      detail: {
+        ...{ reason, principal: entry.live.principal.name },
+        ...{ before: { state: 'active' }, after: { state: 'ended', reason } },
+      },
     });
     try {
       await sessions.count(id, entry.counts);

@@ -157,7 +157,8 @@ async function store(parts: OpenParts, live: LiveSession, clientAddress: string)
     const behind = actingFor === undefined ? {} : { actingFor };
     const facts = { principal, ...behind, connection, agent: live.agentName, clientAddress, via };
     await parts.notes.write(id, { event: 'session-opened', atMs: parts.now(), ...facts });
-    const detail = { connection, via, address: clientAddress, ...behind };
+    const after = { state: 'active', connection, via, expiresAt: new Date(expiresAtMs).toISOString() };
+    const detail = { connection, via, address: clientAddress, ...behind, before: null, after };
     await parts.audit.append({ actor: principal, action: 'session-opened', subject: id, detail });
     await parts.sessions.insert({
       ...{ id, connection, principal, via, clientAddress },

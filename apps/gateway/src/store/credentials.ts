@@ -11,7 +11,7 @@ export interface StoredCredential {
 
 /** Passwords of targets, one per connection; they go with it. */
 export interface CredentialRepository {
-  find(connection: string): Promise<StoredCredential | undefined>;
+  find(connection: string): Promise<(StoredCredential & { readonly by: string; readonly at: Date }) | undefined>;
   put(credential: StoredCredential & { readonly by: string; readonly at: Date }): Promise<void>;
   delete(connection: string): Promise<void>;
 }
@@ -25,7 +25,9 @@ export function createCredentialRepository({ db }: Pick<Store, 'db'>): Credentia
         .selectAll()
         .where('connection', '=', connection)
         .executeTakeFirst();
-      return row && { connection, keyId: row.key_id, wrappedKey: row.wrapped_key, content: row.content };
+      if (row === undefined) return undefined;
+      const { key_id: keyId, wrapped_key: wrappedKey, content, updated_by: by, updated_at: at } = row;
+      return { connection, keyId, wrappedKey, content, by, at };
     },
     put: async ({ connection, keyId, wrappedKey, content, by, at }) => {
       const values = { key_id: keyId, wrapped_key: wrappedKey, content, updated_by: by, updated_at: at };

@@ -82,7 +82,7 @@ export function createAccounts(parts: AccountParts): Accounts {
         refuseSelf(user, by, 'deletes his own account');
         const { groups, roles } = viewOf(user, roleGroups, []);
         return {
-          ...{ by: by.name, action: 'user-deleted', subject: name, detail: { before: { groups, roles } } },
+          ...{ by: by.name, action: 'user-deleted', subject: name, detail: { before: { groups, roles }, after: null } },
           affected: [user],
           imagine: () => undefined,
           apply: () => users.delete(user.id),
@@ -246,7 +246,8 @@ async function changePassword(
   if (password === current) throw new WeirError('invalid_request', 'This is the password that you have already.');
   const hash = await passwords.hash(password);
   await changes.perform(async () => ({
-    ...{ by: caller.name, action: 'password-changed', subject: caller.name, detail: { address } },
+    ...{ by: caller.name, action: 'password-changed', subject: caller.name },
+    detail: { address, before: { password: 'set' }, after: { password: 'replaced' } },
     affected: [user],
     imagine: (account: UserRow) => account,
     apply: async () => void (await users.update(user.name, { password_hash: hash })),

@@ -173,6 +173,9 @@ export function createAuthorizationServer(parts: AuthorizationServerParts): Auth
       } else {
         const { accountId, acr, amr = [] } = session as typeof session & { acr?: string; amr?: string[] };
         const clientId = String(params['client_id']);
+        const { name } = (await parts.users.findById(accountId)) ?? { name: 'unknown' };
+        const detail = { before: null, after: { program: clientId, signIn: 'active' } };
+        await audit.append({ actor: name, action: 'program-allowed', subject: clientId, detail });
         const grantId = await storeGrant({ oauth, issuer, now }, provider, { clientId, accountId, acr, amr });
         interaction.result = { ...interaction.lastSubmission, consent: { grantId } };
       }

@@ -110,7 +110,10 @@ export function createSignIn(parts: SignInParts): SignIn {
         actor: user.name,
         action: 'login',
         subject: user.name,
-        detail: { address: request.ip, by: [...amr], for: interaction.purpose },
+        detail: {
+          ...{ before: null, after: { signIn: 'active', by: [...amr] } },
+          ...{ address: request.ip, by: [...amr], for: interaction.purpose },
+        },
       });
       const before = browsers.tryId(request);
       if (before !== undefined) await sessions.delete(before);
@@ -140,6 +143,12 @@ export function createSignIn(parts: SignInParts): SignIn {
     },
     signOut: async (request, reply) => {
       const id = browsers.tryId(request);
+      const session = id === undefined ? undefined : await sessions.find(id, new Date(now()));
+      const user = session === undefined ? undefined : await users.findById(session.user_id);
+      if (user !== undefined) {
+        const detail = { before: { signIn: 'active' }, after: { signIn: 'ended' }, address: request.ip, of: 'browser' };
+        await audit.append({ actor: user.name, action: 'logout', subject: user.name, detail });
+      }
       if (id !== undefined) await sessions.delete(id);
       browsers.renew(reply);
     },

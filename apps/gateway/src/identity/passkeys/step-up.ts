@@ -77,7 +77,13 @@ export function createStepUp({ passkeys, challenges, mark, audit, now }: StepUpP
       const { user, passkey, amr, atMs } = await passkeys.assert(answer, wanted(code, request), address);
       if ((await challenges.takeChallenge(code, linkPurpose, new Date(now()))) === undefined) throw ended;
       const detail = { address, askedFrom: request.address, for: request.kind, passkey: passkey.name, by: amr };
-      await audit.append({ actor: user.name, action: 'stepped-up', subject: user.name, detail });
+      const change = { before: null, after: { secondFactor: new Date(atMs).toISOString() } };
+      await audit.append({
+        actor: user.name,
+        action: 'stepped-up',
+        subject: user.name,
+        detail: { ...detail, ...change },
+      });
       await mark[request.kind](Buffer.from(request.signIn, 'hex'), new Date(atMs));
       return request;
     },

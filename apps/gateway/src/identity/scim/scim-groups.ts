@@ -105,7 +105,10 @@ async function prepareChange(
   return {
     ...{ by, action: 'group-changed', subject: row.name },
     detail: {
-      ...differenceOf({ name: row.name, display_name, external_id }, columns),
+      ...differenceOf(
+        { name: row.name, display_name, external_id, members: had.size },
+        { ...columns, members: has.size },
+      ),
       ...(added.length === 0 ? {} : { added: named(joining), addedCount: added.length }),
       ...(removed.length === 0 ? {} : { removed: named(leaving), removedCount: removed.length }),
     },
