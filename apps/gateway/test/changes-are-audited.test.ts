@@ -107,6 +107,22 @@ const userRow = async ({ name = '' }: Prepared) =>
     .execute();
 const twoUsers = async (): Promise<Prepared> => ({ ...(await newUser()), other: (await newUser())['name'] ?? '' });
 const target = { protocol: 'postgres', host: 'h', database: 'd', user: 'u', password: { from: 'stored' } } as const;
+const newService = async (): Promise<Prepared> => {
+  const name = fresh('service');
+  await (await admin()).putServiceAccount(name, { owner: 'alice', groups: ['developers'] });
+  return { name };
+};
+const newKey = async (): Promise<Prepared> => {
+  const { name = '' } = await newService();
+  return { name, id: (await (await admin()).createServiceKey(name, { label: 'ci' })).id };
+};
+const keyRow = async ({ name = '' }: Prepared) =>
+  (await (await admin()).listServiceKeys(name)).map(({ id, state, expiresAt }) => [id, state, expiresAt]);
+const newDelegation = async (): Promise<Prepared> => {
+  const { name = '' } = await newService();
+  return { name, id: (await (await gateway.as('alice')).createDelegation({ to: name, seconds: 600 })).id };
+};
+const delegations = async () => (await (await gateway.as('alice')).listDelegations()).map(({ id }) => id);
 const newConnection = async (): Promise<Prepared> => {
   const name = fresh('connection');
   await (await admin()).putConnection({ name, agent: 'local', target });
@@ -123,7 +139,13 @@ const credentialRow = async ({ name = '' }: Prepared) =>
   db().selectFrom('credentials').select('content').where('connection', '=', name).execute();
 const newAgent = async (): Promise<Prepared> => {
   const name = fresh('agent');
-  const row = { id: `agt_${name}`, name, serial: name, certificate_expires_at: new Date(Date.now() + 3_600_000) };
+  const row = {
+    id: `agt_${name}`,
+    name,
+    pool: name,
+    serial: name,
+    certificate_expires_at: new Date(Date.now() + 3_600_000),
+  };
   await db()
     .insertInto('agents')
     .values({ ...row, version: '1', enrolled_at: new Date() })
@@ -257,6 +279,48 @@ const changes: Readonly<Record<string, Change | Elsewhere>> = {
   },
   'POST /api/v1/account/step-up': { changesNothing: 'it makes a link to a page; what is done there is audited' },
   'DELETE /api/v1/users/:name/passkeys': { test: 'passkeys.test.ts', action: 'passkeys-reset' },
+  'PUT /api/v1/service-accounts/:name': {
+    prepare: newService,
+    act: ({ name }) => send('admin', 'PUT', `/service-accounts/${name}`, { groups: [], disabled: true }),
+    state: async (it) => [await userRow(it), (await (await admin()).showServiceAccount(it['name'] ?? '')).groups],
+    ...{ actor: 'admin', action: 'service-account-changed', subject: ({ name = '' }) => name },
+  },
+  'DELETE /api/v1/service-accounts/:name': {
+    prepare: newService,
+    act: ({ name }) => send('admin', 'DELETE', `/service-accounts/${name}`),
+    state: userRow,
+    ...{ actor: 'admin', action: 'service-account-deleted', subject: ({ name = '' }) => name },
+  },
+  'POST /api/v1/service-accounts/:name/keys': {
+    prepare: newService,
+    act: ({ name }) => send('admin', 'POST', `/service-accounts/${name}/keys`, { label: 'ci' }),
+    state: keyRow,
+    ...{ actor: 'admin', action: 'service-key-added', subject: ({ name = '' }) => name },
+  },
+  'POST /api/v1/service-accounts/:name/keys/:id/rotate': {
+    prepare: newKey,
+    act: ({ name, id }) => send('admin', 'POST', `/service-accounts/${name}/keys/${id}/rotate`, {}),
+    state: keyRow,
+    ...{ actor: 'admin', action: 'service-key-rotated', subject: ({ name = '' }) => name },
+  },
+  'DELETE /api/v1/service-accounts/:name/keys/:id': {
+    prepare: newKey,
+    act: ({ name, id }) => send('admin', 'DELETE', `/service-accounts/${name}/keys/${id}`),
+    state: keyRow,
+    ...{ actor: 'admin', action: 'service-key-revoked', subject: ({ name = '' }) => name },
+  },
+  'POST /api/v1/delegations': {
+    prepare: newService,
+    act: ({ name }) => send('alice', 'POST', '/delegations', { to: name, seconds: 600 }),
+    state: delegations,
+    ...{ actor: 'alice', action: 'delegation-given', subject: () => /./ },
+  },
+  'DELETE /api/v1/delegations/:id': {
+    prepare: newDelegation,
+    act: ({ id }) => send('alice', 'DELETE', `/delegations/${id}`),
+    state: delegations,
+    ...{ actor: 'alice', action: 'delegation-revoked', subject: ({ id = '' }) => id },
+  },
   'PUT /api/v1/policy': {
     act: () => send('paula', 'PUT', '/policy', { text: `${vaultPolicy}\n# ${fresh('comment')}\n` }),
     state: async () => (await (await admin()).getPolicy()).version,

@@ -85,6 +85,16 @@ const seeds: Partial<Record<RouteName, () => unknown>> = {
         .execute();
     }
   },
+  listServiceAccounts: async () => {
+    for (const name of ['robot', 'robot-2'])
+      await (await gateway.as('admin')).putServiceAccount(name, { owner: 'alice' });
+  },
+  listServiceKeys: async () => {
+    for (const label of ['a', 'b', 'c']) await (await gateway.as('admin')).createServiceKey('robot', { label });
+  },
+  listDelegations: async () => {
+    for (const to of ['robot', 'robot-2']) await (await gateway.as('admin')).createDelegation({ to, seconds: 600 });
+  },
   listAuthorities: async () => {
     for (const id of ['a', 'b', 'c']) {
       const row = { id, certificate: 'x', created_by: 'x', created_at: new Date(), retired_at: new Date() };
@@ -136,7 +146,7 @@ test('every list has a row in `seeds` of this file', () => {
 });
 
 describe.each(lists)('%s', (name) => {
-  const path = routes[name].slice('GET '.length);
+  const path = routes[name].slice('GET '.length).replace(':name', 'robot');
   const keyOf = (item: unknown) => {
     const { id, session, rule } = item as Record<string, unknown>;
     return id ?? session ?? rule ?? (item as { name: string }).name;

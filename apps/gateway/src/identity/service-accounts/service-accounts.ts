@@ -43,7 +43,7 @@ export function createServiceAccounts(parts: ServiceAccountParts): ServiceAccoun
         const { groups, owner, kind } = await viewOf(user);
         return {
           ...{ by: by.name, action: 'service-account-deleted', subject: name },
-          detail: { before: { kind, groups, owner } },
+          detail: { before: { kind, groups, owner }, after: null },
           affected: [user],
           imagine: () => undefined,
           apply: () => users.delete(user.id),
