@@ -3,10 +3,12 @@ import { join } from 'node:path';
 import type { AuditEvent } from '@weir/api';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { ledTo, openBrowser, signedInBrowser } from './fixture/browser.ts';
+import { type Change, createChangeTools, type Elsewhere, fresh, type Prepared } from './fixture/changes/change.ts';
+import { directoryChanges, scimToken } from './fixture/changes/directory-changes.ts';
+import { machineChanges } from './fixture/changes/machine-changes.ts';
 import { testPolicy } from './fixture/policy.ts';
 import { askAs, type Holder, password, startTestGateway, type TestGateway } from './fixture/test-gateway.ts';
 
-const scimToken = 'token-of-the-directory-0123456789-abcdef';
 const tool = 'http://127.0.0.1:9/callback';
 /** Planted wherever a case sends a secret: no event may hold it. */
 const secret = 'planted-secret-Zq7rT2wX9';
@@ -46,52 +48,12 @@ beforeAll(async () => {
 });
 afterAll(() => gateway.close());
 
-/** What a case has prepared. */
-type Prepared = Readonly<Record<string, string>>;
-interface Change {
-  /** Makes what is changed. */
-  readonly prepare?: () => Promise<Prepared>;
-  /** Changes it by the route. @returns status of the answer */
-  readonly act: (it: Prepared) => Promise<number>;
-  /** What the route changes, as it is now. */
-  readonly state: (it: Prepared) => Promise<unknown>;
-  readonly actor: string;
-  readonly action: string;
-  readonly subject: (it: Prepared) => string | RegExp;
-  /** Why it is done although the log cannot be written. */
-  readonly isDoneAnyway?: string;
-}
-/** A route that changes nothing that lasts, or whose changes need more than this file has: `test` names the file and the word of its event. */
-type Elsewhere = { readonly changesNothing: string } | { readonly test: string; readonly action: string };
-
-const db = () => gateway.gateway.store.db;
-const admin = () => gateway.as('admin');
-let count = 0;
-const fresh = (kind: string): string => {
-  count += 1;
-  return `${kind}-${count}`;
-};
-const send = async (user: string, method: string, path: string, body?: unknown): Promise<number> => {
-  const json =
-    body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
-  const response = await gateway.fetchAs(user, `/api/v1${path}`, { method, ...json });
-  await response.arrayBuffer();
-  return response.status;
-};
+const { db, admin, send, userRow } = createChangeTools(() => gateway);
 const sendWith = async (holder: Holder, method: string, path: string, body?: unknown): Promise<number> => {
   const url = `${gateway.gateway.addresses.api}/api/v1${path}`;
   const headers = { ...(await holder.authorize(method, url)), 'content-type': 'application/json' };
   return (await gateway.fetch(url, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) }))
     .status;
-};
-const scim = async (method: string, path: string, body?: unknown): Promise<{ status: number; id: string }> => {
-  const response = await fetch(`${gateway.gateway.addresses.api}/scim/v2${path}`, {
-    method,
-    headers: { authorization: `Bearer ${scimToken}`, 'content-type': 'application/scim+json' },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  return { status: response.status, id: String((JSON.parse(text === '' ? '{}' : text) as { id?: string }).id) };
 };
 
 const newUser = async (): Promise<Prepared> => {
@@ -99,30 +61,8 @@ const newUser = async (): Promise<Prepared> => {
   await (await admin()).putUser(name, { password, groups: ['developers'] });
   return { name };
 };
-const userRow = async ({ name = '' }: Prepared) =>
-  db()
-    .selectFrom('users')
-    .select(['name', 'password_hash', 'disabled', 'person_id'])
-    .where('name', '=', name)
-    .execute();
 const twoUsers = async (): Promise<Prepared> => ({ ...(await newUser()), other: (await newUser())['name'] ?? '' });
 const target = { protocol: 'postgres', host: 'h', database: 'd', user: 'u', password: { from: 'stored' } } as const;
-const newService = async (): Promise<Prepared> => {
-  const name = fresh('service');
-  await (await admin()).putServiceAccount(name, { owner: 'alice', groups: ['developers'] });
-  return { name };
-};
-const newKey = async (): Promise<Prepared> => {
-  const { name = '' } = await newService();
-  return { name, id: (await (await admin()).createServiceKey(name, { label: 'ci' })).id };
-};
-const keyRow = async ({ name = '' }: Prepared) =>
-  (await (await admin()).listServiceKeys(name)).map(({ id, state, expiresAt }) => [id, state, expiresAt]);
-const newDelegation = async (): Promise<Prepared> => {
-  const { name = '' } = await newService();
-  return { name, id: (await (await gateway.as('alice')).createDelegation({ to: name, seconds: 600 })).id };
-};
-const delegations = async () => (await (await gateway.as('alice')).listDelegations()).map(({ id }) => id);
 const newConnection = async (): Promise<Prepared> => {
   const name = fresh('connection');
   await (await admin()).putConnection({ name, agent: 'local', target });
@@ -192,32 +132,6 @@ const newRequest = async (): Promise<Prepared> => {
 };
 const requestRow = async ({ id = '' }: Prepared) =>
   db().selectFrom('approval_requests').select('state').where('id', '=', id).execute();
-const scimUser = async (): Promise<Prepared> => {
-  const userName = `${fresh('person')}@example.com`;
-  const { id } = await scim('POST', '/Users', { schemas: ['urn:ietf:params:scim:schemas:core:2.0:User'], userName });
-  return { id, userName, name: (await gateway.gateway.repositories.users.findById(id))?.name ?? '' };
-};
-const scimUserRow = async ({ id = '' }: Prepared) =>
-  db().selectFrom('users').select(['display_name', 'disabled']).where('id', '=', id).execute();
-const scimUserBody = ({ userName = '' }: Prepared, more: object) => ({
-  ...{ schemas: ['urn:ietf:params:scim:schemas:core:2.0:User'], userName, active: true, ...more },
-});
-const scimGroup = async (): Promise<Prepared> => {
-  const name = fresh('team');
-  const { id } = await scim('POST', '/Groups', {
-    schemas: ['urn:ietf:params:scim:schemas:core:2.0:Group'],
-    displayName: name,
-  });
-  return { id, name };
-};
-const scimGroupRow = async ({ id = '' }: Prepared) => [
-  await db().selectFrom('directory_groups').select('display_name').where('id', '=', id).execute(),
-  await db().selectFrom('directory_members').select('user_id').where('group_id', '=', id).execute(),
-];
-const patchOf = (...Operations: object[]) => ({
-  schemas: ['urn:ietf:params:scim:api:messages:2.0:PatchOp'],
-  Operations,
-});
 /** Status of what a browser sees; being led to a program is a success. */
 const statusOf = async (shown: Promise<{ status: number }>): Promise<number> => {
   const led = await ledTo(shown as Parameters<typeof ledTo>[0]).catch(() => undefined);
@@ -266,6 +180,35 @@ const changes: Readonly<Record<string, Change | Elsewhere>> = {
     state: async (it) => [await userRow(it), await userRow({ name: it['other'] ?? '' })],
     ...{ actor: 'admin', action: 'account-unlinked', subject: ({ name = '' }) => name },
   },
+  'DELETE /api/v1/users/:name/identities/:provider': {
+    prepare: async () => {
+      const it = await newUser();
+      const user_id = (await gateway.gateway.repositories.users.findByName(it['name'] ?? ''))?.id ?? '';
+      const row = {
+        id: fresh('identity'),
+        provider: 'company',
+        issuer: 'https://id.example',
+        subject: it['name'] ?? '',
+      };
+      const times = { created_at: new Date(), last_sign_in_at: new Date(), checked_at: new Date() };
+      await db()
+        .insertInto('identities')
+        .values({
+          ...row,
+          ...times,
+          user_id,
+          groups: [],
+          email: null,
+          upstream_sessions: [],
+          confirmed_until: new Date(),
+        })
+        .execute();
+      return it;
+    },
+    act: ({ name }) => send('admin', 'DELETE', `/users/${name}/identities/company`),
+    state: async ({ name = '' }) => (await admin()).listIdentities(name),
+    ...{ actor: 'admin', action: 'upstream-identity-removed', subject: ({ name = '' }) => name },
+  },
   'PUT /api/v1/account/password': {
     prepare: async () => {
       const { name = '' } = await newUser();
@@ -279,48 +222,6 @@ const changes: Readonly<Record<string, Change | Elsewhere>> = {
   },
   'POST /api/v1/account/step-up': { changesNothing: 'it makes a link to a page; what is done there is audited' },
   'DELETE /api/v1/users/:name/passkeys': { test: 'passkeys.test.ts', action: 'passkeys-reset' },
-  'PUT /api/v1/service-accounts/:name': {
-    prepare: newService,
-    act: ({ name }) => send('admin', 'PUT', `/service-accounts/${name}`, { groups: [], disabled: true }),
-    state: async (it) => [await userRow(it), (await (await admin()).showServiceAccount(it['name'] ?? '')).groups],
-    ...{ actor: 'admin', action: 'service-account-changed', subject: ({ name = '' }) => name },
-  },
-  'DELETE /api/v1/service-accounts/:name': {
-    prepare: newService,
-    act: ({ name }) => send('admin', 'DELETE', `/service-accounts/${name}`),
-    state: userRow,
-    ...{ actor: 'admin', action: 'service-account-deleted', subject: ({ name = '' }) => name },
-  },
-  'POST /api/v1/service-accounts/:name/keys': {
-    prepare: newService,
-    act: ({ name }) => send('admin', 'POST', `/service-accounts/${name}/keys`, { label: 'ci' }),
-    state: keyRow,
-    ...{ actor: 'admin', action: 'service-key-added', subject: ({ name = '' }) => name },
-  },
-  'POST /api/v1/service-accounts/:name/keys/:id/rotate': {
-    prepare: newKey,
-    act: ({ name, id }) => send('admin', 'POST', `/service-accounts/${name}/keys/${id}/rotate`, {}),
-    state: keyRow,
-    ...{ actor: 'admin', action: 'service-key-rotated', subject: ({ name = '' }) => name },
-  },
-  'DELETE /api/v1/service-accounts/:name/keys/:id': {
-    prepare: newKey,
-    act: ({ name, id }) => send('admin', 'DELETE', `/service-accounts/${name}/keys/${id}`),
-    state: keyRow,
-    ...{ actor: 'admin', action: 'service-key-revoked', subject: ({ name = '' }) => name },
-  },
-  'POST /api/v1/delegations': {
-    prepare: newService,
-    act: ({ name }) => send('alice', 'POST', '/delegations', { to: name, seconds: 600 }),
-    state: delegations,
-    ...{ actor: 'alice', action: 'delegation-given', subject: () => /./ },
-  },
-  'DELETE /api/v1/delegations/:id': {
-    prepare: newDelegation,
-    act: ({ id }) => send('alice', 'DELETE', `/delegations/${id}`),
-    state: delegations,
-    ...{ actor: 'alice', action: 'delegation-revoked', subject: ({ id = '' }) => id },
-  },
   'PUT /api/v1/policy': {
     act: () => send('paula', 'PUT', '/policy', { text: `${vaultPolicy}\n# ${fresh('comment')}\n` }),
     state: async () => (await (await admin()).getPolicy()).version,
@@ -503,64 +404,8 @@ const changes: Readonly<Record<string, Change | Elsewhere>> = {
   'POST /upstream/:provider/acs': { test: 'upstream-saml.test.ts', action: 'login' },
   'POST /upstream/:provider/logout': { test: 'upstream-oidc.test.ts', action: 'upstream-logout' },
   'POST /integrations/slack/interactions': { test: 'notifications.test.ts', action: 'decision-refused' },
-  'POST /scim/v2/Users': {
-    act: async () =>
-      (await scim('POST', '/Users', scimUserBody({ userName: `${fresh('person')}@example.com` }, {}))).status,
-    state: async () => (await (await admin()).listUsers()).length,
-    ...{ actor: '*', action: 'user-added', subject: () => /^person/ },
-  },
-  'PUT /scim/v2/Users/:id': {
-    prepare: scimUser,
-    act: async (it) => (await scim('PUT', `/Users/${it['id']}`, scimUserBody(it, { displayName: 'Another' }))).status,
-    state: scimUserRow,
-    ...{ actor: '*', action: 'user-changed', subject: ({ name = '' }) => name },
-  },
-  'PATCH /scim/v2/Users/:id': {
-    prepare: scimUser,
-    act: async ({ id }) =>
-      (await scim('PATCH', `/Users/${id}`, patchOf({ op: 'replace', value: { active: false } }))).status,
-    state: scimUserRow,
-    ...{ actor: '*', action: 'user-changed', subject: ({ name = '' }) => name },
-  },
-  'DELETE /scim/v2/Users/:id': {
-    prepare: scimUser,
-    act: async ({ id }) => (await scim('DELETE', `/Users/${id}`)).status,
-    state: scimUserRow,
-    ...{ actor: '*', action: 'user-deleted', subject: ({ name = '' }) => name },
-  },
-  'POST /scim/v2/Groups': {
-    act: async () => {
-      const body = { schemas: ['urn:ietf:params:scim:schemas:core:2.0:Group'], displayName: fresh('team') };
-      return (await scim('POST', '/Groups', body)).status;
-    },
-    state: async () => (await db().selectFrom('directory_groups').select('id').execute()).length,
-    ...{ actor: '*', action: 'group-added', subject: () => /^team/ },
-  },
-  'PUT /scim/v2/Groups/:id': {
-    prepare: async () => ({ ...(await scimGroup()), member: (await scimUser())['id'] ?? '' }),
-    act: async ({ id, name, member }) => {
-      const members = [{ value: member }];
-      const body = { schemas: ['urn:ietf:params:scim:schemas:core:2.0:Group'], displayName: name, members };
-      return (await scim('PUT', `/Groups/${id}`, body)).status;
-    },
-    state: scimGroupRow,
-    ...{ actor: '*', action: 'group-changed', subject: ({ name = '' }) => name },
-  },
-  'PATCH /scim/v2/Groups/:id': {
-    prepare: async () => ({ ...(await scimGroup()), member: (await scimUser())['id'] ?? '' }),
-    act: async ({ id, member }) => {
-      const change = patchOf({ op: 'add', path: 'members', value: [{ value: member }] });
-      return (await scim('PATCH', `/Groups/${id}`, change)).status;
-    },
-    state: scimGroupRow,
-    ...{ actor: '*', action: 'group-changed', subject: ({ name = '' }) => name },
-  },
-  'DELETE /scim/v2/Groups/:id': {
-    prepare: scimGroup,
-    act: async ({ id }) => (await scim('DELETE', `/Groups/${id}`)).status,
-    state: scimGroupRow,
-    ...{ actor: '*', action: 'group-deleted', subject: ({ name = '' }) => name },
-  },
+  ...machineChanges(() => gateway),
+  ...directoryChanges(() => gateway),
 };
 
 const where = 'see the table `changes` in changes-are-audited.test.ts';

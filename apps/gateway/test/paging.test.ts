@@ -95,6 +95,17 @@ const seeds: Partial<Record<RouteName, () => unknown>> = {
   listDelegations: async () => {
     for (const to of ['robot', 'robot-2']) await (await gateway.as('admin')).createDelegation({ to, seconds: 600 });
   },
+  listIdentities: async () => {
+    const user_id = (await gateway.gateway.repositories.users.findByName('alice'))?.id ?? '';
+    for (const provider of ['one', 'two']) {
+      const row = { id: `identity-${provider}`, provider, issuer: 'https://id.example', subject: 'alice', user_id };
+      const times = { created_at: new Date(), last_sign_in_at: new Date(), checked_at: new Date() };
+      await gateway.gateway.store.db
+        .insertInto('identities')
+        .values({ ...row, ...times, groups: [], email: null, upstream_sessions: [], confirmed_until: new Date() })
+        .execute();
+    }
+  },
   listAuthorities: async () => {
     for (const id of ['a', 'b', 'c']) {
       const row = { id, certificate: 'x', created_by: 'x', created_at: new Date(), retired_at: new Date() };
@@ -146,10 +157,10 @@ test('every list has a row in `seeds` of this file', () => {
 });
 
 describe.each(lists)('%s', (name) => {
-  const path = routes[name].slice('GET '.length).replace(':name', 'robot');
+  const path = routes[name].slice('GET '.length).replace(':name', name === 'listServiceKeys' ? 'robot' : 'alice');
   const keyOf = (item: unknown) => {
-    const { id, session, rule } = item as Record<string, unknown>;
-    return id ?? session ?? rule ?? (item as { name: string }).name;
+    const { id, session, rule, provider, name: word } = item as Record<string, unknown>;
+    return id ?? session ?? rule ?? provider ?? word;
   };
 
   test('page by page holds the same as at once, in the same order', async () => {
