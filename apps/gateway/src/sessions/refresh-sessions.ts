@@ -25,29 +25,46 @@ export async function refreshSessions(
   why: string,
 ): Promise<void> {
   const matching = parts.live.all().filter((entry) => matches(entry.live, entry));
+  // Read once for all: what changes later is told anew, and comes after this.
+  const facts = { accountOf: once(parts.accountOf), find: once((name) => findConnection(parts, name)) };
   await Promise.all(
     matching.map((entry) => {
-      const turn = entry.refreshing.then(() => refresh(parts, entry, why));
+      const turn = entry.refreshing.then(() => refresh(parts, facts, entry, why));
       entry.refreshing = turn.catch(() => undefined);
       return turn;
     }),
   );
 }
 
-async function refresh(parts: RefreshParts, entry: SessionEntry, why: string): Promise<void> {
+/** Accounts and connections as they are now. */
+interface Facts {
+  readonly accountOf: RefreshParts['accountOf'];
+  readonly find: (name: string) => Promise<ConnectionSpec | undefined>;
+}
+
+function once<Value>(read: (name: string) => Promise<Value>): (name: string) => Promise<Value> {
+  const known = new Map<string, Promise<Value>>();
+  return (name) => {
+    const value = known.get(name) ?? read(name);
+    known.set(name, value);
+    return value;
+  };
+}
+
+async function refresh(parts: RefreshParts, facts: Facts, entry: SessionEntry, why: string): Promise<void> {
   const { id, principal } = entry.live;
   const end = (reason: string): Promise<boolean> => parts.ender.end(id, reason, 'gateway');
   const { actingFor } = principal;
-  const account = await parts.accountOf(principal.name);
+  const account = await facts.accountOf(principal.name);
   if (account === undefined) return void (await end('the account is disabled'));
   const { machine } = entry.opening;
   const standing = machine && (await parts.machineStanding.of(principal.name, machine));
   if (standing?.problem !== undefined) return void (await end(standing.problem));
-  const behind = actingFor && (await parts.accountOf(actingFor.name));
+  const behind = actingFor && (await facts.accountOf(actingFor.name));
   if (actingFor !== undefined && behind === undefined) {
     return void (await end(`the account of ${actingFor.name}, for whom it acts, is disabled`));
   }
-  const connection = await findConnection(parts, entry.live.connection.name);
+  const connection = await facts.find(entry.live.connection.name);
   if (connection === undefined) return void (await end('the connection was deleted'));
   // Channels that run already stay where they are connected: they must not outlive a change of their target.
   if (!isDeepStrictEqual(targetOf(connection), entry.live.target) || connection.agent !== entry.live.agentName) {
