@@ -1,3 +1,4 @@
+import { createDpopKey, createTokenHolder, discover, signInAsMachine } from '@weir/api';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { testPolicy } from './fixture/policy.ts';
 import { askAs, failure, startTestGateway, type TestGateway, until } from './fixture/test-gateway.ts';
@@ -240,4 +241,42 @@ describe('one person as several', () => {
       await logged(requestId, 'decision-refused', { code: 'not_permitted' });
     },
   );
+});
+
+describe('a service that asks, and a service that decides', () => {
+  /** A session of a service, and its client of the API. */
+  const serviceOf = async (name: string, groups: string[]) => {
+    await (await admin()).putServiceAccount(name, { groups, owner: 'bob' });
+    const { key } = await (await admin()).createServiceKey(name, { label: 'attack' });
+    const dpop = await createDpopKey();
+    const metadata = await discover(gateway.gateway.addresses.api);
+    const tokens = await signInAsMachine(metadata, { by: 'key', secret: key }, dpop);
+    return gateway.withToken(createTokenHolder({ key: dpop, tokens, renew: async (old) => old, now: gateway.now }));
+  };
+
+  test('its owner does not decide, with no account of his; another person does', async () => {
+    const robot = await serviceOf('robot', ['developers']);
+    const { id } = await robot.openSession({ connection: 'shop' });
+    await (await admin()).linkUser('carol', 'bob');
+    const { requestId } = await askAs(gateway, id).answer(1);
+    for (const who of ['bob', 'carol']) {
+      expect((await failure(decide(who, requestId))).code).toBe('self_approval');
+      await logged(requestId, 'decision-refused', { code: 'self_approval' });
+    }
+    await restore();
+    // Who belonged to the owner when it was asked stays so for this request.
+    expect((await failure(decide('carol', requestId))).code).toBe('self_approval');
+    await (await admin()).putUser('dave', { groups: ['developers', 'security'] });
+    expect((await decide('dave', requestId)).state).toBe('approved');
+    await (await admin()).putUser('dave', { groups: ['developers'] });
+    await (await admin()).putServiceAccount('robot', { disabled: true });
+  });
+
+  test('in the group of the approvers, with a key of its own: it decides nothing', async () => {
+    const robot = await serviceOf('judge', ['security']);
+    const { requestId } = await askAs(gateway, session).answer(1);
+    expect((await failure(robot.decideRequest(requestId, { decision: 'approve' }))).code).toBe('not_permitted');
+    expect(await stateOf(requestId)).toBe('pending');
+    await (await admin()).putServiceAccount('judge', { disabled: true });
+  });
 });
