@@ -6,7 +6,7 @@ import { askAs, startTestGateway, type TestGateway, until } from './fixture/test
 
 const budget = (name: string, spec: string) =>
   `---\napiVersion: weir.dev/v1\nkind: Budget\nmetadata: { name: ${name} }\nspec: { tables: ['public.*'], ${spec} }\n`;
-const names = ['restart', 'share', 'wait', 'window', 'audit', 'lost', 'crossed'];
+const names = ['restart', 'share', 'both', 'wait', 'window', 'audit', 'lost', 'crossed'];
 const policy =
   testPolicy +
   names.map((name) => budget(name, 'rows: 100, per: hour')).join('') +
@@ -24,8 +24,14 @@ beforeAll(async () => {
 afterAll(() => gateway.close());
 
 /** One channel's agent. */
-async function channelOf(user = 'alice') {
+async function channelOf(user = 'alice', actingFor?: string) {
   const { id } = await gateway.openSession(user);
+  const entry = gateway.gateway.capabilities.sessions.live.byId(id);
+  const behind = actingFor === undefined ? undefined : await gateway.gateway.repositories.users.findByName(actingFor);
+  if (entry !== undefined && behind !== undefined) {
+    const person = { id: behind.id, name: behind.name, groups: behind.groups };
+    entry.live = { ...entry.live, principal: { ...entry.live.principal, actingFor: person } };
+  }
   const budgets = gateway.dataPlane.controlPlane.openBudgets(id);
   let asks = 0;
   const ask = (rule: string, requestId: string | null = null) => {
@@ -101,6 +107,23 @@ describe('the ledger', () => {
     expect(await waits).toMatchObject({ state: 'granted', rows: 40 });
     expect((await (await gateway.as('dave')).listBudgets()).map(({ principal }) => principal)).toEqual(['dave']);
     expect((await (await gateway.as('audrey')).listBudgets()).length).toBeGreaterThan(2);
+  });
+
+  test('counts on both when somebody acts for a person: nobody gets more by letting others ask', async () => {
+    const own = await channelOf();
+    const acting = await channelOf('dave', 'alice');
+    const first = await own.ask('both');
+    own.report({ lease: first.lease, rows: 70, bytes: 700 });
+    await until(async () => (await used('both')) === 70);
+    const grant = await acting.ask('both');
+    expect(grant).toMatchObject({ state: 'granted', rows: 30, isLastOfRows: true });
+    acting.report({ lease: grant.lease, rows: 30, bytes: 300 });
+    await until(async () => (await used('both')) === 100);
+    await until(async () => (await stateOf('both', 'dave'))?.rows.used === 30);
+    expect(await acting.ask('both')).toMatchObject({ state: 'exhausted' });
+    // What dave himself has left is his: the refused ask took nothing of it.
+    const daves = await channelOf('dave');
+    expect(await daves.ask('both')).toMatchObject({ state: 'granted', rows: 70 });
   });
 
   test('what running statements hold is waited for, not for ever', async () => {

@@ -42,8 +42,8 @@ export interface BudgetRepository {
   ): Promise<{ readonly before: BudgetState; readonly change: BudgetChange }>;
   /** Adds to what was used (less than nothing gives back). @returns the state after. */
   settle(key: BudgetKey, change: BudgetChange): Promise<BudgetState | undefined>;
-  /** Adds to the allowance by an approved request, once. @returns false when it was used up before. */
-  extend(account: BudgetAccount, requestId: string, by: BudgetChange): Promise<boolean>;
+  /** Adds to the allowances by an approved request, once. @returns false when it was used up before. */
+  extend(accounts: readonly BudgetAccount[], requestId: string, by: BudgetChange): Promise<boolean>;
   /** Notes the moment. @returns false when it was noted before. */
   exhaust(key: BudgetKey, at: Date): Promise<boolean>;
   /** Accounts of the windows that run now: of one person or of all. */
@@ -100,7 +100,7 @@ export function createBudgetRepository({ db }: Pick<Store, 'db'>): BudgetReposit
         return { before, change };
       }),
     settle: (key, change) => add(db, key, change),
-    extend: (account, requestId, by) =>
+    extend: (accounts, requestId, by) =>
       db.transaction().execute(async (transaction) => {
         const { numInsertedOrUpdatedRows } = await transaction
           .insertInto('budget_additions')
@@ -108,16 +108,18 @@ export function createBudgetRepository({ db }: Pick<Store, 'db'>): BudgetReposit
           .onConflict((conflict) => conflict.doNothing())
           .executeTakeFirst();
         if (numInsertedOrUpdatedRows !== 1n) return false;
-        await openAccount(transaction, account);
-        await transaction
-          .updateTable('budget_usage')
-          .set({
-            rows_added: sql<number>`rows_added + ${by.rows}::bigint`,
-            bytes_added: sql<number>`bytes_added + ${by.bytes}::bigint`,
-            exhausted_at: null,
-          })
-          .where(ofKey(account))
-          .execute();
+        for (const account of accounts) {
+          await openAccount(transaction, account);
+          await transaction
+            .updateTable('budget_usage')
+            .set({
+              rows_added: sql<number>`rows_added + ${by.rows}::bigint`,
+              bytes_added: sql<number>`bytes_added + ${by.bytes}::bigint`,
+              exhausted_at: null,
+            })
+            .where(ofKey(account))
+            .execute();
+        }
         return true;
       }),
     exhaust: async (key, at) => {
