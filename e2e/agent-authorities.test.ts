@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { spawnNode } from './fixture/children.ts';
+import { createWeirCli } from './fixture/cli.ts';
 import { knock } from './fixture/knock.ts';
 import { type System, startSystem } from './fixture/system.ts';
 import { root, waitFor } from './fixture/wait.ts';
@@ -48,7 +49,11 @@ test('the CA is replaced under a live session, and everything follows', async ()
   const client = await session();
   const before = stateOf();
   const { token } = await (await admin()).createJoinToken({ agent: 'from-before' });
-  await (await admin()).rotateAuthority({ overlapSeconds: 25 });
+  const cli = createWeirCli(system, 'admin');
+  await cli.login();
+  const rotated = await cli.run(['agents', 'ca', 'rotate', '--overlap', '25s']);
+  expect(rotated).toMatchObject({ status: 0, stderr: expect.stringContaining('The old one is dropped at') });
+  expect((await cli.run(['agent', 'ca', 'ls'])).stdout).toMatch(/leaving.*\n.*current/);
 
   // Who knows only the old one still finds the gateway.
   await enrol(token, 'from-before');

@@ -6,7 +6,7 @@ import { tryJoinToken } from '@weir/proto';
 import { tryAgentClaims } from '@weir/tunnel';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { AgentHolder } from '../src/dataplane/ports.ts';
-import { failure, startTestGateway, type TestGateway } from './fixture/test-gateway.ts';
+import { failure, startTestGateway, type TestGateway, until } from './fixture/test-gateway.ts';
 
 let gateway: TestGateway;
 beforeAll(async () => {
@@ -208,6 +208,22 @@ describe('a stolen join token buys nothing', () => {
     expect(gained).toBe(reason === 'token used up' ? 1 : 0);
     await (await gateway.as('admin')).revokeAgent('stolen').catch(() => undefined);
   });
+});
+
+test('clients that are turned away cannot fill the audit log', async () => {
+  const knock = (why: string) =>
+    gateway.dataPlane.controlPlane.agentTurnedAway({
+      ...{ remoteAddress: '192.0.2.66:1', why, agentId: undefined, certificateSerial: undefined },
+    });
+  const noted = async (why: string) => (await audit('agent-refused')).filter(({ detail }) => detail['reason'] === why);
+  for (let time = 0; time < 200; time++) knock('FLOOD');
+  await until(async () => (await noted('FLOOD')).length === 60);
+  gateway.advance(60_000);
+  knock('LATER');
+  gateway.advance(-60_000);
+  await until(async () => (await noted('LATER')).length === 1);
+  expect((await noted('LATER'))[0]?.detail).toMatchObject({ address: '192.0.2.66:1', unnoted: 140 });
+  expect(await noted('FLOOD')).toHaveLength(60);
 });
 
 describe('certificate requests', () => {

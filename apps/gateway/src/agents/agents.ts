@@ -87,7 +87,8 @@ export function createAgents(parts: AgentParts): Agents {
     list: async () => (await agents.list()).map((row) => viewOf(row, dataPlane)),
     isEnrolled: async (name) => {
       const row = await agents.findByName(name);
-      const endsMs = row === undefined ? 0 : row.certificate_expires_at.getTime();
+      if (row === undefined || !parts.ca.isTrusted(row.issuer)) return false;
+      const endsMs = row.certificate_expires_at.getTime();
       return endsMs + settings.recoverWithinDays * 86_400_000 > now();
     },
     revoke: async (name, by) => {

@@ -20,6 +20,8 @@ export interface Authorities {
   hasSigned(certificate: X509Certificate): boolean;
   /** When the CA was dropped that signed the certificate; undefined when none of those did. */
   droppedAt(certificate: X509Certificate): Promise<Date | undefined>;
+  /** Is this CA (null: the first) trusted? */
+  isTrusted(issuer: string | null): boolean;
   /** Is a certificate of this CA (null: the first) of the newest? */
   isNewest(issuer: string | null): boolean;
   rows(): Promise<AuthorityRow[]>;
@@ -63,6 +65,7 @@ export async function loadAuthorities(vault: AuthorityVault, stateDir: string): 
       const signer = retired.find((row) => hasSigned(new X509Certificate(row.certificate), certificate));
       return signer?.retired_at ?? undefined;
     },
+    isTrusted: (issuer) => trusted.some(({ pin }) => pin === (issuer ?? firstId)),
     isNewest: (issuer) => (issuer ?? firstId) === newest.pin,
     rows: () => vault.rows(),
     add: async (by, othersRetireAt, before) => {

@@ -2,6 +2,7 @@ import { WeirError } from '@weir/errors';
 import type { AgentTwins } from '../agents/agent-twins.ts';
 import type { Agents } from '../agents/agents.ts';
 import type { AuthorityRotation } from '../agents/authority-rotation.ts';
+import { createTurnedAway } from '../agents/turned-away.ts';
 import { type AskParts, askApproval } from '../approvals/ask-approval.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { Budgets } from '../budgets/budgets.ts';
@@ -94,13 +95,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     agentNonceStored: (agentId, nonce) => parts.twins.nonceStored(agentId, nonce),
     agentTwins: (agentId, first, second) => parts.twins.twins(agentId, first, second),
     agentTrust: (agentId) => parts.authorityRotation.trustOf(agentId),
-    agentTurnedAway: ({ remoteAddress, why, agentId, certificateSerial }) =>
-      audit.later({
-        actor: 'unknown',
-        action: 'agent-refused',
-        subject: agentId ?? remoteAddress,
-        detail: { address: remoteAddress, serial: certificateSerial ?? null, reason: why },
-      }),
+    agentTurnedAway: createTurnedAway({ audit, now }),
     authoriseAgent: (agentId, serial, claims) => agents.authorise(agentId, serial, claims),
     enrol: (request, remoteAddress) => agents.enrol(request, remoteAddress),
     recoverAgent: (request, remoteAddress) => agents.recover(request, remoteAddress),
