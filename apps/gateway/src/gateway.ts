@@ -116,7 +116,7 @@ async function start(options: GatewayOptions, undo: Undo): Promise<Omit<Gateway,
   const capabilities = createCapabilities({
     ...{ config, repositories, ca, journal, audit, dataPlane, log, now },
     openChannels: await openChannels(config.notifications, now),
-    providers: await openProviders(config.identity.providers),
+    providers: await openProviders(config.identity.providers, now),
     keys,
     browserKey: await loadSecretKey(config.stateDir, 'browser'),
     scimTokens: await openScimTokens(config.identity.scim?.tokens ?? [], log),

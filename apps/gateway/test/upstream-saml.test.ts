@@ -57,6 +57,15 @@ describe('a person who signs in by SAML', () => {
     expect((await userOf('ines'))?.groups).toEqual([]);
   });
 
+  it('signs in when the provider has a new key, as soon as that can be asked', async () => {
+    await idp.changeKey();
+    // Its metadata were read a moment ago: nobody makes the gateway ask all the time.
+    expect((await signIn('kim@example.com', ['dba'])).arrival.status).toBe(403);
+    gateway.advance(61_000);
+    const { browser } = await signIn('kim@example.com', ['dba']);
+    expect(await signedInAs(gateway, browser)).toBe('kim');
+  });
+
   it('has its groups for as long as sign-ins hold, and then no sign-in either', async () => {
     const { browser } = await signIn('jan@example.com', ['developers']);
     const { upstreamWatch } = gateway.gateway.capabilities;

@@ -6,10 +6,10 @@ import { createIdpKeys } from './saml-metadata.ts';
 import type { Provider } from './upstream.ts';
 
 /** Makes the clients of all configured providers. Their secrets are read now; nothing is asked of them yet. @throws WeirError invalid_request. */
-export async function openProviders(configs: readonly ProviderConfig[]): Promise<Provider[]> {
+export async function openProviders(configs: readonly ProviderConfig[], now: () => number): Promise<Provider[]> {
   return Promise.all(
     configs.map(async (config): Promise<Provider> => {
-      if (config.type === 'saml') return { saml: createSamlProvider(config, createIdpKeys(config)) };
+      if (config.type === 'saml') return { saml: createSamlProvider(config, createIdpKeys(config, now)) };
       const secret = await readSecret(config.clientSecret, `client secret of the identity provider ${config.name}`);
       return { oidc: createOidcProvider(config, secret) };
     }),

@@ -44,30 +44,32 @@ export function parseIdpMetadata(xml: string, nowMs: number): IdpKeys {
   return { entityId, entryPoint, certificates };
 }
 
-/** Gives what is known of the provider: from the configuration, a file, or an address that is asked again each hour. */
-export function createIdpKeys(config: SamlProviderConfig): () => Promise<IdpKeys> {
+/** What is known of a provider now: not older than `maxAgeMs` (default: an hour), as far as it can be asked. */
+export type IdpKeysSource = (maxAgeMs?: number) => Promise<IdpKeys>;
+
+/** Gives what is known of the provider: from the configuration, a file, or an address that is asked again each hour. `now` is milliseconds. */
+export function createIdpKeys(config: SamlProviderConfig, now: () => number): IdpKeysSource {
   const { entityId, entryPoint, certificateFiles, metadataFile, metadataUrl } = config;
-  if (metadataUrl !== undefined) return fromAddress(metadataUrl);
-  const load = async (): Promise<IdpKeys> => {
-    if (metadataFile !== undefined) return parseIdpMetadata(await readFile(metadataFile, 'utf8'), Date.now());
+  if (metadataUrl !== undefined) return fromAddress(metadataUrl, now);
+  // Read each time: whoever replaces the file means it, and sign-ins are rare.
+  return async () => {
+    if (metadataFile !== undefined) return parseIdpMetadata(await readFile(metadataFile, 'utf8'), now());
     const certificates = await Promise.all((certificateFiles ?? []).map((file) => readFile(file, 'utf8')));
     return { entityId: entityId ?? '', entryPoint: entryPoint ?? '', certificates };
   };
-  // Read each time: whoever replaces the file means it, and sign-ins are rare.
-  return load;
 }
 
-function fromAddress(address: string): () => Promise<IdpKeys> {
+function fromAddress(address: string, now: () => number): IdpKeysSource {
   let last: { readonly keys: IdpKeys; readonly atMs: number } | undefined;
-  return async () => {
-    if (last !== undefined && Date.now() - last.atMs < metadataLifeMs) return last.keys;
+  return async (maxAgeMs = metadataLifeMs) => {
+    if (last !== undefined && now() - last.atMs < maxAgeMs) return last.keys;
     try {
       const answer = await fetch(address, { signal: AbortSignal.timeout(10_000), redirect: 'error' });
       if (!answer.ok) throw new Error(`the metadata's address answers ${answer.status}`);
-      last = { keys: parseIdpMetadata(await answer.text(), Date.now()), atMs: Date.now() };
+      last = { keys: parseIdpMetadata(await answer.text(), now()), atMs: now() };
     } catch (error) {
       // A day without an answer is more than an outage: a certificate may have been withdrawn meanwhile.
-      if (last === undefined || Date.now() - last.atMs > 24 * metadataLifeMs) throw error;
+      if (last === undefined || now() - last.atMs > 24 * metadataLifeMs) throw error;
     }
     return last.keys;
   };

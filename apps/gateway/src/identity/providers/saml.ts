@@ -4,7 +4,7 @@ import { groupsOf } from './groups-of-claim.ts';
 import type { UpstreamProfile } from './profile.ts';
 import { type Assertion, attributeOf, confirmationOf, type Expectation, instantOf, textOf } from './saml-assertion.ts';
 import { refuseUnsafeXml, requireSoundAnswer } from './saml-envelope.ts';
-import type { IdpKeys } from './saml-metadata.ts';
+import type { IdpKeys, IdpKeysSource } from './saml-metadata.ts';
 
 /** What is kept of a sign-in while the person is at the provider. */
 export interface SamlSecrets {
@@ -37,10 +37,12 @@ export interface SamlProvider {
 }
 
 const requestLifeMs = 600_000;
+/** Age of metadata that are fetched again when an answer does not fit. */
+const newKeysAfterMs = 60_000;
 const transient = 'urn:oasis:names:tc:SAML:2.0:nameid-format:transient';
 
 /** Makes it. `keys` gives the provider's address and certificates as they are now. */
-export function createSamlProvider(config: SamlProviderConfig, keys: () => Promise<IdpKeys>): SamlProvider {
+export function createSamlProvider(config: SamlProviderConfig, keys: IdpKeysSource): SamlProvider {
   return {
     config,
     begin: async (acs, entityId, relayState) => {
@@ -52,15 +54,25 @@ export function createSamlProvider(config: SamlProviderConfig, keys: () => Promi
     },
     finish: async (addresses, answer, { requestId, instant }) => {
       const xml = refuseUnsafeXml(answer);
-      const idp = await keys();
-      const expected: Expectation = { ...addresses, requestId, issuer: idp.entityId };
-      requireSoundAnswer(xml, expected);
-      const sp = serviceProvider(config, idp, addresses, new Map([[requestId, instant]]));
-      const { profile } = await sp.validatePostResponseAsync({ SAMLResponse: answer });
-      // Only what the signature covers is read from here on.
-      const signed = profile?.getAssertion?.() as { readonly Assertion?: Assertion } | undefined;
-      if (signed?.Assertion === undefined) throw new Error('no assertion came');
-      return checked(config, signed.Assertion, expected, instant);
+      const read = async (idp: IdpKeys): Promise<CheckedAssertion> => {
+        const expected: Expectation = { ...addresses, requestId, issuer: idp.entityId };
+        requireSoundAnswer(xml, expected);
+        const sp = serviceProvider(config, idp, addresses, new Map([[requestId, instant]]));
+        const { profile } = await sp.validatePostResponseAsync({ SAMLResponse: answer });
+        // Only what the signature covers is read from here on.
+        const signed = profile?.getAssertion?.() as { readonly Assertion?: Assertion } | undefined;
+        if (signed?.Assertion === undefined) throw new Error('no assertion came');
+        return checked(config, signed.Assertion, expected, instant);
+      };
+      const known = await keys();
+      try {
+        return await read(known);
+      } catch (error) {
+        // The provider may have a new key. It is asked once a minute at most, however many bad answers come.
+        const newer = await keys(newKeysAfterMs);
+        if (newer.certificates.join() === known.certificates.join()) throw error;
+        return read(newer);
+      }
     },
     metadata: (acs, entityId) => {
       const idp: IdpKeys = { entityId: 'none', entryPoint: 'https://none.invalid', certificates: ['none'] };
