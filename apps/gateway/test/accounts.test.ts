@@ -244,6 +244,16 @@ describe('accounts of one person', () => {
   });
 });
 
+describe('passkeys', () => {
+  test('cannot be at an address that is a number, and the answer says what to do', async () => {
+    const error = await failure((await signIn('alice')).beginStepUp());
+    expect([error.code, error.fix]).toMatchObject([
+      'feature_not_supported',
+      expect.stringContaining('identity.issuer'),
+    ]);
+  });
+});
+
 describe('passwords', () => {
   test.each([
     ['short', 'too short 1'],

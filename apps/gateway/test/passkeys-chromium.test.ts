@@ -1,3 +1,6 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { beginCodeFlow, createApiClient, createDpopKey, createTokenHolder, discover } from '@weir/api';
 import type { Browser, CDPSession, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeInChromium, startChromium } from './fixture/chromium.ts';
@@ -80,6 +83,31 @@ describeInChromium('in Chromium, by keyboard alone, a person', () => {
     await press('It is me: use a passkey');
     await heading('You have proved that it is you');
     expect((await client.whoami()).mfaAt).not.toBeNull();
+  });
+
+  it('signs a program in, whose sign-in then has a second factor', async () => {
+    const arrived = Promise.withResolvers<URL>();
+    const server = createServer((request, response) => {
+      response.end('You can go back.');
+      if (request.url?.startsWith('/callback') === true) arrived.resolve(new URL(request.url, 'http://127.0.0.1'));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      const { port } = server.address() as AddressInfo;
+      const key = await createDpopKey();
+      const flow = await beginCodeFlow(await discover(gateway.origin), key, `http://127.0.0.1:${port}/callback`);
+      await page.goto(flow.url);
+      await press('Sign in with a passkey');
+      await press('Use a passkey');
+      const tokens = await flow.finish(await arrived.promise);
+      const authorizer = createTokenHolder({ key, tokens, renew: async () => tokens, now: gateway.now });
+      const { user, mfaAt } = await createApiClient({ baseUrl: gateway.origin, authorizer }).whoami();
+      expect(user).toBe('alice');
+      expect(gateway.now() - Date.parse(mfaAt ?? '')).toBeLessThan(60_000);
+      expect(problems.filter((text) => text.includes('Content Security Policy'))).toEqual([]);
+    } finally {
+      server.close();
+    }
   });
 
   it('is refused when the device does not verify him, and reads it', async () => {

@@ -279,6 +279,27 @@ describe('step-up', () => {
     expect((await client.whoami()).mfaAt).toBeNull();
   });
 
+  test('works for accounts of providers and directories, too', async () => {
+    const { name, key } = await person();
+    const client = await gateway.client(name);
+    await gateway.gateway.repositories.users.update(name, { source: 'scim' });
+    const browser = openBrowser(gateway);
+    const page = await browser.get(new URL((await client.beginStepUp()).url).pathname);
+    expect((await send(browser, page, key.get(optionsOf(page)))).status).toBe(200);
+    expect((await client.whoami()).mfaAt).not.toBeNull();
+  });
+
+  test('ends with the sign-in that asked for it', async () => {
+    const { name, key } = await person();
+    const client = await gateway.client(name);
+    const { url } = await client.beginStepUp();
+    await client.logout();
+    const browser = openBrowser(gateway);
+    const page = await browser.get(new URL(url).pathname);
+    await send(browser, page, key.get(optionsOf(page)));
+    expect((await failure(client.whoami())).code).toBe('sign_in_required');
+  });
+
   test('needs a passkey, and ends', async () => {
     const dave = await gateway.client('dave');
     const none = await failure(dave.beginStepUp());

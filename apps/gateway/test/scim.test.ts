@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ApiClient } from '@weir/api';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createScimClient } from './fixture/scim-client.ts';
 import { failure, password, startTestGateway, type TestGateway } from './fixture/test-gateway.ts';
 
 const patchUrn = 'urn:ietf:params:scim:api:messages:2.0:PatchOp';
@@ -40,38 +41,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-interface Body {
-  readonly id: string;
-  readonly totalResults: number;
-  readonly Resources: readonly Body[];
-  readonly meta: { readonly version: string; readonly location: string };
-  readonly attributes: readonly object[];
-  readonly [name: string]: unknown;
-}
-interface Answer {
-  readonly status: number;
-  readonly body: Body;
-  readonly headers: Headers;
-}
 /** Calls the service as a directory does. */
-async function scim(
-  method: string,
-  path: string,
-  body?: unknown,
-  headers: Record<string, string> = {},
-): Promise<Answer> {
-  const response = await fetch(`${gateway.gateway.addresses.api}/scim/v2${path}`, {
-    method,
-    headers: {
-      authorization: `Bearer ${token}`,
-      ...(body === undefined ? {} : { 'content-type': 'application/scim+json; charset=utf-8' }),
-      ...headers,
-    },
-    ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  return { status: response.status, body: JSON.parse(text === '' ? '{}' : text), headers: response.headers };
-}
+const scim = createScimClient(() => gateway.gateway.addresses.api, token);
 const patch = (path: string, ...Operations: object[]) => scim('PATCH', path, { schemas: [patchUrn], Operations });
 let count = 0;
 async function newUser(more: object = {}): Promise<{ id: string; userName: string; name: string }> {
@@ -503,6 +474,13 @@ describe('requests that are no good', () => {
     expect(answer.body).toMatchObject({ status: '400', scimType });
     expect((await scim('GET', `/Users/${user.id}`)).body).not.toHaveProperty('title');
     await scim('DELETE', `/Users/${user.id}`);
+  });
+
+  test('but plain JSON is as good as its own media type', async () => {
+    const headers = { 'content-type': 'application/json' };
+    const created = await scim('POST', '/Users', { schemas: [userUrn], userName: 'plain-json' }, headers);
+    expect(created.status).toBe(201);
+    await scim('DELETE', `/Users/${created.body.id}`);
   });
 
   test('names that are taken', async () => {

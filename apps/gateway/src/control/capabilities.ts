@@ -155,7 +155,7 @@ export function createCapabilities(parts: Foundation): Capabilities {
     ),
   );
   const identity = createIdentity({
-    ...{ users: repositories.users, oauth: repositories.oauth, passwords, throttle, audit, now },
+    ...{ users: repositories.users, oauth: repositories.oauth, passwords, throttle, audit },
     accessTokens: createAccessTokens({ server: authorizationServer, users: repositories.users, audit, now }),
     ...{ roleGroups: foundation.config.identity.roles, machineStanding },
   });
@@ -332,7 +332,7 @@ function passkeysModuleOf(
   const issuer = () => server.issuer;
   const passkeys = createPasskeys({ passkeys: challenges, users, issuer, audit, log, now });
   const mark = { program: oauth.markGrant, browser: browserSessions.mark };
-  const stepUp = createStepUp({ passkeys, challenges, mark, audit, now });
+  const stepUp = createStepUp({ passkeys, challenges, mark, issuer, audit, now });
   if (config.identity.issuer !== undefined && canHavePasskeys(config.identity.issuer)) {
     const href = ({ id }: { id: string }) => `/sign-in/${id}/passkey`;
     parts.signIn.addMethod({ id: 'passkey', label: 'Sign in with a passkey', href });

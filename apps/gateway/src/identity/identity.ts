@@ -11,8 +11,6 @@ import type { MachineStanding } from './workload/machine-standing.ts';
 export interface Identity {
   /** @throws WeirError sign_in_required. */
   authenticate(presented: Presented): Promise<Caller>;
-  /** The caller has used a second factor now. */
-  steppedUp(tokenId: string): Promise<void>;
   /** Ends the sign-in that the caller's token is of. */
   logout(caller: Caller): Promise<void>;
   /** Adds an account at start if its name is free. */
@@ -43,15 +41,14 @@ async function boundsOf(
 
 /** What identity stands on. */
 export interface IdentityParts extends AccountParts {
-  readonly oauth: Pick<OAuthRepository, 'markGrant' | 'revokeGrant'>;
+  readonly oauth: Pick<OAuthRepository, 'revokeGrant'>;
   readonly accessTokens: AccessTokens;
   readonly machineStanding: MachineStanding;
-  readonly now: () => number;
 }
 
 /** Makes the use-cases. */
 export function createIdentity(parts: IdentityParts): Identity {
-  const { oauth, audit, now } = parts;
+  const { oauth, audit } = parts;
   const accounts = createAccounts(parts);
   return {
     authenticate: async (presented) => {
@@ -69,7 +66,6 @@ export function createIdentity(parts: IdentityParts): Identity {
         clientAddress: presented.address ?? null,
       };
     },
-    steppedUp: (tokenId) => oauth.markGrant(Buffer.from(tokenId, 'hex'), new Date(now())),
     logout: async (caller) => {
       const detail = { before: { signIn: 'active' }, after: { signIn: 'ended' } };
       await audit.append({ actor: caller.name, action: 'logout', subject: caller.name, detail });

@@ -37,6 +37,7 @@ export interface StepUpParts {
   readonly challenges: Pick<PasskeyRepository, 'insertChallenge' | 'findChallenge' | 'takeChallenge'>;
   /** Notes that the person of a sign-in has used a second factor. */
   readonly mark: Readonly<Record<StepUpRequest['kind'], (hash: Buffer, at: Date) => Promise<void>>>;
+  readonly issuer: () => string;
   readonly audit: AuditLog;
   readonly now: () => number;
 }
@@ -46,7 +47,7 @@ const linkLifeMs = 600_000;
 const linkPurpose = 'step-up-link';
 
 /** Makes the use-cases. */
-export function createStepUp({ passkeys, challenges, mark, audit, now }: StepUpParts): StepUp {
+export function createStepUp({ passkeys, challenges, mark, issuer, audit, now }: StepUpParts): StepUp {
   const requestOf = (found: { userId: string | null; subject: string | null } | undefined) =>
     found?.userId == null
       ? undefined
@@ -60,7 +61,7 @@ export function createStepUp({ passkeys, challenges, mark, audit, now }: StepUpP
     begin: async ({ userId, ...subject }) => {
       if ((await passkeys.list(userId)).length === 0) {
         throw new WeirError('conflict', 'You have no passkey to prove yourself by.', {
-          fix: 'Add one at the page /account of the gateway, right after signing in there.',
+          fix: `Add one at ${issuer()}/account right after signing in there, or sign in anew by a provider that asks for a second factor.`,
         });
       }
       const code = randomBytes(32).toString('base64url');
