@@ -472,8 +472,11 @@ describe('break-glass', () => {
     expect((await (await gateway.as('bob')).status()).reviews).toEqual({ open: 1, overdue: 1 });
     await until(async () => (await audit('break-glass-review-overdue'))?.subject === first.id);
     const second = await take().catch((error: unknown) => error);
-    if (isBlocked) expect(second).toMatchObject({ code: 'conflict', why: expect.stringContaining('overdue') });
-    else await review((second as Grant).id);
+    if (isBlocked) {
+      expect(second).toMatchObject({ code: 'conflict', why: expect.stringContaining('overdue') });
+      expect(await audit('break-glass-refused')).toMatchObject({ actor: 'alice', subject: 'vault' });
+      expect((await failure(open())).code).toBe('not_permitted');
+    } else await review((second as Grant).id);
     await review(first.id);
     expect((await take()).state).toBe('active');
     for (const one of await (await gateway.as('bob')).listGrants({ state: 'to-review' })) await review(one.id);
