@@ -92,6 +92,7 @@ describe('a job', () => {
     const { requestId } = await askAs(gateway, id).answer(1);
     const refusal = await failure(client.decideRequest(requestId, { decision: 'approve' }));
     expect(refusal).toMatchObject({ code: 'not_permitted', why: 'Only people decide.' });
+    expect((await events('decision-refused')).at(-1)).toMatchObject({ actor: 'ci-shop', subject: requestId });
   });
 
   test('may sign in again with the same token where the rule says so', async () => {
