@@ -5,7 +5,7 @@
 export const routes = {
   healthz: 'GET /healthz', // 200 {ok: true}
   openapi: 'GET /api/v1/openapi.json', // the OpenAPI document of this table
-  logout: 'POST /api/v1/logout', // 204; the token is dead
+  logout: 'POST /api/v1/logout', // 204; the sign-in has ended, and what it opened
   whoami: 'GET /api/v1/whoami', // whoami
   listUsers: 'GET /api/v1/users', // admin, auditor; user[]
   putUser: 'PUT /api/v1/users/:name', // admin; putUserRequest -> user; disabling ends sessions and tokens

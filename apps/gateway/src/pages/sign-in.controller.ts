@@ -103,8 +103,7 @@ export class SignInController {
   ): Promise<void> {
     const { server, browsers } = this.pages;
     const found = await server.find(id);
-    if (found?.step !== 'consent' || !(await server.isOwn(request.raw, reply.raw, id)))
-      return this.gone(request, reply);
+    if (found?.step !== 'consent' || !(await server.isOwn(request, reply, id))) return this.gone(request, reply);
     const csrf = browsers.csrfOf(browsers.idOf(request, reply));
     sendPage(reply, {
       title: `Let ${found.clientName} act for you?`,
@@ -129,7 +128,7 @@ export class SignInController {
   ): Promise<void> {
     const { server, browsers } = this.pages;
     browsers.requireOwnForm(request, form.csrf);
-    if (!(await server.isOwn(request.raw, reply.raw, id))) return this.gone(request, reply);
+    if (!(await server.isOwn(request, reply, id))) return this.gone(request, reply);
     void reply.redirect(await server.finishConsent(id, form.decision === 'allow'), 303);
   }
 
@@ -166,7 +165,7 @@ export class SignInController {
   private async own(id: string, request: FastifyRequest, reply: FastifyReply): Promise<SignInInteraction | undefined> {
     const interaction = await this.pages.signIn.find(id);
     if (interaction === undefined || interaction.next !== null) return interaction;
-    return (await this.pages.server.isOwn(request.raw, reply.raw, id)) ? interaction : undefined;
+    return (await this.pages.server.isOwn(request, reply, id)) ? interaction : undefined;
   }
 
   private form(

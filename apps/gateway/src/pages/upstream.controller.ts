@@ -111,7 +111,7 @@ export class UpstreamStartController {
       const interaction = await signIn.find(id);
       const isOwn =
         interaction !== undefined &&
-        (interaction.next !== null || (await server.isOwn(request.raw, reply.raw, interaction.id)));
+        (interaction.next !== null || (await server.isOwn(request, reply, interaction.id)));
       if (!isOwn) {
         throw new WeirError('sign_in_required', 'This sign-in has ended.', {
           why: 'It waited too long, was used, or was begun in another browser.',

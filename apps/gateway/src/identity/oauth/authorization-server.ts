@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { WeirError } from '@weir/errors';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type Provider from 'oidc-provider';
 import { errors } from 'oidc-provider';
 import type { AuditLog } from '../../audit/audit-log.ts';
@@ -52,7 +53,7 @@ export interface AuthorizationServer {
   handle(request: IncomingMessage, response: ServerResponse, address: string): void;
   find(uid: string): Promise<Interaction | undefined>;
   /** Does the interaction belong to the browser that sent this request? */
-  isOwn(request: IncomingMessage, response: ServerResponse, uid: string): Promise<boolean>;
+  isOwn(request: FastifyRequest, reply: FastifyReply, uid: string): Promise<boolean>;
   /** Signs in. A session of another account in this browser ends. @returns where the browser goes on */
   finishLogin(uid: string, login: LoginResult): Promise<string>;
   /** @returns where the browser goes on */
@@ -142,13 +143,13 @@ export function createAuthorizationServer(parts: AuthorizationServerParts): Auth
       else serve(running, request, response, address);
     },
     find: (uid) => findInteraction(current().provider, uid),
-    isOwn: async (request, response, uid) => {
-      const own = await tryOwnInteraction(current().provider, request, response);
+    isOwn: async (request, reply, uid) => {
+      const own = await tryOwnInteraction(current().provider, request.raw, reply.raw);
       if (own === uid) return true;
       // One that is nobody's has ended; another's was carried to this browser, or this browser to it.
       const other = await findInteraction(current().provider, uid);
       if (other === undefined) return false;
-      const detail = { address: request.socket.remoteAddress ?? null, why: 'it was begun in another browser' };
+      const detail = { address: request.ip, why: 'it was begun in another browser' };
       audit.later({ actor: 'unknown', action: 'form-refused', subject: other.clientId, detail });
       return false;
     },

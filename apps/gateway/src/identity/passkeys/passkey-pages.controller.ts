@@ -167,7 +167,7 @@ ${passkeyForm(form)}`,
   private async own(id: string, request: FastifyRequest, reply: FastifyReply): Promise<SignInInteraction | undefined> {
     const interaction = await this.pages.signIn.find(id);
     if (interaction === undefined || interaction.next !== null) return interaction;
-    return (await this.pages.server.isOwn(request.raw, reply.raw, id)) ? interaction : undefined;
+    return (await this.pages.server.isOwn(request, reply, id)) ? interaction : undefined;
   }
 
   private gone(reply: FastifyReply): void {
