@@ -330,8 +330,17 @@ describe('what is here already', () => {
     });
     expect(put.status).toBe(200);
     expect(await rowOf(user.id)).toMatchObject({ disabled: true });
+    for (const active of [false, true]) {
+      const { body } = await patch(`/Users/${user.id}`, { op: 'replace', value: { active, title: `is ${active}` } });
+      expect(body).toMatchObject({ active });
+      expect(body).not.toHaveProperty('disabledHere');
+      expect(await rowOf(user.id)).toMatchObject({ disabled: true });
+    }
     await admin.putUser(user.name, { disabled: false });
-    await patch(`/Users/${user.id}`, { op: 'replace', value: { active: false } });
+    for (const active of [false, true, false]) {
+      await patch(`/Users/${user.id}`, { op: 'replace', value: { active } });
+      expect(await rowOf(user.id)).toMatchObject({ disabled: !active });
+    }
     const refused = await failure(admin.putUser(user.name, { disabled: false }));
     expect([refused.code, refused.why]).toEqual(['conflict', 'The directory says that this account is not active.']);
     await scim('DELETE', `/Users/${user.id}`);

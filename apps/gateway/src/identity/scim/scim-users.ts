@@ -9,7 +9,7 @@ import { type PatchOperation, patched } from './patch.ts';
 import { type Resource, requireVersion, resourceOf } from './resource.ts';
 import type { ScimChange, ScimParts } from './scim-parts.ts';
 import { ScimRefusal } from './scim-refusal.ts';
-import { columnsOf, readUser, type UserDocument, userOf } from './user-document.ts';
+import { columnsOf, isDisabledHere, readUser, type UserDocument, userOf } from './user-document.ts';
 
 /** Accounts as a directory provisions them. It sees and changes those alone that it has made. */
 export interface ScimUsers {
@@ -40,9 +40,10 @@ export function createScimUsers(parts: ScimParts): ScimUsers {
       const after = next(before);
       if (JSON.stringify(columnsOf(before)) === JSON.stringify(columnsOf(after))) return undefined;
       await requireFree(parts, after, id);
-      // A directory that says again that somebody is active does not undo what an administrator here has done.
-      const disabled = after.active ? row.disabled && before.active : true;
-      const columns: UserChange = { ...columnsOf(after), disabled };
+      // What an administrator here has disabled stays so, whatever the directory says in between.
+      const isHeld = before.active ? row.disabled : isDisabledHere(row);
+      const disabled = !after.active || isHeld;
+      const columns: UserChange = { ...columnsOf(after, isHeld && !after.active), disabled };
       return {
         ...{ by, action: 'user-changed', subject: row.name, affected: [row] },
         detail: differenceOf({ ...before, disabled: row.disabled }, { ...before, ...gone(before, after), disabled }),

@@ -58,23 +58,29 @@ function withoutBlanks(document: ScimDocument): ScimDocument {
   );
 }
 
+/** Had an administrator here disabled the account before the directory did? */
+export function isDisabledHere({ directory_profile }: Pick<UserRow, 'directory_profile'>): boolean {
+  return directory_profile?.['disabledHere'] === true;
+}
+
 /** The user of an account. */
 export function userOf(row: UserRow): UserDocument {
+  const { disabledHere: _ours, ...profile } = row.directory_profile ?? {};
   return {
     active: !row.disabled,
-    ...(row.directory_profile as Partial<UserDocument> | null),
+    ...(profile as Partial<UserDocument>),
     userName: row.directory_name ?? row.name,
     ...(row.external_id === null ? {} : { externalId: row.external_id }),
   };
 }
 
-/** What of a user goes into which column. */
-export function columnsOf(user: UserDocument) {
+/** What of a user goes into which column. `disabledHere`: an administrator had disabled the account before the directory did. */
+export function columnsOf(user: UserDocument, disabledHere = false) {
   const { userName, externalId, ...profile } = user;
   return {
     directory_name: userName,
     external_id: externalId ?? null,
-    directory_profile: JSON.stringify(profile),
+    directory_profile: JSON.stringify(disabledHere ? { ...profile, disabledHere } : profile),
     display_name: shownName(user),
     email: addressOf(user),
     // The directory answers for its addresses: sign-ins by a provider that verifies addresses may be linked by them.
