@@ -331,6 +331,36 @@ describe('agents’ certificates', () => {
     await controlPlane.nextAgentNonce(agentId);
   });
 
+  test.each<[string, string, () => Promise<Buffer>]>([
+    [
+      'a key that is not its own',
+      'does not belong to its key',
+      async () => {
+        const [own, others] = [await requestOf(), new x509.Pkcs10CertificateRequest(await requestOf())];
+        const request = new x509.Pkcs10CertificateRequest(own);
+        // Another agent's public key under its own signature.
+        const [from, to] = [Buffer.from(request.publicKey.rawData), Buffer.from(others.publicKey.rawData)];
+        to.copy(own, own.indexOf(from));
+        return own;
+      },
+    ],
+    ['a weak key', 'must be', () => requestOf('CN=x', { ...p256, namedCurve: 'P-521' })],
+    ['no key', 'not a PKCS#10', async () => Buffer.from('hello')],
+  ])('are not renewed for %s', async (_what, reason, make) => {
+    const { controlPlane } = gateway.dataPlane;
+    const { agentId, certificate } = await enrol(await joinToken('renewing'));
+    const { serialNumber } = new X509Certificate(certificate);
+    const refused = await failure(controlPlane.renewAgent(agentId, serialNumber, await make()));
+    expect(refused.code).toBe('invalid_request');
+    expect((await audit('agent-refused')).at(-1)).toMatchObject({
+      subject: 'renewing',
+      detail: { agentId, serial: serialNumber, reason: expect.stringContaining(reason) },
+    });
+    // The certificate that it has stays good.
+    await controlPlane.authoriseAgent(agentId, serialNumber);
+    await controlPlane.renewAgent(agentId, serialNumber, await requestOf());
+  });
+
   test('of two renewals at the same moment one wins', async () => {
     const { controlPlane } = gateway.dataPlane;
     const { agentId, certificate } = await enrol(await joinToken());

@@ -92,7 +92,7 @@ describe('sealed content', () => {
 });
 
 describe('a store of the first version', () => {
-  test('keeps its accounts, and each account is a person of its own', async () => {
+  test('keeps its accounts and agents, and each account is a person of its own', async () => {
     const admin = await open();
     await sql`CREATE DATABASE old`.execute(admin.db);
     await admin.close();
@@ -107,13 +107,25 @@ describe('a store of the first version', () => {
     await sql`INSERT INTO tokens (hash, user_id, expires_at) VALUES ('abc', 'u1', now() + interval '1 hour')`.execute(
       old,
     );
+    await sql`INSERT INTO agents (id, name, serial, certificate_expires_at, version)
+      VALUES ('a1', 'edge', 'AB', now() + interval '1 hour', '1')`.execute(old);
+    await sql`INSERT INTO join_tokens (hash, agent, created_by, expires_at, used_at)
+      VALUES ('used', 'edge', 'x', now() + interval '1 hour', now()), ('new', 'edge', 'x', now() + interval '1 hour', NULL)`.execute(
+      old,
+    );
     await old.destroy();
     const store = await open(url.href);
-    const { users } = createRepositories(store, Buffer.alloc(32));
+    const { users, agents } = createRepositories(store, Buffer.alloc(32));
     expect(await users.findByName('alice')).toMatchObject({
       ...{ id: 'u1', person_id: 'u1', groups: ['developers'], own_groups: ['developers'], roles: ['auditor'] },
       ...{ source: 'local', password_hash: 'hash', display_name: null },
     });
+    // An agent is alone in a pool of its name, and its certificate is of the first CA.
+    expect(await agents.find('a1')).toMatchObject({ pool: 'edge', issuer: null, renewals: 0 });
+    expect(await agents.consumeJoinToken(Buffer.from('used'), new Date())).toBe(false);
+    expect(await agents.findJoinToken(Buffer.from('new'))).toMatchObject({ agent: 'edge', pool: 'edge', uses: 1 });
+    expect(await agents.consumeJoinToken(Buffer.from('new'), new Date())).toBe(true);
+    expect(await agents.consumeJoinToken(Buffer.from('new'), new Date())).toBe(false);
     const gone = await sql<{ table: string | null }>`SELECT to_regclass('tokens')::text AS table`.execute(store.db);
     expect(gone.rows).toEqual([{ table: null }]);
     expect((await users.list()).map((user) => user.person_id)).toEqual(['u1', 'u2']);
