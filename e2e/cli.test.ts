@@ -1,4 +1,4 @@
-import { cpSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ApprovalRequest, Session } from '@weir/api';
 import { freePort, hasCommand, runCommand, runPsql } from '@weir/testkit';
@@ -293,6 +293,47 @@ describe('the command line, as scripts use it', () => {
     expect((await admin.run(['policy', 'show'])).stdout).toContain('name: names');
     expect((await admin.run(['policy', 'apply', demo])).status).toBe(0);
     expect((await alice.run(['exec', 'demo-pg', sql])).stdout).toContain(String(name));
+  });
+
+  it('applies files, but nothing over a change that came between plan and apply', async () => {
+    const { value: demo } = await (await system.as('admin')).getConnection('demo-pg');
+    const file = join(system.dir, 'orders.yaml');
+    const orders = (labels: object) => {
+      const { name: _name, ...spec } = { ...demo, labels };
+      const document = { apiVersion: 'weir.dev/v1', kind: 'Connection', metadata: { name: 'orders' }, spec };
+      writeFileSync(file, JSON.stringify(document));
+    };
+    orders({ by: 'git' });
+    expect((await admin.run(['apply', '-f', file, '--yes'])).status).toBe(0);
+    orders({ by: 'git', more: 'yes' });
+    const other = await system.as('admin');
+    // The command waits before its first change until the test says go.
+    const hook = join(system.dir, 'wait.mjs');
+    const [reached, go] = [join(system.dir, 'reached'), join(system.dir, 'go')];
+    writeFileSync(
+      hook,
+      `import { existsSync, writeFileSync } from 'node:fs';
+       const { fetch } = globalThis;
+       globalThis.fetch = async (input, init) => {
+         if (init?.method === 'PUT') writeFileSync(${JSON.stringify(reached)}, '');
+         while (init?.method === 'PUT' && !existsSync(${JSON.stringify(go)})) await new Promise((done) => setTimeout(done, 20));
+         return fetch(input, init);
+       };`,
+    );
+    const program = join(root, 'apps/cli/dist/main.js');
+    const running = runCommand(process.execPath, ['--import', hook, program, 'apply', '-f', file, '--yes'], {
+      env: { ...process.env, WEIR_HOME: admin.home },
+    });
+    await waitFor('the command to reach its change', () => (existsSync(reached) ? true : undefined));
+    await other.putConnection({ ...demo, name: 'orders', labels: { by: 'hand' } });
+    writeFileSync(go, '');
+    const run = await running;
+    expect(run.status).toBe(2);
+    expect(run.stderr).toContain('labels.more: (not set) -> "yes"');
+    expect(run.stderr).toContain('code: precondition_failed');
+    expect(run.stderr).toMatch(/why: admin changed it last, at .*: labels\.by\./);
+    expect((await other.getConnection('orders')).value.labels).toEqual({ by: 'hand' });
+    await other.deleteConnection('orders');
   });
 
   it('gives credentials for the native listener', async () => {
