@@ -41,6 +41,7 @@ describe('which events are told', () => {
     ['access-expired', {}, 'request-expired', 'Nobody decided req_abcdef in time'],
     ['agent-locked', {}, 'agent-locked', 'The agent req_abcdef was locked'],
     ['emergency-sign-in', {}, 'emergency-sign-in', 'EMERGENCY: bob signed in with a local account'],
+    ['passkey-copy-suspected', {}, 'passkey-locked', 'A passkey of req_abcdef was copied and is locked'],
     ['break-glass-used', {}, 'break-glass-used', 'BREAK-GLASS: bob took emergency access'],
     [
       'user-changed',

@@ -15,6 +15,7 @@ export const notificationEvents = [
   'agent-locked',
   'account-disabled',
   'emergency-sign-in',
+  'passkey-locked',
 ] as const;
 
 const common = { name: nameSchema, events: z.array(z.enum(notificationEvents)).min(1).optional() };

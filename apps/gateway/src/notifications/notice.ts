@@ -43,6 +43,7 @@ const told: Readonly<Record<string, readonly [NotificationEvent, (event: TextsOf
   'break-glass-review-overdue': ['break-glass-review-overdue', ({ subject }) => `The review of ${subject} is overdue`],
   'agent-locked': ['agent-locked', ({ subject }) => `The agent ${subject} was locked`],
   'emergency-sign-in': ['emergency-sign-in', ({ actor }) => `EMERGENCY: ${actor} signed in with a local account`],
+  'passkey-copy-suspected': ['passkey-locked', ({ subject }) => `A passkey of ${subject} was copied and is locked`],
   'user-changed': ['account-disabled', ({ subject }) => `The account ${subject} was disabled`],
 };
 
