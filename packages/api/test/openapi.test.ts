@@ -54,6 +54,27 @@ describe('the OpenAPI document', () => {
     }
   });
 
+  test('says which headers versions, pages, repetitions and limits have', () => {
+    const of = (name: RouteName) => {
+      const { operation } = operations.find(({ operation: { operationId } }) => operationId === name) ?? {};
+      const { parameters = [], responses } = operation as {
+        parameters?: { name: string; in: string }[];
+        responses: Record<string, { headers?: object }>;
+      };
+      const heard = parameters.filter(({ in: place }) => place === 'header').map(({ name: header }) => header);
+      const sent = Object.entries(responses).map(([status, { headers = {} }]) => [status, Object.keys(headers)]);
+      return [heard, Object.fromEntries(sent.filter(([, headers = []]) => headers.length > 0))];
+    };
+    const limit = { 429: ['retry-after'] };
+    expect(of('getConnection')).toEqual([['if-none-match'], { 200: ['etag'], 304: ['etag'], ...limit }]);
+    expect(of('putConnection')).toEqual([['if-match', 'if-none-match'], { 200: ['etag'], ...limit }]);
+    expect(of('deleteConnection')).toEqual([['if-match'], limit]);
+    expect(of('applyPolicy')).toEqual([['if-match', 'if-none-match'], { 200: ['etag'], ...limit }]);
+    expect(of('listSessions')).toEqual([[], { 200: ['link'], ...limit }]);
+    expect(of('openSession')).toEqual([['idempotency-key'], limit]);
+    expect(of('whoami')).toEqual([[], limit]);
+  });
+
   test('a route that changes nothing takes no body', () => {
     for (const [name, { body }] of Object.entries(contract)) {
       if (routes[name as RouteName].startsWith('GET ')) expect([name, body]).toEqual([name, undefined]);

@@ -66,7 +66,7 @@ function tell(reply: FastifyReply, name: string, { remaining, waitSeconds }: Tak
 function kindOf(method: string, url: string): 'signIn' | 'token' | undefined {
   if (method !== 'POST') return undefined;
   const path = url.split('?', 1)[0] ?? '';
-  if (/^\/(sign-in|device)(\/|$)/.test(path) || path === '/oauth/device') return 'signIn';
+  if (/^\/(sign-in|device|step-up)(\/|$)/.test(path) || path === '/oauth/device') return 'signIn';
   return path.startsWith('/oauth/') ? 'token' : undefined;
 }
 

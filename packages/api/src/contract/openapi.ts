@@ -140,6 +140,10 @@ function successOf({ answer }: RouteContract, components: Components) {
   return { description, content: json(components.output(answer)) };
 }
 
+const retryAfter = {
+  'retry-after': { description: 'Seconds to wait, with `rate_limited`.', schema: { type: 'integer', minimum: 1 } },
+};
+
 /** Answers of the codes, by status. */
 function problemsOf(codes: readonly ErrorCode[], components: Components): Record<string, unknown> {
   const byStatus = Map.groupBy(codes, (code) => problemStatus(code));
@@ -148,7 +152,8 @@ function problemsOf(codes: readonly ErrorCode[], components: Components): Record
     [...byStatus].map(([status, ofStatus]) => {
       const schema = { allOf: [problem, { properties: { code: { enum: ofStatus } } }] };
       const description = ofStatus.map((code) => catalogue[code].title).join(', or ');
-      return [String(status), { description, content: { 'application/problem+json': { schema } } }];
+      const headers = status === 429 ? { headers: retryAfter } : {};
+      return [String(status), { description, ...headers, content: { 'application/problem+json': { schema } } }];
     }),
   );
 }
