@@ -108,6 +108,8 @@ describeInChromium('in Chromium, by keyboard alone, a person signs in', () => {
     const flow = await beginDeviceFlow(metadata, key);
     const tokens = flow.finish();
     const page = await open(flow.address);
+    // The field has the focus by itself, but not before the page is drawn.
+    await page.waitForFunction("document.activeElement.id === 'code'");
     await page.keyboard.type(flow.userCode);
     await page.keyboard.press('Enter');
     await page.getByRole('button', { name: 'It is mine: continue' }).press('Enter');
