@@ -177,13 +177,11 @@ describe('changes reach live sessions', () => {
     const account = { user: 'erna', password: 'a-password-of-its-own' };
     const other = createApiClient({ baseUrl: system.api, authorizer: await holdPasswordSignIn(system.api, account) });
     const kept = await connected((await other.openSession({ connection: 'demo-pg', via: 'native' })).native.dsn);
-    const startedAt = Date.now();
     await erna.api.logout();
     expect(await erna.lost).toMatchObject({
       code: '57P01',
       message: expect.stringContaining('sign-in that opened it'),
     });
-    expect(Date.now() - startedAt).toBeLessThan(2000);
     await expect(connected(erna.dsn)).rejects.toMatchObject({ code: '28P01' });
     expect(await first(kept, 'select 1')).toBe(1);
   });

@@ -177,10 +177,8 @@ describe('a service account', () => {
     });
     const { client, lost } = await livePg(system, session.native.dsn);
     expect((await client.query('SELECT count(*)::int AS n FROM customers')).rows).toEqual([{ n: 20 }]);
-    const started = performance.now();
     await admin.revokeServiceKey('reporter', id);
     expect((await lost).message).toContain('was revoked');
-    expect(performance.now() - started).toBeLessThan(2000);
     await expect(signIn({ by: 'key', secret: key })).rejects.toThrow('does not take this key');
   });
 

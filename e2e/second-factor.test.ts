@@ -85,10 +85,8 @@ describe('a gateway with a directory and passkeys', () => {
     psql.send("select 'it ' || 'works';");
     await psql.waitFor(/it works/);
     psql.clear();
-    const startedMs = performance.now();
     await end(user.id, group.id);
     expect(await client.lost).toMatchObject({ code: '57P01' });
-    expect(performance.now() - startedMs).toBeLessThan(2000);
     psql.send('select 2;');
     await psql.waitFor(/FATAL|terminat|server closed/);
     await psql.end();

@@ -66,10 +66,8 @@ describe('an account', () => {
     await admin.putUser('nils', { password, groups: ['developers'] });
     const nils = await signIn('nils');
     const session = await nils.openSession({ connection: 'shop' });
-    const startedMs = performance.now();
     await admin.putUser('nils', { disabled: true, only: 'change' });
     expect(gateway.dataPlane.killed.get(session.id)).toBe('the account is disabled');
-    expect(performance.now() - startedMs).toBeLessThan(2_000);
     expect((await failure(nils.whoami())).code).toBe('sign_in_required');
     expect((await failure(signIn('nils'))).code).toBe('wrong_password');
     await admin.putUser('nils', { disabled: false, only: 'change' });

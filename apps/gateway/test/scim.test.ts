@@ -249,15 +249,13 @@ describe('live sessions', () => {
       (id: string) => scim('PUT', `/Users/${id}`, { schemas: [userUrn], userName: `put-${id}`, active: false }),
     ],
     ['deletion', (id: string) => scim('DELETE', `/Users/${id}`)],
-  ])('and sign-ins end within 2 s by %s', async (_name, end) => {
+  ])('and sign-ins end before the answer by %s', async (_name, end) => {
     const user = await newUser();
     const group = await newGroup('developers', [user.id]);
     const client = await signedIn(user);
     const session = await client.openSession({ connection: 'shop' });
-    const startedMs = performance.now();
     expect((await end(user.id)).status).toBeLessThan(300);
     expect(gateway.dataPlane.killed.get(session.id)).toBe('the account is disabled');
-    expect(performance.now() - startedMs).toBeLessThan(2_000);
     expect((await failure(client.whoami())).code).toBe('sign_in_required');
     await scim('DELETE', `/Groups/${group}`);
   });
@@ -277,15 +275,13 @@ describe('live sessions', () => {
       (group: string) => patch(`/Groups/${group}`, { op: 'replace', path: 'displayName', value: 'others' }),
     ],
     ['deletion of the group', (group: string) => scim('DELETE', `/Groups/${group}`)],
-  ])('end within 2 s by %s', async (_name, end) => {
+  ])('end before the answer by %s', async (_name, end) => {
     const user = await newUser();
     const group = await newGroup('developers', [user.id]);
     const client = await signedIn(user);
     const session = await client.openSession({ connection: 'shop' });
-    const startedMs = performance.now();
     expect((await end(group, user.id)).status).toBeLessThan(300);
     expect(gateway.dataPlane.killed.has(session.id)).toBe(true);
-    expect(performance.now() - startedMs).toBeLessThan(2_000);
     // The sign-in stays: it gives nothing by itself.
     expect((await client.whoami()).groups).not.toContain('developers');
     await scim('DELETE', `/Groups/${group}`);

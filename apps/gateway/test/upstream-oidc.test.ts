@@ -394,9 +394,7 @@ describe('back-channel logout', () => {
   it('ends sign-ins and live sessions before it is answered', async () => {
     const { sub, name, browser } = await somebody();
     const session = await openSession(name);
-    const startedMs = performance.now();
     await logoutThere(sub);
-    expect(performance.now() - startedMs).toBeLessThan(2000);
     expect(session.isLive()).toBe(false);
     expect(await signedInAs(gateway, browser)).toBeUndefined();
     await until(async () => (await eventsOf(gateway, 'upstream-logout')).some(({ subject }) => subject === name));
