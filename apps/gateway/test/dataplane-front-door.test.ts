@@ -50,11 +50,13 @@ class MemoryStream extends Duplex {
 }
 
 function createWorld() {
+  const world: { current: LiveSession | null } = { current: session };
   const admitted: AdmittedClient[] = [];
   const refused: Parameters<ControlPlane['refused']>[0][] = [];
   const cancelKeys = createCancelKeys();
   const controlPlane = {
     findByLogin: (user: string) => (user === 'ses_1' ? session : null),
+    current: () => world.current,
     refused: (event: (typeof refused)[number]) => void refused.push(event),
   } as unknown as ControlPlane;
   const door = createFrontDoor({
@@ -68,7 +70,7 @@ function createWorld() {
     door.native(stream as never);
     return stream;
   };
-  return { admitted, refused, cancelKeys, door, visit };
+  return { world, admitted, refused, cancelKeys, door, visit };
 }
 
 const until = async (stream: MemoryStream, isSo: () => boolean): Promise<void> => {
@@ -115,6 +117,26 @@ describe('sign-in', () => {
       { session: { id: 'ses_1' }, clientAddress: '127.0.0.1', parameters: { application_name: 'psql' } },
     ]);
     expect(admitted[0]?.parameters).not.toHaveProperty('user');
+  });
+
+  test.each([
+    ['has ended is not entered', null, []],
+    [
+      'has other rules is entered under them',
+      { ...session, plan: { version: 'new' } },
+      [{ session: { plan: { version: 'new' } } }],
+    ],
+  ])('a session that meanwhile %s', async (_title, current, expected) => {
+    const { world, admitted, refused, visit } = createWorld();
+    const stream = visit();
+    const done = signIn(stream, 'ses_1', 'right');
+    await until(stream, () => stream.said.length > 0);
+    world.current = current;
+    await done;
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(admitted).toMatchObject(expected);
+    expect(admitted).toHaveLength(expected.length);
+    expect(refused.map(({ code }) => code)).toEqual(current === null ? ['session_ended'] : []);
   });
 
   test('bytes behind the password are kept for the channel', async () => {

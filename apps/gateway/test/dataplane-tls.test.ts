@@ -34,6 +34,7 @@ beforeAll(async () => {
   const door = createFrontDoor({
     controlPlane: {
       findByLogin: (user: string) => (user === 'ses_1' ? session : null),
+      current: () => session,
       refused: (event: (typeof refused)[number]) => void refused.push(event),
     } as unknown as ControlPlane,
     ...{ cancelKeys, requireTls: true },

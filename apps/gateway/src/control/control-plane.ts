@@ -41,6 +41,7 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
   };
   return {
     findByLogin: (user) => unexpired(sessions.live.byLogin(user)),
+    current: (sessionId) => unexpired(sessions.live.byId(sessionId)),
     findByToken: async (presented, sessionId) => {
       const caller = await parts.identity.authenticate(presented);
       const entry = sessions.live.byId(sessionId);

@@ -101,10 +101,13 @@ export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
         fix: 'Remove it from the connection settings.',
       });
     checkDatabase(startup.parameters['database'] ?? user, session);
+    // A client takes its time to sign in: the session may have ended since, or have other rules.
+    const current = controlPlane.current(session.id);
+    if (current === null) throw new WeirError('session_ended', `the session ${session.id} has ended`);
     const early = visit.reader.release();
     const { user: _user, database: _database, ...parameters } = admitted;
     const { stream, clientAddress } = visit;
-    options.admit({ session, stream, clientAddress, parameters, minor: startup.spokenMinor, early });
+    options.admit({ session: current, stream, clientAddress, parameters, minor: startup.spokenMinor, early });
   };
 
   const refuse = (visit: Visit, error: unknown) => {

@@ -63,6 +63,8 @@ export interface StreamCredentials {
 export interface ControlPlane {
   /** The live session whose `user` a client gave at start-up; null = unknown, ended or expired. */
   findByLogin(user: string): LiveSession | null;
+  /** The session as it is now, with its newest plan; null = ended or expired. */
+  current(sessionId: string): LiveSession | null;
   /** The live session of a `weir connect` stream. @throws WeirError sign_in_required, not_permitted, session_ended, not_found. */
   findByToken(credentials: StreamCredentials, sessionId: string): Promise<LiveSession>;
   /** Counters and audit of channels. */

@@ -16,7 +16,7 @@ import { type ConnectedAgents, createConnectedAgents } from './connected-agents.
 import { type AdmittedClient, createFrontDoor } from './front-door.ts';
 import { createLiveChannels } from './live-channels.ts';
 import { createNonceRotation } from './nonce-rotation.ts';
-import type { ControlPlane, DataPlane, Journal } from './ports.ts';
+import type { ControlPlane, DataPlane, Journal, LiveSession } from './ports.ts';
 import { createRelay } from './relay.ts';
 
 /** Where the data plane listens (port 0 = any) and what it shows. */
@@ -293,13 +293,13 @@ function openChannel(
         'agent_unavailable',
         `the certificate of the agent ${session.agentName} is not for ${target.protocol}`,
       );
-    const openWith = (sealed: Target): ChannelOpen => ({
+    const openWith = (sealed: Target, current: LiveSession): ChannelOpen => ({
       sessionId: session.id,
       channelId: `${session.id}/${number}`,
-      principal: session.principal,
-      connection: session.connection,
+      principal: current.principal,
+      connection: current.connection,
       target: sealed,
-      plan: session.plan,
+      plan: current.plan,
       postgres: {
         parameters: client.parameters,
         processId: key.processId,
@@ -308,11 +308,11 @@ function openChannel(
       recording: options.recording,
       maskingKey: options.maskingKey.toString('base64'),
     });
-    const start = (sealed: Target): void => {
-      relay.start(agent.lane.open(Buffer.from(JSON.stringify(openWith(sealed))), relay.handler));
+    const start = (sealed: Target, current: LiveSession): void => {
+      relay.start(agent.lane.open(Buffer.from(JSON.stringify(openWith(sealed, current))), relay.handler));
     };
     if (target.password.from !== 'stored') {
-      start(target);
+      start(target, session);
       return;
     }
     controlPlane
@@ -323,8 +323,10 @@ function openChannel(
         session.id,
       )
       .then((sealed) => {
-        // The client may have gone, or the session ended, while the password was read.
-        if (!relay.isOver) start(sealed);
+        // The client may have gone, the session ended, or its rules changed while the password was read.
+        const current = controlPlane.current(session.id);
+        if (current === null) throw new WeirError('session_ended', `the session ${session.id} has ended`);
+        if (!relay.isOver) start(sealed, current);
       })
       .catch(refuse);
   } catch (error) {

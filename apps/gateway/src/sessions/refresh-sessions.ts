@@ -29,7 +29,13 @@ export async function refreshSessions(
   const facts = { accountOf: once(parts.accountOf), find: once((name) => findConnection(parts, name)) };
   await Promise.all(
     matching.map((entry) => {
-      const turn = entry.refreshing.then(() => refresh(parts, facts, entry, why));
+      const turn = entry.refreshing
+        .then(() => refresh(parts, facts, entry, why))
+        .catch(async (error: unknown) => {
+          // Nobody knows what it may do now, and nothing asks again before the next change.
+          parts.log.error('a session could not be checked again', error, { session: entry.live.id });
+          await parts.ender.end(entry.live.id, `${why}, and what it stands on could not be read`, 'gateway');
+        });
       entry.refreshing = turn.catch(() => undefined);
       return turn;
     }),
