@@ -61,17 +61,27 @@ export function createPlanEvaluator(plan: Plan, conditions: ReadonlyMap<string, 
   const protectionOf = createColumnProtection(plan.masks);
   const isProtected = (column: ColumnRef): boolean => protectionOf(column).mask !== null;
   const testOf = (rule: AccessRule) => createAccessTest(rule, accessCondition(rule.when, conditions));
-  const access = plan.access.map(testOf);
-  const accessBehind = plan.accessBehind?.map(testOf);
+  const person = personBehind(plan.principal);
+  const behind = person && {
+    name: person.name,
+    access: (plan.accessBehind ?? []).map(testOf),
+    context: principalContext(person),
+  };
   const guardrails = plan.guardrails.map((rule) =>
-    createGuardrailTest(rule, guardrailCondition(plan, rule.when === null ? undefined : conditions.get(rule.when))),
+    createGuardrailTest(
+      rule,
+      guardrailCondition(rule.when === null ? undefined : conditions.get(rule.when), behind?.context),
+    ),
   );
   const readsVariable = (name: string): boolean => [...conditions.values()].some(({ reads }) => reads.has(name));
   const isStepUpOffered = plan.principal.kind === 'person' && readsVariable('mfa');
+  const parts: Parts = {
+    ...{ plan, principal: principalContext(plan.principal), access: plan.access.map(testOf), behind },
+    ...{ guardrails, budgets, protectionOf, isProtected },
+  };
   return {
     plan,
     evaluate: (statement, context) => {
-      const parts = { plan, access, accessBehind, guardrails, budgets, protectionOf, isProtected };
       const verdict = decide(parts, statement, context);
       return verdict.action === 'deny' && isStepUpOffered ? withStepUp(parts, verdict, statement, context) : verdict;
     },
@@ -99,11 +109,21 @@ export function createPlanEvaluator(plan: Plan, conditions: ReadonlyMap<string, 
   };
 }
 
+/** What conditions read of who asks: the same for all statements of a plan. */
+type PrincipalContext = ReturnType<typeof principalContext>;
+
+/** The person for whom the principal acts. */
+interface Behind {
+  readonly name: string;
+  readonly access: readonly AccessTest[];
+  readonly context: PrincipalContext;
+}
+
 interface Parts {
   readonly plan: Plan;
+  readonly principal: PrincipalContext;
   readonly access: readonly AccessTest[];
-  /** Of the person for whom the principal acts. */
-  readonly accessBehind: readonly AccessTest[] | undefined;
+  readonly behind: Behind | undefined;
   readonly guardrails: readonly GuardrailTest[];
   readonly budgets: Budgets;
   readonly protectionOf: ReturnType<typeof createColumnProtection>;
@@ -136,16 +156,18 @@ function decide(
   }
   let values: ConditionContext | undefined;
   const conditionContext = (): ConditionContext => {
-    values ??= { ...contextOf(plan, statement, context), ...instead };
+    values ??= { ...contextOf(parts, statement, context), ...instead };
     return values;
   };
   const own = decideAccess(parts.access, facts, context.now, conditionContext, trace);
-  const access = withBehind(parts, own, (tests, behind) => {
+  const decideFor = ({ name, access: tests, context: of }: Behind): AccessDecision => {
     const steps: TraceStep[] = [];
-    const decision = decideAccess(tests, facts, context.now, () => ({ ...conditionContext(), ...behind }), steps);
-    trace.push(...steps.map((step) => ({ ...step, why: `for ${behind.principal.name}: ${step.why}` })));
+    const decision = decideAccess(tests, facts, context.now, () => ({ ...conditionContext(), ...of }), steps);
+    trace.push(...steps.map((step) => ({ ...step, why: `for ${name}: ${step.why}` })));
     return decision;
-  });
+  };
+  // A principal that acts for a person may do what both may do.
+  const access = parts.behind === undefined ? own : bothAllow(own, decideFor(parts.behind), parts.behind.name);
   const builtIn = decideBuiltIns(facts, access, parts.protectionOf, trace);
   const input = {
     facts,
@@ -164,17 +186,6 @@ function decide(
   return { action: 'allow', rule, reason: `Allowed by ${rule}.`, maxRows: access.maxRows, ...bounded, trace };
 }
 
-/** A principal that acts for a person may do what both may do. */
-function withBehind(
-  { plan, accessBehind }: Parts,
-  own: AccessDecision,
-  decideBehind: (tests: readonly AccessTest[], behind: ReturnType<typeof principalContext>) => AccessDecision,
-): AccessDecision {
-  const behind = personBehind(plan.principal);
-  if (behind === undefined) return own;
-  return bothAllow(own, decideBehind(accessBehind ?? [], principalContext(behind)), behind.name);
-}
-
 /** Where somebody acts for a person, a function is trusted that both may trust. */
 function trustedBy({ access, accessBehind }: Plan): string[] {
   const namedBy = (rules: readonly AccessRule[]) => rules.flatMap(({ trustedFunctions }) => trustedFunctions);
@@ -184,15 +195,14 @@ function trustedBy({ access, accessBehind }: Plan): string[] {
 
 /** A rule that restricts holds when its condition holds for the principal or for the person behind it. */
 function guardrailCondition(
-  { principal }: Plan,
   condition: Condition | undefined,
+  behind: PrincipalContext | undefined,
 ): ((context: ConditionContext) => ConditionResult) | null {
   if (condition === undefined) return null;
-  const behind = personBehind(principal);
   if (behind === undefined || !condition.reads.has('principal')) return condition.evaluate;
   return (context) => {
     const own = condition.evaluate(context);
-    return 'error' in own || own.value ? own : condition.evaluate({ ...context, ...principalContext(behind) });
+    return 'error' in own || own.value ? own : condition.evaluate({ ...context, ...behind });
   };
 }
 
@@ -208,9 +218,9 @@ function accessCondition(when: string | null, conditions: ReadonlyMap<string, Co
       : condition.evaluate(context);
 }
 
-function contextOf(plan: Plan, statement: Statement, context: EvaluationContext): ConditionContext {
+function contextOf({ plan, principal }: Parts, statement: Statement, context: EvaluationContext): ConditionContext {
   return {
-    ...principalContext(plan.principal),
+    ...principal,
     connection: plan.connection,
     statement: statementOf(statement),
     session: { interactive: context.interactive },
