@@ -102,6 +102,16 @@ describe('a stolen access token', () => {
     await getsNothing({ authorization, ...(dpop === undefined ? {} : { dpop }) }, why);
   });
 
+  test('at an address with a query, of which the log keeps the path alone', async () => {
+    const before = (await refusals()).length;
+    const headers = { authorization: `DPoP ${alice.tokens.accessToken}` };
+    expect((await gateway.fetch(`${url()}?cursor=planted-secret`, { headers })).status).toBe(401);
+    await vi.waitFor(async () => {
+      const events = (await refusals()).slice(before);
+      expect(events.map(({ detail }) => detail['request'])).toEqual([`GET ${path}`]);
+    });
+  });
+
   test('as a bearer token, even with a good proof', async () => {
     const { dpop = '' } = await alice.authorize('GET', url());
     await getsNothing({ authorization: `Bearer ${alice.tokens.accessToken}`, dpop }, /no proof/);

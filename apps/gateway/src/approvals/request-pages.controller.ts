@@ -4,6 +4,7 @@ import { isWeirError, type WeirError } from '@weir/errors';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { AccessRequests } from '../grants/access-requests.ts';
+import { pathOf } from '../http/path-of.ts';
 import { ZodPipe } from '../http/zod-pipe.ts';
 import type { Caller } from '../identity/caller.ts';
 import type { SignIn } from '../identity/oauth/sign-in.ts';
@@ -108,8 +109,7 @@ export class RequestPagesController {
   private async caller(request: FastifyRequest, reply: FastifyReply): Promise<Caller | undefined> {
     const caller = await this.pages.signIn.callerOf(request);
     if (caller === undefined) {
-      const path = request.url.split('?', 1)[0] ?? '/requests';
-      void reply.redirect(`/sign-in?next=${encodeURIComponent(path)}`, 303);
+      void reply.redirect(`/sign-in?next=${encodeURIComponent(pathOf(request.url))}`, 303);
     }
     return caller;
   }

@@ -32,6 +32,7 @@ import { grantsModule } from '../grants/grants.module.ts';
 import { createGrants, type Grants } from '../grants/grants.ts';
 import type { GrantParts } from '../grants/parts.ts';
 import { openapiModule } from '../http/openapi.module.ts';
+import { pathOf } from '../http/path-of.ts';
 import { createPasswordSignIn } from '../identity/check-password.ts';
 import { effectiveRoles } from '../identity/effective-roles.ts';
 import { identityModule } from '../identity/identity.module.ts';
@@ -287,8 +288,8 @@ function createSignInOf(
     browserKey,
     () => authorizationServer.issuer,
     ({ ip: address, url }, why) => {
-      const [path = ''] = url.split('?', 1);
-      audit.later({ actor: 'unknown', action: 'form-refused', subject: path.slice(0, 200), detail: { address, why } });
+      const subject = pathOf(url).slice(0, 200);
+      audit.later({ actor: 'unknown', action: 'form-refused', subject, detail: { address, why } });
     },
   );
   const rolesOf = (user: UserRow) => effectiveRoles(user, roles);

@@ -18,6 +18,7 @@ import { ErrorFilter, problemOf, sendProblem } from './error-filter.ts';
 import { IdempotencyInterceptor } from './idempotency-interceptor.ts';
 import type { IdempotentAnswers } from './idempotent-answers.ts';
 import { PagingInterceptor } from './paging.ts';
+import { pathOf } from './path-of.ts';
 import { PrincipalLimit } from './principal-limit.ts';
 import { createRateLimits, type RateLimits } from './rate-limits.ts';
 import { TaggedInterceptor } from './tagged.ts';
@@ -158,8 +159,4 @@ async function createAdapter(
     });
   });
   return adapter;
-}
-
-function pathOf(url: string): string {
-  return url.split('?', 1)[0] ?? url;
 }

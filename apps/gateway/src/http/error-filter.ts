@@ -4,6 +4,7 @@ import { isWeirError, problemType, WeirError } from '@weir/errors';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AuthorizationServer } from '../identity/oauth/authorization-server.ts';
 import type { Log } from '../log/create-log.ts';
+import { pathOf } from './path-of.ts';
 
 /** Turns everything thrown into problem details (RFC 9457). What is not a WeirError goes to the log, never out. */
 @Catch()
@@ -71,8 +72,4 @@ function statusOf(error: unknown): number {
     return error.statusCode;
   }
   return 500;
-}
-
-function pathOf(url: string): string {
-  return url.split('?', 1)[0] ?? url;
 }

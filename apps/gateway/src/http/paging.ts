@@ -12,6 +12,7 @@ import { map, type Observable } from 'rxjs';
 import { z } from 'zod';
 import type { Keyset } from '../store/keyset.ts';
 import type { ContentSeal } from '../store/sealed-content.ts';
+import { pathOf } from './path-of.ts';
 import { ZodPipe } from './zod-pipe.ts';
 
 /** A page of a list, with the key of its last item when more follows. */
@@ -51,7 +52,7 @@ export class PagingInterceptor implements NestInterceptor {
         if (!(answer instanceof Page)) return answer;
         if (answer.next !== null) {
           query.set('cursor', this.seal.seal(answer.next, listOf).toString('base64url'));
-          const address = `${request.url.split('?', 1)[0]}?${query.toString()}`;
+          const address = `${pathOf(request.url)}?${query.toString()}`;
           http.getResponse<FastifyReply>().header('link', `<${address}>; rel="next"`);
         }
         return answer.items;

@@ -2,6 +2,7 @@ import { isIPv4, isIPv6 } from 'node:net';
 import { WeirError } from '@weir/errors';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { GatewayConfig } from '../config/config-schema.ts';
+import { pathOf } from './path-of.ts';
 import { createTokenBuckets, type Taken } from './token-buckets.ts';
 
 /** Bounds of how often somebody may ask. */
@@ -65,7 +66,7 @@ function tell(reply: FastifyReply, name: string, { remaining, waitSeconds }: Tak
 /** Requests at which secrets are guessed, or that cost much. */
 function kindOf(method: string, url: string): 'signIn' | 'token' | undefined {
   if (method !== 'POST') return undefined;
-  const path = url.split('?', 1)[0] ?? '';
+  const path = pathOf(url);
   if (/^\/(sign-in|device|step-up)(\/|$)/.test(path) || path === '/oauth/device') return 'signIn';
   return path.startsWith('/oauth/') ? 'token' : undefined;
 }

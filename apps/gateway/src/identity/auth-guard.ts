@@ -2,6 +2,7 @@ import { type CanActivate, createParamDecorator, type ExecutionContext } from '@
 import { Reflector } from '@nestjs/core';
 import { WeirError } from '@weir/errors';
 import type { FastifyRequest } from 'fastify';
+import { pathOf } from '../http/path-of.ts';
 import type { Caller } from './caller.ts';
 import type { Identity } from './identity.ts';
 import type { Presented } from './oauth/access-tokens.ts';
@@ -49,6 +50,6 @@ function presentedBy({ headers, method, url, ip }: FastifyRequest): Presented {
     authorization: headers.authorization,
     // Two of them come as one text with a comma, which is no proof.
     proof: Array.isArray(proof) ? proof.join(',') : proof,
-    ...{ method, url, address: ip },
+    ...{ method, url: pathOf(url), address: ip },
   };
 }

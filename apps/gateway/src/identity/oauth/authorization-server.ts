@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type Provider from 'oidc-provider';
 import { errors } from 'oidc-provider';
 import type { AuditLog } from '../../audit/audit-log.ts';
+import { pathOf } from '../../http/path-of.ts';
 import type { Log } from '../../log/create-log.ts';
 import type { OAuthRepository } from '../../store/oauth.ts';
 import type { UserRepository } from '../../store/users.ts';
@@ -256,8 +257,4 @@ async function waiting(provider: Provider, uid: string) {
 
 function secondsLeft(exp: number): number {
   return Math.max(1, exp - Math.floor(Date.now() / 1000));
-}
-
-function pathOf(url: string): string {
-  return url.split('?', 1)[0] ?? url;
 }

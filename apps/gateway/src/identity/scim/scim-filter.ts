@@ -1,6 +1,7 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Inject } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { problemOf } from '../../http/error-filter.ts';
+import { pathOf } from '../../http/path-of.ts';
 import { sendScim } from './scim-answer.ts';
 import { SCIM_DOOR, type ScimDoor } from './scim-guard.ts';
 import { refusalBody, ScimRefusal } from './scim-refusal.ts';
@@ -19,7 +20,7 @@ export class ScimErrorFilter implements ExceptionFilter {
   }
 
   private refusalOf(error: unknown, request: FastifyRequest): ScimRefusal {
-    const what = `${request.method} ${request.url.split('?', 1)[0]}`;
+    const what = `${request.method} ${pathOf(request.url)}`;
     const { status, detail, why, fix } = problemOf(error, { what, id: request.id }, this.door.log);
     const sentences = [detail, why ?? '', fix].filter((sentence) => sentence !== '');
     return new ScimRefusal(status, status === 409 ? 'mutability' : undefined, sentences.join(' '));
