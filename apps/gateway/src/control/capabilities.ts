@@ -231,7 +231,7 @@ export function createCapabilities(parts: Foundation): Capabilities {
     scimModuleOf(foundation, identity, () => authorizationServer.issuer),
     passkeysModuleOf(foundation, { authorizationServer, signIn, browsers, local }),
     pagesModule({ signIn, server: authorizationServer, browsers, checkPassword }),
-    upstreamModule({ upstream: upstream.upstream, signIn, server: authorizationServer, browsers }, upstream.routes),
+    upstreamModule({ upstream: upstream.upstream, signIn, browsers }, upstream.routes),
     serviceAccountsModule({
       ...{ users: repositories.users, machines: repositories.machines, changes: identity.accounts.changes, audit, now },
       refreshSessions: (matches, why) =>

@@ -78,7 +78,7 @@ export class SignInController {
   ): Promise<void> {
     const { signIn, browsers, checkPassword } = this.pages;
     browsers.requireOwnForm(request, form.csrf);
-    const interaction = await this.own(id, request, reply);
+    const interaction = await signIn.findOwn(request, reply, id);
     if (interaction === undefined) return this.gone(request, reply);
     try {
       const { user, atMs } = await checkPassword({ user: form.user, password: form.password }, request.ip);
@@ -159,13 +159,6 @@ export class SignInController {
       title: 'Signed out',
       body: html`<p>This browser is signed out. Programs that you signed in stay so: run <code>weir logout</code> there.</p>`,
     });
-  }
-
-  /** The interaction, when it was begun in this browser: nobody signs somebody else in by a link. */
-  private async own(id: string, request: FastifyRequest, reply: FastifyReply): Promise<SignInInteraction | undefined> {
-    const interaction = await this.pages.signIn.find(id);
-    if (interaction === undefined || interaction.next !== null) return interaction;
-    return (await this.pages.server.isOwn(request, reply, id)) ? interaction : undefined;
   }
 
   private form(

@@ -1,7 +1,6 @@
 import { Body, Controller, Get, Header, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { isWeirError, WeirError } from '@weir/errors';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { AuthorizationServer } from '../identity/oauth/authorization-server.ts';
 import type { SignIn } from '../identity/oauth/sign-in.ts';
 import { Public } from '../identity/permissions.ts';
 import type { From, Upstream, UpstreamResult } from '../identity/providers/upstream.ts';
@@ -15,7 +14,6 @@ export const UPSTREAM = Symbol('upstream');
 export interface UpstreamPages {
   readonly upstream: Upstream;
   readonly signIn: SignIn;
-  readonly server: AuthorizationServer;
   readonly browsers: Browsers;
 }
 
@@ -107,12 +105,9 @@ export class UpstreamStartController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     await redirectOrPage(reply, async () => {
-      const { signIn, server, browsers, upstream } = this.pages;
-      const interaction = await signIn.find(id);
-      const isOwn =
-        interaction !== undefined &&
-        (interaction.next !== null || (await server.isOwn(request, reply, interaction.id)));
-      if (!isOwn) {
+      const { signIn, browsers, upstream } = this.pages;
+      const interaction = await signIn.findOwn(request, reply, id);
+      if (interaction === undefined) {
         throw new WeirError('sign_in_required', 'This sign-in has ended.', {
           why: 'It waited too long, was used, or was begun in another browser.',
           fix: 'Start again where you came from.',

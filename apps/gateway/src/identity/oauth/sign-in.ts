@@ -47,6 +47,8 @@ export interface SignIn {
   addMethod(method: SignInMethod): void;
   /** The interaction of an id; undefined when it has ended or is none. */
   find(id: string): Promise<SignInInteraction | undefined>;
+  /** The interaction, when this browser began it: an address that somebody sent to another person signs nobody in for him. One that leads to a page is anybody's. */
+  findOwn(request: FastifyRequest, reply: FastifyReply, id: string): Promise<SignInInteraction | undefined>;
   /** Finishes: the browser gets a new session, the audit log an event. @returns where the browser goes next (303). @throws WeirError sign_in_required when account or interaction ended meanwhile. */
   finish(request: FastifyRequest, reply: FastifyReply, id: string, result: SignInResult): Promise<string>;
   /** Who is signed in in this browser. */
@@ -101,6 +103,11 @@ export function createSignIn(parts: SignInParts): SignIn {
       methods.push(method);
     },
     find,
+    findOwn: async (request, reply, id) => {
+      const interaction = await find(id);
+      if (interaction === undefined || interaction.next !== null) return interaction;
+      return (await server.isOwn(request, reply, interaction.id)) ? interaction : undefined;
+    },
     finish: async (request, reply, id, result) => {
       const interaction = await find(id);
       const user = await users.findById(result.userId);

@@ -24,7 +24,7 @@ export interface PasskeyPages {
   readonly passkeys: Passkeys;
   readonly stepUp: StepUp;
   readonly signIn: SignIn;
-  readonly server: Pick<AuthorizationServer, 'isOwn' | 'issuer'>;
+  readonly server: Pick<AuthorizationServer, 'issuer'>;
   readonly browsers: Browsers;
   readonly local: LocalAccounts;
   readonly now: () => number;
@@ -52,7 +52,7 @@ export class PasskeyPagesController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const interaction = await this.own(id, request, reply);
+    const interaction = await this.pages.signIn.findOwn(request, reply, id);
     if (interaction === undefined) return this.gone(reply);
     await this.signInPage(interaction, request, reply);
   }
@@ -67,7 +67,7 @@ export class PasskeyPagesController {
   ): Promise<void> {
     const { browsers, passkeys, local, signIn } = this.pages;
     browsers.requireOwnForm(request, csrf);
-    const interaction = await this.own(id, request, reply);
+    const interaction = await this.pages.signIn.findOwn(request, reply, id);
     if (interaction === undefined) return this.gone(reply);
     try {
       const wanted = signInChallenge(browsers.idOf(request, reply));
@@ -164,12 +164,6 @@ ${passkeyForm(form)}`,
   }
 
   /** The interaction, when it was begun in this browser. */
-  private async own(id: string, request: FastifyRequest, reply: FastifyReply): Promise<SignInInteraction | undefined> {
-    const interaction = await this.pages.signIn.find(id);
-    if (interaction === undefined || interaction.next !== null) return interaction;
-    return (await this.pages.server.isOwn(request, reply, id)) ? interaction : undefined;
-  }
-
   private gone(reply: FastifyReply): void {
     sendPage(reply, {
       title: 'This page has ended',
