@@ -1,5 +1,6 @@
 import type { RefusedPeer } from '@weir/tunnel';
 import type { AuditLog } from '../audit/audit-log.ts';
+import { createAttemptWindows } from '../identity/attempt-windows.ts';
 
 /** Anybody who reaches the port can be turned away: so many are noted by themselves in this time, others are counted. */
 const maxNoted = 60;
@@ -10,11 +11,10 @@ export function createTurnedAway(parts: {
   readonly audit: Pick<AuditLog, 'later'>;
   readonly now: () => number;
 }): (peer: RefusedPeer) => void {
-  let [startedAtMs, noted, unnoted] = [Number.NEGATIVE_INFINITY, 0, 0];
+  const windows = createAttemptWindows(windowMs, parts.now);
+  let unnoted = 0;
   return ({ remoteAddress: address, why, agentId, certificateSerial }) => {
-    if (parts.now() - startedAtMs >= windowMs) [startedAtMs, noted] = [parts.now(), 0];
-    noted += 1;
-    if (noted > maxNoted) {
+    if (windows.attempt('all', maxNoted) > 0) {
       unnoted += 1;
       return;
     }

@@ -1,9 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { isWeirError } from '@weir/errors';
 import type { AuditLog } from '../../audit/audit-log.ts';
 import { html } from '../../pages/html.ts';
 import { headersOf, renderPage } from '../../pages/render-page.ts';
-import { createLoginThrottle } from '../login-throttle.ts';
+import { createAttemptWindows } from '../attempt-windows.ts';
 
 /** How often the form of the device's code may be sent from one address within a minute; a sign-in takes two. */
 const perMinute = 20;
@@ -27,21 +26,17 @@ export function createCodeEntries({
   readonly audit: AuditLog;
   readonly now: () => number;
 }): CodeEntries {
-  const limits = { perUserAndAddress: perMinute, perAddress: perMinute, windowMs: 60_000 };
-  const throttle = createLoginThrottle(now, limits);
+  const windows = createAttemptWindows(60_000, now);
   return {
     tryAttempt: (address, response) => {
-      try {
-        throttle.attempt('', address);
-        return true;
-      } catch (error) {
-        if (!isWeirError(error)) throw error;
-        const detail = { address, endpoint: 'device', error: error.code };
-        audit.later({ actor: 'unknown', action: 'oauth-refused', subject: 'unknown client', detail });
-        const page = { title: 'Too many attempts', body: html`<p class="error" role="alert">${error.fix}</p>` };
-        response.writeHead(429, headersOf(page)).end(renderPage(page));
-        return false;
-      }
+      const waitMs = windows.attempt(address, perMinute);
+      if (waitMs === 0) return true;
+      const detail = { address, endpoint: 'device', error: 'too_many_attempts' };
+      audit.later({ actor: 'unknown', action: 'oauth-refused', subject: 'unknown client', detail });
+      const advice = `Wait ${Math.ceil(waitMs / 1000)} seconds, then try again.`;
+      const page = { title: 'Too many attempts', body: html`<p class="error" role="alert">${advice}</p>` };
+      response.writeHead(429, headersOf(page)).end(renderPage(page));
+      return false;
     },
   };
 }

@@ -1,6 +1,5 @@
-import { isWeirError } from '@weir/errors';
 import type { AuditLog } from '../../audit/audit-log.ts';
-import { createLoginThrottle } from '../login-throttle.ts';
+import { createAttemptWindows } from '../attempt-windows.ts';
 
 /** Notes what is refused to strangers. */
 export type NoteRefusal = (
@@ -16,15 +15,9 @@ const maxWhyLength = 300;
 
 /** Makes it. `now` is milliseconds. */
 export function createNoteRefusal(audit: AuditLog, now: () => number): NoteRefusal {
-  const bounds = { perUserAndAddress: perMinute, perAddress: perMinute, windowMs: 60_000 };
-  const throttle = createLoginThrottle(now, bounds);
+  const windows = createAttemptWindows(60_000, now);
   return (action, { provider, address, why }) => {
-    try {
-      throttle.attempt(provider, address);
-    } catch (error) {
-      if (isWeirError(error)) return;
-      throw error;
-    }
+    for (const key of [`${address} ${provider}`, address]) if (windows.attempt(key, perMinute) > 0) return;
     audit.later({
       actor: `provider:${provider}`,
       action,
