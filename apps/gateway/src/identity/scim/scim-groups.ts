@@ -5,27 +5,17 @@ import { differenceOf } from '../accounts/account-view.ts';
 import { groupName } from '../providers/groups-of-claim.ts';
 import { groupKind, type ScimDocument } from './attributes.ts';
 import { type GroupDocument, readGroup } from './group-document.ts';
-import { filterOf, type ListQuery, pageOf } from './list.ts';
-import { type PatchOperation, patched } from './patch.ts';
+import { filterOf, pageOf } from './list.ts';
+import { patched } from './patch.ts';
 import { type Resource, requireVersion, resourceOf } from './resource.ts';
-import type { ScimChange, ScimParts } from './scim-parts.ts';
+import type { ScimChange, ScimParts, ScimResources } from './scim-parts.ts';
 import { badRequest, ScimRefusal } from './scim-refusal.ts';
-
-/** Groups as a directory provisions them; their members are accounts that it has made. */
-export interface ScimGroups {
-  list(query: ListQuery): Promise<object>;
-  show(id: string): Promise<Resource>;
-  create(body: ScimDocument, change: ScimChange): Promise<Resource>;
-  replace(id: string, body: ScimDocument, change: ScimChange): Promise<Resource>;
-  patch(id: string, operations: readonly PatchOperation[], change: ScimChange): Promise<Resource>;
-  remove(id: string, change: ScimChange): Promise<void>;
-}
 
 /** Members that an audit event names at most; their number is always there. */
 const maxNamed = 50;
 
-/** Makes the use-cases. */
-export function createScimGroups(parts: ScimParts): ScimGroups {
+/** Groups as a directory provisions them; their members are accounts that it has made. */
+export function createScimGroups(parts: ScimParts): ScimResources {
   const { directory, changes } = parts;
   const show = async (id: string): Promise<Resource> => {
     const [resource] = await shown(parts, [await rowOf(parts, id)]);

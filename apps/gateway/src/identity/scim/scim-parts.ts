@@ -1,6 +1,10 @@
 import type { DirectoryRepository } from '../../store/directory.ts';
 import type { UserRepository } from '../../store/users.ts';
 import type { AccountChanges } from '../accounts/account-changes.ts';
+import type { ScimDocument } from './attributes.ts';
+import type { ListQuery } from './list.ts';
+import type { PatchOperation } from './patch.ts';
+import type { Resource } from './resource.ts';
 
 /** How groups of the directory are called here. */
 export interface DirectoryGroupNames {
@@ -26,4 +30,14 @@ export interface ScimChange {
   readonly by: string;
   /** If-Match. */
   readonly ifMatch: string | undefined;
+}
+
+/** What a directory does with one kind of resource (RFC 7644 section 3). @throws ScimRefusal, WeirError. */
+export interface ScimResources {
+  list(query: ListQuery): Promise<object>;
+  show(id: string): Promise<Resource>;
+  create(body: ScimDocument, change: ScimChange): Promise<Resource>;
+  replace(id: string, body: ScimDocument, change: ScimChange): Promise<Resource>;
+  patch(id: string, operations: readonly PatchOperation[], change: ScimChange): Promise<Resource>;
+  remove(id: string, change: ScimChange): Promise<void>;
 }

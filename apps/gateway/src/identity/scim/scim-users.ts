@@ -5,28 +5,17 @@ import { differenceOf } from '../accounts/account-view.ts';
 import { accountName, numberedName } from '../providers/account-name.ts';
 import { type ScimDocument, userKind } from './attributes.ts';
 import { filterOf, type ListQuery, pageOf } from './list.ts';
-import { type PatchOperation, patched } from './patch.ts';
+import { patched } from './patch.ts';
 import { type Resource, requireVersion, resourceOf } from './resource.ts';
-import type { ScimChange, ScimParts } from './scim-parts.ts';
+import type { ScimChange, ScimParts, ScimResources } from './scim-parts.ts';
 import { ScimRefusal } from './scim-refusal.ts';
 import { columnsOf, isDisabledHere, readUser, type UserDocument, userOf } from './user-document.ts';
-
-/** Accounts as a directory provisions them. It sees and changes those alone that it has made. */
-export interface ScimUsers {
-  list(query: ListQuery): Promise<object>;
-  show(id: string): Promise<Resource>;
-  create(body: ScimDocument, change: ScimChange): Promise<Resource>;
-  replace(id: string, body: ScimDocument, change: ScimChange): Promise<Resource>;
-  patch(id: string, operations: readonly PatchOperation[], change: ScimChange): Promise<Resource>;
-  /** Deletes the account and ends what it has open. */
-  remove(id: string, change: ScimChange): Promise<void>;
-}
 
 /** Accounts that may share a beginning of their name. */
 const maxNumber = 10_000;
 
-/** Makes the use-cases. */
-export function createScimUsers(parts: ScimParts): ScimUsers {
+/** Accounts as a directory provisions them. It sees and changes those alone that it has made; removing one deletes the account and ends what it has open. */
+export function createScimUsers(parts: ScimParts): ScimResources {
   const { users, changes } = parts;
   const show = async (id: string): Promise<Resource> => {
     const [resource] = await shown(parts, [await rowOf(parts, id)]);

@@ -24,11 +24,9 @@ import { listQuerySchema } from './list.ts';
 import { patchSchema } from './patch.ts';
 import { sendResource, sendScim } from './scim-answer.ts';
 import { ScimErrorFilter } from './scim-filter.ts';
-import type { ScimGroups } from './scim-groups.ts';
 import { CurrentChange, ScimGuard } from './scim-guard.ts';
-import type { ScimChange } from './scim-parts.ts';
+import type { ScimChange, ScimResources } from './scim-parts.ts';
 import { badRequest } from './scim-refusal.ts';
-import type { ScimUsers } from './scim-users.ts';
 
 export const SCIM_USERS = Symbol('scim users');
 export const SCIM_GROUPS = Symbol('scim groups');
@@ -39,7 +37,7 @@ function resourceController(kind: ResourceKind, token: symbol): Type {
   @UseGuards(ScimGuard)
   @UseFilters(ScimErrorFilter)
   class ResourceController {
-    constructor(@Inject(token) private readonly resources: ScimUsers | ScimGroups) {}
+    constructor(@Inject(token) private readonly resources: ScimResources) {}
 
     @Public()
     @Get()
