@@ -3,20 +3,12 @@ import { join } from 'node:path';
 import type { ApiClient } from '@weir/api';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { denyOrders } from './fixture/closed-orders.ts';
 import { driverOptions } from './fixture/drivers.ts';
 import { type System, startSystem } from './fixture/system.ts';
 import { root } from './fixture/wait.ts';
 
 const demo = readFileSync(join(root, 'apps/demo/policy/shop.yaml'), 'utf8');
-const denyOrders = `apiVersion: weir.dev/v1
-kind: Guardrail
-metadata: { name: closed-orders }
-spec:
-  who: { exceptGroups: [admins] }
-  match: { tables: [public.orders] }
-  action: deny
-  reason: the orders are being migrated
-`;
 
 /** A client that stops in the middle of its sign-in, after its start-up message, can choose when it goes on. */
 describe('what changes while a client signs in', () => {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ApiClient, createApiClient, holdPasswordSignIn, type PutUserRequest } from '@weir/api';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { denyOrders } from './fixture/closed-orders.ts';
 import { type LivePg, livePg, readDirectly } from './fixture/drivers.ts';
 import { type Person, type System, startSystem } from './fixture/system.ts';
 import { root, waitFor } from './fixture/wait.ts';
@@ -14,15 +15,6 @@ spec:
   columns: [public.customers.name]
   transform: redact
   exempt: { groups: [admins] }
-`;
-const denyOrders = `apiVersion: weir.dev/v1
-kind: Guardrail
-metadata: { name: closed-orders }
-spec:
-  who: { exceptGroups: [admins] }
-  match: { tables: [public.orders] }
-  action: deny
-  reason: the orders are being migrated
 `;
 
 describe('changes reach live sessions', () => {

@@ -1,8 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createApiClient, holdPasswordSignIn } from '@weir/api';
-import { createTemporaryFolder } from '@weir/testkit';
+import { createTemporaryFolder, freePort } from '@weir/testkit';
 import { createAuthenticator } from '@weir/testkit/authenticator';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createWeirCli } from './fixture/cli.ts';
@@ -157,15 +156,4 @@ function openPages(base: string) {
       return go(action, new URLSearchParams({ csrf, ...fields }));
     },
   };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }

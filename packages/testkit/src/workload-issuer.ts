@@ -1,6 +1,14 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK, type JWTHeaderParameters, SignJWT } from 'jose';
+import {
+  calculateJwkThumbprint,
+  exportJWK,
+  generateKeyPair,
+  type JWK,
+  type JWTHeaderParameters,
+  SignJWT,
+  UnsecuredJWT,
+} from 'jose';
 
 /** An OpenID Connect issuer of tokens for jobs, such as CI systems and clusters have, on loopback. */
 export interface WorkloadIssuer {
@@ -11,6 +19,8 @@ export interface WorkloadIssuer {
   readonly asked: string[];
   /** A token with these claims beside `iss`, `aud: weir`, `iat`, `exp` in five minutes and a new `jti`; undefined takes one away. */
   sign(claims: Readonly<Record<string, unknown>>, header?: Partial<JWTHeaderParameters>): Promise<string>;
+  /** The same with a signature that proves nothing: none (`alg: none`), or by the public key as if it were a shared secret (HS256). */
+  forge(claims: Readonly<Record<string, unknown>>, how: 'unsigned' | 'public-key-as-secret'): Promise<string>;
   /** A new key replaces the old one. */
   rotate(): Promise<void>;
   /** What it answers instead of its documents: by path, a status and a body. */
@@ -57,16 +67,24 @@ export async function startWorkloadIssuer(now: () => number = Date.now): Promise
   };
   await rotate();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const payloadOf = (claims: Readonly<Record<string, unknown>>) => {
+    const at = Math.floor(now() / 1000);
+    return { iss: issuer.url, aud: 'weir', iat: at, exp: at + 300, jti: crypto.randomUUID(), ...claims };
+  };
   const issuer: WorkloadIssuer = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     ...{ keys, asked, instead, more, rotate },
     sign: (claims, header = {}) => {
       if (signer === undefined) throw new Error('the issuer has no key');
-      const at = Math.floor(now() / 1000);
-      const own = { iss: issuer.url, aud: 'weir', iat: at, exp: at + 300, jti: crypto.randomUUID() };
-      return new SignJWT({ ...own, ...claims })
+      return new SignJWT(payloadOf(claims))
         .setProtectedHeader({ alg: 'RS256', kid: signer.kid, ...header })
         .sign(signer.privateKey);
+    },
+    forge: async (claims, how) => {
+      if (how === 'unsigned') return new UnsecuredJWT(payloadOf(claims)).encode();
+      return new SignJWT(payloadOf(claims))
+        .setProtectedHeader({ alg: 'HS256', kid: signer?.kid ?? '' })
+        .sign(new TextEncoder().encode(JSON.stringify(keys[0])));
     },
     close: () =>
       new Promise((resolve) => {

@@ -3,7 +3,7 @@ import type { DirectoryGroupRow } from '../../store/directory.ts';
 import type { UserRow } from '../../store/users.ts';
 import { differenceOf } from '../accounts/account-view.ts';
 import { groupName } from '../providers/groups-of-claim.ts';
-import { groupKind, type ScimDocument } from './attributes.ts';
+import { groupKind } from './attributes.ts';
 import { type GroupDocument, readGroup } from './group-document.ts';
 import { filterOf, pageOf } from './list.ts';
 import { patched } from './patch.ts';
