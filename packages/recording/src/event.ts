@@ -1,21 +1,38 @@
 import type { ColumnRef, TraceStep } from '@weir/policy';
+import type { SshEvent } from './ssh-event.ts';
 
 /** What the agent sends up in RECORD frames: one JSON object each. Times are milliseconds since the epoch by the agent's clock. */
-export type ChannelEvent = ChannelOpened | StatementJudged | StatementFinished | ChannelNote | ChannelClosed;
+export type ChannelEvent = ChannelOpened | StatementJudged | StatementFinished | ChannelNote | ChannelClosed | SshEvent;
 
 interface EventBase {
   readonly atMs: number;
 }
 export interface ChannelOpened extends EventBase {
   readonly event: 'channel-opened';
+  /** What the client says that it is: PostgreSQL's application_name, the software version of SSH's identification. */
   readonly applicationName: string;
+  /** What the target says that it is, likewise. */
   readonly serverVersion: string;
+  /** Of SSH channels. */
+  readonly ssh?: ChannelOfSsh;
 }
-/** Written before the target sees the statement's text run. `statement` counts from 1 in the channel. */
+/** An SSH channel among those of its session. */
+export interface ChannelOfSsh {
+  /** The channel's type (RFC 4254 section 5.1), or `connection` for what belongs to the client's connection as a whole. */
+  readonly type: string;
+  /** Number of the client's SSH connection in the session: its channels share one connection to the target. */
+  readonly connection: number;
+  /** Fingerprint of the target's host key as OpenSSH writes it (`SHA256:…`); null = not seen yet. */
+  readonly hostKey: string | null;
+}
+/**
+ * Written before the target sees the statement run: an SQL statement, or a request of SSH (phase `request`: a command, a shell, a file operation,
+ * a forward), whose `tables`, `parameters` and `maskedColumns` are empty. `statement` counts from 1 in the channel.
+ */
 export interface StatementJudged extends EventBase {
   readonly event: 'statement';
   readonly statement: number;
-  readonly phase: 'query' | 'parse' | 'execute' | 'copy';
+  readonly phase: 'query' | 'parse' | 'execute' | 'copy' | 'request';
   readonly text: string;
   readonly parameters: readonly (string | null)[];
   readonly action: 'allow' | 'deny' | 'require-approval';
@@ -41,7 +58,7 @@ export interface StatementFinished extends EventBase {
   readonly sample: readonly (readonly (string | null)[])[];
   readonly truncated: boolean;
 }
-/** Anything else worth keeping: cancel, withdrawn approval, catalog disagreement, redacted notice, protocol violation. */
+/** Anything else worth keeping: cancel, withdrawn approval, catalog disagreement, redacted notice, protocol violation, refused variable. */
 export interface ChannelNote extends EventBase {
   readonly event: 'note';
   readonly code: string;
@@ -53,7 +70,7 @@ export interface ChannelClosed extends EventBase {
   readonly reason: string;
 }
 
-/** What the gateway itself adds to a recording. */
+/** What the gateway itself adds to a recording; its notes tell who watches, and when a session pauses. */
 export type SessionEvent =
   | {
       readonly event: 'session-opened';
@@ -66,7 +83,8 @@ export type SessionEvent =
       readonly clientAddress: string;
       readonly via: 'native' | 'connect';
     }
-  | { readonly event: 'session-closed'; readonly atMs: number; readonly reason: string };
+  | { readonly event: 'session-closed'; readonly atMs: number; readonly reason: string }
+  | ChannelNote;
 
 /** One entry of a journal or recording. `channel` 0 = the session itself; `sequence` counts from 1 in each channel without gaps. */
 export interface RecordEntry {
