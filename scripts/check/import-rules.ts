@@ -19,6 +19,11 @@ export const importRules: Readonly<Record<string, ImportRule>> = {
     io: pure,
     why: 'facts about statements; its worker host is the runtime’s',
   },
+  'packages/shell': {
+    may: ['errors', 'policy'],
+    io: pure,
+    why: 'facts about shell texts, as packages/sql has them about SQL',
+  },
   'packages/masking': { may: ['errors', 'policy'], io: pure, why: 'values in, values out' },
   'packages/recording': {
     may: ['errors', 'policy'],
@@ -26,8 +31,9 @@ export const importRules: Readonly<Record<string, ImportRule>> = {
     why: 'the format is verified offline, far from any gateway',
   },
   'packages/wire-postgres': { may: ['errors'], io: pure, why: 'a codec knows neither policy nor other protocols' },
+  'packages/wire-ssh': { may: ['errors'], io: pure, why: 'a codec knows neither policy nor other protocols' },
   'packages/gate': {
-    may: ['errors', 'policy', 'sql', 'masking', 'recording'],
+    may: ['errors', 'policy', 'sql', 'shell', 'masking', 'recording'],
     io: pure,
     why: 'the order of judging knows no wire format',
   },
@@ -38,7 +44,7 @@ export const importRules: Readonly<Record<string, ImportRule>> = {
     why: 'streams are its job; it carries bytes that it does not read',
   },
   'packages/session': {
-    may: ['errors', 'policy', 'sql', 'masking', 'gate', 'recording', 'wire-postgres', 'tunnel', 'proto'],
+    may: ['errors', 'policy', 'sql', 'masking', 'gate', 'recording', 'wire-postgres', 'wire-ssh', 'tunnel', 'proto'],
     io,
     why: 'the one place where gate and wire meet',
   },
@@ -49,7 +55,7 @@ export const importRules: Readonly<Record<string, ImportRule>> = {
     why: 'real servers and the demo’s data for tests',
   },
   'apps/gateway': {
-    may: ['errors', 'api', 'embedded-postgres', 'policy', 'proto', 'recording', 'tunnel', 'wire-postgres'],
+    may: ['errors', 'api', 'embedded-postgres', 'policy', 'proto', 'recording', 'tunnel', 'wire-postgres', 'wire-ssh'],
     io,
     why: 'no statement is analysed and no row is masked at the gateway',
   },
@@ -75,7 +81,7 @@ export const importRules: Readonly<Record<string, ImportRule>> = {
     why: 'uses the system as its users do',
   },
   fuzz: {
-    may: ['errors', 'policy', 'sql', 'wire-postgres'],
+    may: ['errors', 'policy', 'sql', 'shell', 'wire-postgres', 'wire-ssh'],
     io,
     why: 'feeds the pure packages with what nobody would write; needs no other part of the system',
   },

@@ -2,6 +2,7 @@ import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ConnectionSpecRequest, routes } from '@weir/api';
+import { secretOf } from '@weir/proto';
 import { compactDecrypt } from 'jose';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -49,7 +50,7 @@ async function sealed(key: Uint8Array | undefined = sealingKey) {
   );
 }
 async function opened(key: KeyObject = agentKeys.privateKey) {
-  const { password } = await sealed();
+  const password = secretOf(await sealed());
   if (password.from !== 'sealed') throw new Error(`the password is ${password.from}`);
   const { plaintext, protectedHeader } = await compactDecrypt(password.jwe, key);
   return { password: Buffer.from(plaintext).toString(), header: protectedHeader };
@@ -62,7 +63,7 @@ describe('a stored password', () => {
       header: expect.objectContaining({ alg: 'ECDH-ES', enc: 'A256GCM', 'weir-use': 'ses_1' }),
     });
     await expect(opened(generateKeyPairSync('x25519').privateKey)).rejects.toThrow();
-    expect((await sealed()).password).not.toEqual((await sealed()).password);
+    expect(secretOf(await sealed())).not.toEqual(secretOf(await sealed()));
   });
 
   test('is replaced, and can be forgotten', async () => {

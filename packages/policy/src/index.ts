@@ -40,6 +40,7 @@ export {
 } from './schema/document.ts';
 export { workloadTrustSchema } from './schema/workload-trust.ts';
 export { isNameAmong } from './scope.ts';
+export * from './ssh-statement.ts';
 export * from './statement.ts';
 export * from './verdict.ts';
 export { decideTrust, type TrustDecision, type TrustMiss, trustRules, type WorkloadClaims } from './workload/trust.ts';

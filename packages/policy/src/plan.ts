@@ -15,7 +15,7 @@ import { contentTypes, transforms } from './verdict.ts';
 export const planFormat = 1;
 
 /** What a reader of a plan must be able to do (capability names of the tunnel's contract). */
-export const planCapabilities = ['postgres/1', 'plan/1', 'approval/1', 'budget/1', 'acting-for/1'] as const;
+export const planCapabilities = ['postgres/1', 'ssh/1', 'plan/1', 'approval/1', 'budget/1', 'acting-for/1'] as const;
 export type PlanCapability = (typeof planCapabilities)[number];
 
 const ruleName = text(63);
@@ -100,7 +100,7 @@ export const planSchema = section({
   }),
   connection: section({
     name: z.string(),
-    protocol: z.literal('postgres'),
+    protocol: oneOf(['postgres', 'ssh']),
     labels: z.record(z.string(), z.string()),
   }),
   /** What does not change while the session lives; null = no condition reads it. */

@@ -25,6 +25,6 @@ export function personBehind({ actingFor }: Principal): Principal | undefined {
 /** What policy knows of a connection. */
 export interface ConnectionFacts {
   readonly name: string;
-  readonly protocol: 'postgres';
+  readonly protocol: 'postgres' | 'ssh';
   readonly labels: Readonly<Record<string, string>>;
 }

@@ -92,7 +92,7 @@ export interface PlacedValue {
 }
 
 /** Facts about one SQL statement: what the target's own grammar says that it does. Written by packages/sql, read by policy. */
-export interface StatementFacts {
+export interface SqlFacts {
   readonly kind: StatementKind;
   /** Command as the server names it, e.g. `DROP DATABASE`, `SELECT`, `ALTER TABLE`. */
   readonly command: string;
@@ -134,5 +134,5 @@ export interface Statement {
   readonly role: string;
   /** Effective schemas in search order, pg_temp and pg_catalog included, as current_schemas(true) reports. */
   readonly searchPath: readonly string[];
-  readonly facts: StatementFacts;
+  readonly facts: SqlFacts;
 }

@@ -8,8 +8,8 @@ import {
   type PlanEvaluator,
   type Principal,
   parsePolicies,
+  type SqlFacts,
   type Statement,
-  type StatementFacts,
   type StatementKind,
   type TableEffect,
   type TableEffectKind,
@@ -51,7 +51,7 @@ function tableOf(path: string): { schema: string; table: string } {
   return { schema, table };
 }
 
-function filterOf(text: string): StatementFacts['filters'][number] {
+function filterOf(text: string): SqlFacts['filters'][number] {
   const [kind, table = '', where, limit] = text.split(' ');
   return {
     ...tableOf(table),
@@ -70,7 +70,7 @@ const changing: ReadonlySet<StatementKind> = new Set<StatementKind>([
 ]);
 
 /** Full facts from a sketch: a plain understood SELECT unless it says otherwise. */
-export function factsOf(sketch: FactsSketch): StatementFacts {
+export function factsOf(sketch: FactsSketch): SqlFacts {
   const kind = sketch.kind ?? 'select';
   const kinds = sketch.kinds ?? [kind];
   return {

@@ -1,14 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { isWeirError } from '@weir/errors';
-import {
-  compilePlan,
-  lintPolicies,
-  loadPlan,
-  type Plan,
-  parseCases,
-  parsePolicies,
-  type StatementFacts,
-} from '@weir/policy';
+import { compilePlan, lintPolicies, loadPlan, type Plan, parseCases, parsePolicies, type SqlFacts } from '@weir/policy';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { columnOf, daytime, demo, dev, factsOf, statementOf } from './fixture.ts';
@@ -38,7 +30,7 @@ const name = fc.oneof(
 );
 const column = fc.record({ schema: name, table: name, column: name });
 const base = factsOf({});
-const facts: fc.Arbitrary<StatementFacts> = fc.record({
+const facts: fc.Arbitrary<SqlFacts> = fc.record({
   kind: fc.constantFrom('select' as const, 'update' as const, 'delete' as const, 'merge' as const, 'set' as const),
   command: name,
   kinds: fc.constant(base.kinds),

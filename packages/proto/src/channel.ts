@@ -1,5 +1,22 @@
 import type { ConnectionFacts, Principal } from './names.ts';
 
+/** Where the agent finds a secret of a target. */
+export type CredentialReference =
+  | { readonly from: 'env'; readonly name: string }
+  | { readonly from: 'file'; readonly path: string }
+  | {
+      readonly from: 'k8s-secret';
+      readonly namespace?: string | undefined;
+      readonly name: string;
+      readonly key: string;
+    }
+  | { readonly from: 'vault'; readonly path: string; readonly field: string }
+  /** The gateway keeps it; in a channel's OPEN it has become `sealed`. */
+  | { readonly from: 'stored' }
+  /** JWE (RFC 7516, compact, ECDH-ES and A256GCM) to the key of the agent's hello; `weir-use` in its protected header names the session. */
+  | { readonly from: 'sealed'; readonly jwe: string }
+  | { readonly from: 'none' };
+
 /** How the agent reaches and signs in to a target. Credential references are resolved in the agent's own network, never at the gateway. */
 export interface PostgresTarget {
   readonly protocol: 'postgres';
@@ -8,38 +25,66 @@ export interface PostgresTarget {
   readonly database: string;
   readonly user: string;
   /** Where the agent finds the password; `none` for trust or peer authentication. */
-  readonly password:
-    | { readonly from: 'env'; readonly name: string }
-    | { readonly from: 'file'; readonly path: string }
-    | {
-        readonly from: 'k8s-secret';
-        readonly namespace?: string | undefined;
-        readonly name: string;
-        readonly key: string;
-      }
-    | { readonly from: 'vault'; readonly path: string; readonly field: string }
-    /** The gateway keeps it; in a channel's OPEN it has become `sealed`. */
-    | { readonly from: 'stored' }
-    /** JWE (RFC 7516, compact, ECDH-ES and A256GCM) to the key of the agent's hello; `weir-use` in its protected header names the session. */
-    | { readonly from: 'sealed'; readonly jwe: string }
-    | { readonly from: 'none' };
+  readonly password: CredentialReference;
   /** Upstream TLS as libpq's sslmode names it; `verify-full` needs caFile or the system's roots. */
   readonly tls: {
     readonly mode: 'disable' | 'prefer' | 'require' | 'verify-ca' | 'verify-full';
     readonly caFile?: string;
   };
 }
-export type Target = PostgresTarget;
 
-/** Content of an OPEN frame: everything that a channel may do, so that no data can precede it (D1). */
-export interface ChannelOpen {
+/** A host on the way to a target, or the target itself. */
+export interface SshHop {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  /** What the host's key must be: fingerprints as ssh-keygen -l shows them (`SHA256:…`), or `@cert-authority ssh-ed25519 AAAA…`. Empty = nobody has decided yet: it is refused, with its fingerprint. */
+  readonly hostKeys: readonly string[];
+}
+
+/** How the agent reaches and signs in to an SSH host. Jump hosts are signed in to the same way. */
+export interface SshTarget extends SshHop {
+  readonly protocol: 'ssh';
+  /** `certificate`: of Weir's SSH user CA for the key of the agent's hello; needs no secret. */
+  readonly auth: 'certificate' | 'private-key' | 'password';
+  /** Where the agent finds the private key (OpenSSH or PEM, without passphrase) or the password; `none` for certificates. */
+  readonly secret: CredentialReference;
+  /** In the order in which they are passed. */
+  readonly jumps: readonly SshHop[];
+  /** Seconds between keepalive requests; three without an answer end the connection. 0 = none. */
+  readonly keepaliveSeconds: number;
+  /** In OPEN only: user certificates (OpenSSH PROTOCOL.certkeys, base64 of the wire form) by user name, for the key of the agent's hello. */
+  readonly certificates?: Readonly<Record<string, string>>;
+}
+export type Target = PostgresTarget | SshTarget;
+
+/** Where a target's secret is found. */
+export function secretOf(target: Target): CredentialReference {
+  return target.protocol === 'ssh' ? target.secret : target.password;
+}
+
+/** The same target with its secret found elsewhere. */
+export function withSecret<T extends Target>(target: T, reference: CredentialReference): T {
+  return target.protocol === 'ssh' ? { ...target, secret: reference } : { ...target, password: reference };
+}
+
+/** What every OPEN frame says: everything that a channel may do, so that no data can precede it (D1). */
+interface ChannelOpenBase {
   readonly sessionId: string;
   readonly channelId: string;
   readonly principal: Principal;
   readonly connection: ConnectionFacts;
-  readonly target: Target;
   /** JSON form of packages/policy's Plan; the agent refuses what it does not understand. */
   readonly plan: unknown;
+  /** Rows and bytes of masked result that a statement's record may hold. */
+  readonly recording: { readonly maxRows: number; readonly maxBytes: number };
+  /** Key of the hash and fake transforms, base64, 32 bytes: the same for all sessions of one gateway, so that equal values get equal tokens. */
+  readonly maskingKey: string;
+}
+
+/** Content of an OPEN frame of a PostgreSQL connection. */
+export interface PostgresOpen extends ChannelOpenBase {
+  readonly target: PostgresTarget;
   readonly postgres: {
     /** Start-up parameters that passed the gateway's allow-list, application_name included. */
     readonly parameters: Readonly<Record<string, string>>;
@@ -47,11 +92,37 @@ export interface ChannelOpen {
     readonly processId: number;
     readonly secretKey: string;
   };
-  /** Rows and bytes of masked result that a statement's record may hold. */
-  readonly recording: { readonly maxRows: number; readonly maxBytes: number };
-  /** Key of the hash and fake transforms, base64, 32 bytes: the same for all sessions of one gateway, so that equal values get equal tokens. */
-  readonly maskingKey: string;
 }
+
+/** Types of SSH channels (RFC 4254, OpenSSH PROTOCOL). `connection` is the SSH connection itself: global requests go down, channels that the target opens are announced up. */
+export type SshChannelType =
+  | 'connection'
+  | 'session'
+  | 'direct-tcpip'
+  | 'direct-streamlocal@openssh.com'
+  | 'forwarded-tcpip'
+  | 'forwarded-streamlocal@openssh.com'
+  | 'auth-agent@openssh.com'
+  | 'x11';
+
+/** Content of an OPEN frame of one SSH channel; its data are messages of RFC 4254 as packages/wire-ssh writes them. */
+export interface SshOpen extends ChannelOpenBase {
+  readonly target: SshTarget;
+  readonly ssh: {
+    /** Number of the client's SSH connection in its session, from 1: its channels share one connection to the target. */
+    readonly connection: number;
+    readonly type: SshChannelType;
+    /** Identification string of the client's software, e.g. `SSH-2.0-OpenSSH_9.2`. */
+    readonly clientVersion: string;
+    /** Where a direct-tcpip or direct-streamlocal channel leads, as the client asked. */
+    readonly destination?: { readonly host: string; readonly port: number } | { readonly path: string };
+    /** Who connected at the client's end of a direct-tcpip channel, as the client says. */
+    readonly origin?: { readonly host: string; readonly port: number };
+    /** For a channel that the target opened: its number in the connection, as announced. */
+    readonly incoming?: number;
+  };
+}
+export type ChannelOpen = PostgresOpen | SshOpen;
 
 /** Content of an APPROVAL_ASK frame. */
 export interface ApprovalAsk {

@@ -11,21 +11,21 @@ export interface Principal {
 export function fullNameOf({ name, actingFor }: Pick<Principal, 'name' | 'actingFor'>): string {
   return actingFor === undefined ? name : `${name} for ${actingFor.name}`;
 }
+/** Protocols of targets. */
+export type Protocol = 'postgres' | 'ssh';
 export interface ConnectionFacts {
   readonly name: string;
-  readonly protocol: 'postgres';
+  readonly protocol: Protocol;
   readonly labels: Readonly<Record<string, string>>;
 }
-/** What an agent can do; the gateway opens no channel that needs more than the agent said in its hello. `cancel-key/1`: keys of any length; `acting-for/1`: a person behind the principal. */
-export const capabilities = [
-  'postgres/1',
-  'plan/1',
-  'approval/1',
-  'budget/1',
-  'record/1',
-  'cancel-key/1',
-  'acting-for/1',
-] as const;
+const common = ['plan/1', 'approval/1', 'budget/1', 'record/1', 'acting-for/1'] as const;
+/** What an agent must be able to do for a channel of each protocol; the gateway opens none that needs more than the agent said in its hello. `cancel-key/1`: keys of any length; `acting-for/1`: a person behind the principal. */
+export const channelCapabilities = {
+  postgres: ['postgres/1', ...common, 'cancel-key/1'],
+  ssh: ['ssh/1', ...common],
+} as const satisfies Record<Protocol, readonly string[]>;
+/** All that an agent of this version can do. */
+export const capabilities = [...new Set([...channelCapabilities.postgres, ...channelCapabilities.ssh])];
 /** What an agent can do beside that, which no channel needs. `trust/1`: it takes new CAs of the gateway while it is connected. */
 export const linkCapabilities = ['trust/1'] as const;
 export type Capability = (typeof capabilities)[number];

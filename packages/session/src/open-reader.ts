@@ -1,11 +1,11 @@
 import { isWeirError, WeirError } from '@weir/errors';
 import type { PlanEvaluator } from '@weir/policy';
-import type { ChannelOpen } from '@weir/proto';
+import type { ChannelOpen, PostgresOpen } from '@weir/proto';
 import type { OpenRefusal } from '@weir/tunnel';
 import { createPlanStore } from './plan-store.ts';
 
 /** What a channel keeps of its OPEN frame: the plan is in the evaluator. */
-export type ChannelFacts = Omit<ChannelOpen, 'plan'>;
+export type ChannelFacts = Omit<PostgresOpen, 'plan'>;
 type SharedFacts = Pick<ChannelFacts, 'principal' | 'connection' | 'target' | 'recording' | 'maskingKey'>;
 
 /** Reads OPEN frames and plans; what channels have in common is in memory once. */
@@ -33,9 +33,10 @@ export function createOpenReader(): OpenReader {
   return {
     read(openJson) {
       try {
-        const { plan, ...open } = JSON.parse(openJson.toString('utf8')) as ChannelOpen;
-        if (open.target.protocol !== 'postgres')
-          throw new WeirError('feature_not_supported', `this agent does not speak ${open.target.protocol}`);
+        const opened = JSON.parse(openJson.toString('utf8')) as ChannelOpen;
+        if (!('postgres' in opened))
+          throw new WeirError('feature_not_supported', `this agent does not speak ${opened.target.protocol}`);
+        const { plan, ...open } = opened;
         return { open: { ...open, ...share(open) }, evaluator: plans.load(plan) };
       } catch (error) {
         const code = isWeirError(error) ? error.code : 'internal';

@@ -1,14 +1,14 @@
-import type { ColumnRef, OutputColumn, StatementFacts } from '@weir/policy';
+import type { ColumnRef, OutputColumn, SqlFacts } from '@weir/policy';
 
 /** Prepared statements and cursors that SQL of this channel made (PREPARE, DECLARE), by name. */
 export interface SessionObjects {
-  readonly prepared: Readonly<Record<string, { readonly facts: StatementFacts }>>;
+  readonly prepared: Readonly<Record<string, { readonly facts: SqlFacts }>>;
   readonly cursors: Readonly<Record<string, { readonly outputs: readonly OutputColumn[] }>>;
 }
 
 /** What a statement does to the session's objects once it has succeeded; the caller applies it in order and undoes it on rollback as the server does. */
 export type SessionChange =
-  | { readonly change: 'prepare'; readonly name: string; readonly facts: StatementFacts }
+  | { readonly change: 'prepare'; readonly name: string; readonly facts: SqlFacts }
   | { readonly change: 'deallocate'; readonly name: string | null }
   | {
       readonly change: 'declare';
@@ -39,7 +39,7 @@ export interface AnalysisRequest {
 
 /** One statement of the text, in order. */
 export interface AnalysedStatement {
-  readonly facts: StatementFacts;
+  readonly facts: SqlFacts;
   readonly changes: readonly SessionChange[];
   /** Byte range of the statement in the UTF-8 text. */
   readonly start: number;

@@ -3,8 +3,8 @@ import {
   type PlanEvaluator,
   type PolicyDocument,
   planOfCase,
+  type SqlFacts,
   type Statement,
-  type StatementFacts,
   type Verdict,
 } from '@weir/policy';
 import { createPostgresAnalyser, type PostgresAnalyser } from '@weir/sql';
@@ -72,7 +72,7 @@ function runCase(
   return { name, verdict, masked: found, problem: problemOf(verdict, found, policyCase, masked) };
 }
 
-function statementOf(text: string, facts: StatementFacts): Statement {
+function statementOf(text: string, facts: SqlFacts): Statement {
   return { text, parameters: [], database: 'cases', role: 'app', searchPath, facts };
 }
 
@@ -85,7 +85,7 @@ function strictest(verdicts: readonly Verdict[]): Verdict {
   return others.reduce((worst, next) => (rank[next.action] < rank[worst.action] ? next : worst), first);
 }
 
-function maskedOutputs(evaluator: PlanEvaluator, all: readonly StatementFacts[]): string[] {
+function maskedOutputs(evaluator: PlanEvaluator, all: readonly SqlFacts[]): string[] {
   const outputs = all.flatMap((facts) => facts.outputs ?? []);
   return outputs
     .filter(

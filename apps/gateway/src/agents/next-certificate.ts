@@ -6,7 +6,7 @@ import type { AgentRow } from '../store/agents.ts';
 import type { AgentParts } from './agents.ts';
 
 /** What every agent may serve. */
-export const protocols = ['postgres'] as const;
+export const protocols = ['postgres', 'ssh'] as const;
 
 /**
  * Signs the next certificate of an agent that has proved who it is with the certificate of this serial.

@@ -1,7 +1,7 @@
 import { createPublicKey, type KeyObject, randomBytes } from 'node:crypto';
 import type { ConnectionSpec } from '@weir/api';
 import { WeirError } from '@weir/errors';
-import type { Target } from '@weir/proto';
+import { secretOf, type Target, withSecret } from '@weir/proto';
 import { CompactEncrypt } from 'jose';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { Connections } from '../connections/connections.ts';
@@ -18,7 +18,12 @@ export interface Credentials {
    * The target as the agent gets it: `stored` becomes `sealed` to the agent's key, for one use (a session's id, or `test`).
    * @throws WeirError target_unavailable (none is stored, or it belongs to another target), agent_unavailable (the agent takes none).
    */
-  sealFor(connection: { name: string; agent: string }, target: Target, agent: AgentKey, use: string): Promise<Target>;
+  sealFor<T extends Target>(
+    connection: { name: string; agent: string },
+    target: T,
+    agent: AgentKey,
+    use: string,
+  ): Promise<T>;
 }
 
 /** The agent that gets a credential. `sealingKey`: X25519, SPKI DER, as its hello said. */
@@ -68,13 +73,13 @@ export function createCredentials(parts: CredentialParts): Credentials {
       await credentials.delete(connection);
     },
     sealFor: async (connection, target, agent, use) => {
-      if (target.password.from !== 'stored') return target;
+      if (secretOf(target).from !== 'stored') return target;
       const publicKey = agentKeyOf(agent);
       const password = await open(parts, connection, target);
       const jwe = await new CompactEncrypt(password)
         .setProtectedHeader({ alg: 'ECDH-ES', enc: 'A256GCM', 'weir-use': use })
         .encrypt(publicKey);
-      return { ...target, password: { from: 'sealed', jwe } };
+      return withSecret(target, { from: 'sealed', jwe });
     },
   };
 }
@@ -122,8 +127,11 @@ function agentKeyOf({ name, sealingKey }: AgentKey): KeyObject {
  * What a stored password is bound to: it opens for nothing else, so that whoever may change a connection cannot have its password sent to another server,
  * or through another agent.
  */
-function contextOf(name: string, agent: string, { protocol, host, port, user, tls }: Target): string {
-  return JSON.stringify(['weir credential', name, agent, protocol, host, port, user, tls.mode, tls.caFile ?? null]);
+function contextOf(name: string, agent: string, target: Target): string {
+  const { protocol, host, port, user } = target;
+  const place = ['weir credential', name, agent, protocol, host, port, user];
+  if (target.protocol === 'postgres') return JSON.stringify([...place, target.tls.mode, target.tls.caFile ?? null]);
+  return JSON.stringify([...place, target.auth, target.hostKeys, target.jumps]);
 }
 
 function placeOf({ agent, target }: ConnectionSpec) {

@@ -233,6 +233,11 @@ function beginTls(visit: Visit, options: FrontDoorOptions): TLSSocket {
 
 /** The connection fixes the database: its own name and the connection's are both welcome, any other is an error. */
 function checkDatabase(database: string, session: LiveSession): void {
+  if (session.target.protocol !== 'postgres') {
+    throw new WeirError('not_found', `the connection ${session.connection.name} does not lead to PostgreSQL`, {
+      fix: 'Use a client of its protocol.',
+    });
+  }
   if (database === session.target.database || database === session.connection.name) return;
   throw new WeirError(
     'not_found',

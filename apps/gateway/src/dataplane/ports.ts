@@ -87,12 +87,12 @@ export interface ControlPlane {
    * The target as this agent gets it for one use (a session's id, or `test`): a stored password sealed to the agent's key, everything else as it is.
    * @throws WeirError target_unavailable, agent_unavailable.
    */
-  sealTarget(
+  sealTarget<T extends Target>(
     connection: { readonly name: string; readonly agent: string },
-    target: Target,
+    target: T,
     agent: { readonly name: string; readonly sealingKey: Uint8Array | undefined },
     use: string,
-  ): Promise<Target>;
+  ): Promise<T>;
   /** The ledger of budgets for one channel, made at its first ask. */
   openBudgets(sessionId: string): ChannelBudgets;
   /** What an agent should trust; `isRotating`: it must be told now. */

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import { WeirError } from '@weir/errors';
-import { type ChannelOpen, capabilities, type Target } from '@weir/proto';
+import { channelCapabilities, type PostgresOpen, type PostgresTarget, secretOf } from '@weir/proto';
 import {
   type AgentHello,
   type AgentPeer,
@@ -278,14 +278,15 @@ function openChannel(
   };
   try {
     const agent = shared.agents.serve(session.agentName, session.id);
-    const missing = capabilities.filter((name) => !agent.hello.capabilities.includes(name));
+    const missing = channelCapabilities.postgres.filter((name) => !agent.hello.capabilities.includes(name));
     if (missing.length > 0)
       throw new WeirError(
         'agent_unavailable',
         `the agent ${session.agentName} is too old: it lacks ${missing.join(', ')}`,
         { fix: 'Update the agent.' },
       );
-    const target = session.target as Target;
+    const { target } = session;
+    if (target.protocol !== 'postgres') throw new WeirError('feature_not_supported', `this listener is for PostgreSQL`);
     // Certificates of old versions name no protocols.
     const { serves } = agent.peer;
     if (serves.length > 0 && !serves.includes(target.protocol))
@@ -293,7 +294,7 @@ function openChannel(
         'agent_unavailable',
         `the certificate of the agent ${session.agentName} is not for ${target.protocol}`,
       );
-    const openWith = (sealed: Target, current: LiveSession): ChannelOpen => ({
+    const openWith = (sealed: PostgresTarget, current: LiveSession): PostgresOpen => ({
       sessionId: session.id,
       channelId: `${session.id}/${number}`,
       principal: current.principal,
@@ -308,10 +309,10 @@ function openChannel(
       recording: options.recording,
       maskingKey: options.maskingKey.toString('base64'),
     });
-    const start = (sealed: Target, current: LiveSession): void => {
+    const start = (sealed: PostgresTarget, current: LiveSession): void => {
       relay.start(agent.lane.open(Buffer.from(JSON.stringify(openWith(sealed, current))), relay.handler));
     };
-    if (target.password.from !== 'stored') {
+    if (secretOf(target).from !== 'stored') {
       start(target, session);
       return;
     }

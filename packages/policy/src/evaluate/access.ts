@@ -1,7 +1,7 @@
 import type { ConditionContext, ConditionResult } from '../condition.ts';
 import { createGlobs } from '../glob.ts';
 import type { AccessRule } from '../plan.ts';
-import type { StatementFacts, StatementKind } from '../statement.ts';
+import type { SqlFacts, StatementKind } from '../statement.ts';
 import type { TraceStep } from '../verdict.ts';
 import { createWindowTest, describeWindow, type WindowTest } from './window.ts';
 import { commandName } from './wording.ts';
@@ -13,7 +13,7 @@ export interface AccessTest {
   readonly isSettingAllowed: (name: string) => boolean;
   readonly window: WindowTest | null;
   /** Its condition; `undecidable` says why it cannot be asked for this statement. */
-  readonly when: ((context: ConditionContext, facts: StatementFacts) => ConditionResult) | null;
+  readonly when: ((context: ConditionContext, facts: SqlFacts) => ConditionResult) | null;
 }
 
 /** What the access rules allow of one statement. They add up: each kind may be allowed by another rule. */
@@ -38,7 +38,7 @@ export function createAccessTest(rule: AccessRule, when: AccessTest['when']): Ac
 /** Decides what the access rules say, adding one step per rule to the trace. */
 export function decideAccess(
   tests: readonly AccessTest[],
-  facts: StatementFacts,
+  facts: SqlFacts,
   now: Date,
   context: () => ConditionContext,
   trace: TraceStep[],
@@ -77,7 +77,7 @@ export function bothAllow(own: AccessDecision, behind: AccessDecision, person: s
 function isHeld(
   test: AccessTest,
   kinds: readonly StatementKind[],
-  facts: StatementFacts,
+  facts: SqlFacts,
   now: Date,
   context: () => ConditionContext,
   trace: TraceStep[],

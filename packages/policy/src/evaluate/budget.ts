@@ -1,15 +1,15 @@
 import { createPathGlobs } from '../glob.ts';
 import type { BudgetRule } from '../plan.ts';
-import type { StatementFacts } from '../statement.ts';
+import type { SqlFacts } from '../statement.ts';
 import type { DenyVerdict, TraceStep } from '../verdict.ts';
 import { columnName, commandName, reasonOf } from './wording.ts';
 
 /** What the budgets of a plan say about statements. */
 export interface Budgets {
   /** The budgets that the rows of this statement are counted in. A statement that is not understood counts in all. */
-  chargedBy(facts: StatementFacts): readonly BudgetRule[];
+  chargedBy(facts: SqlFacts): readonly BudgetRule[];
   /** Denies what would store rows of an enforced budget where reading them is not counted; adds one step per budget to the trace. */
-  decide(facts: StatementFacts, trace: TraceStep[]): Omit<DenyVerdict, 'trace'> | null;
+  decide(facts: SqlFacts, trace: TraceStep[]): Omit<DenyVerdict, 'trace'> | null;
 }
 
 const none: readonly BudgetRule[] = [];
@@ -21,7 +21,7 @@ export function createBudgets(rules: readonly BudgetRule[]): Budgets {
     const matches = createPathGlobs(rule.tables);
     return { rule, isOver: ({ schema, table }: { schema: string; table: string }) => matches(schema, table) };
   });
-  const isCharged = (facts: StatementFacts, { isOver }: (typeof compiled)[number]): boolean =>
+  const isCharged = (facts: SqlFacts, { isOver }: (typeof compiled)[number]): boolean =>
     facts.opaque.length > 0 ||
     facts.tables.some(isOver) ||
     facts.outputs?.some(({ opaque, origins }) => opaque || origins.some(isOver)) === true;
@@ -48,7 +48,7 @@ export function createBudgets(rules: readonly BudgetRule[]): Budgets {
   };
 }
 
-function escapeOf(facts: StatementFacts, isOver: (table: { schema: string; table: string }) => boolean): string | null {
+function escapeOf(facts: SqlFacts, isOver: (table: { schema: string; table: string }) => boolean): string | null {
   const copied = facts.copies.find(({ from, to }) => isOver(from) && (to === null || !isOver(to)));
   if (copied === undefined) return null;
   const where = copied.to === null ? 'a place' : `${columnName(copied.to)}, a place`;

@@ -1,5 +1,5 @@
 import { builtInRules } from '../schema/document.ts';
-import type { ColumnRef, StatementFacts } from '../statement.ts';
+import type { ColumnRef, SqlFacts } from '../statement.ts';
 import type { DenyVerdict, TraceStep } from '../verdict.ts';
 import type { AccessDecision } from './access.ts';
 import { type ColumnProtection, isKeptProtected } from './columns.ts';
@@ -11,7 +11,7 @@ type Denial = Omit<DenyVerdict, 'trace'>;
 
 /** Runs the rules that need no document, in a fixed order; adds one step per rule to the trace and returns the first denial. */
 export function decideBuiltIns(
-  facts: StatementFacts,
+  facts: SqlFacts,
   access: AccessDecision,
   protectionOf: (column: ColumnRef) => ColumnProtection,
   trace: TraceStep[],
@@ -57,19 +57,16 @@ export function decideBuiltIns(
   return denial;
 }
 
-function isUnknown(facts: StatementFacts): boolean {
+function isUnknown(facts: SqlFacts): boolean {
   return facts.kind === 'unknown' || facts.kinds.includes('unknown');
 }
 
-function firstReason(facts: StatementFacts): string {
+function firstReason(facts: SqlFacts): string {
   const [reason] = facts.opaque;
   return reason === undefined ? '' : `: ${reason}`;
 }
 
-function findUnprotectedCopy(
-  facts: StatementFacts,
-  protectionOf: (column: ColumnRef) => ColumnProtection,
-): string | null {
+function findUnprotectedCopy(facts: SqlFacts, protectionOf: (column: ColumnRef) => ColumnProtection): string | null {
   for (const { from, to } of facts.copies) {
     const source = protectionOf(from);
     if (source.mask === null && source.detect.length === 0) continue;

@@ -1,4 +1,4 @@
-import type { StatementFacts, StatementKind } from '../statement.ts';
+import type { SqlFacts, StatementKind } from '../statement.ts';
 import { commandName } from './wording.ts';
 
 /** Kinds whose command tag names the rows that were changed. */
@@ -11,7 +11,7 @@ const counted: ReadonlySet<StatementKind> = new Set<StatementKind>([
 ]);
 
 /** Does the statement change rows, or may it? */
-export function changesRows(facts: StatementFacts): boolean {
+export function changesRows(facts: SqlFacts): boolean {
   return facts.dataChanges > 0 || facts.kinds.includes('truncate') || facts.opaque.length > 0;
 }
 
@@ -19,7 +19,7 @@ export function changesRows(facts: StatementFacts): boolean {
  * Why nobody can say how many rows the statement will have changed before its change stands; null = the server's answer says it. `statementCount` =
  * statements in the same message, undefined = not known.
  */
-export function uncountable(facts: StatementFacts, statementCount: number | undefined): string | null {
+export function uncountable(facts: SqlFacts, statementCount: number | undefined): string | null {
   const name = commandName(facts);
   const [opaque] = facts.opaque;
   if (opaque !== undefined) return `the rows that ${name} changes cannot be counted, because ${opaque}`;
@@ -31,6 +31,6 @@ export function uncountable(facts: StatementFacts, statementCount: number | unde
   return null;
 }
 
-function executesChange({ kinds }: StatementFacts): boolean {
+function executesChange({ kinds }: SqlFacts): boolean {
   return kinds.every((kind) => kind === 'execute' || counted.has(kind));
 }

@@ -9,7 +9,7 @@ import {
 import type { AccessRule, Plan } from '../plan.ts';
 import { personBehind } from '../principal.ts';
 import { builtInRules } from '../schema/document.ts';
-import type { ColumnRef, OutputColumn, Statement, StatementFacts } from '../statement.ts';
+import type { ColumnRef, OutputColumn, SqlFacts, Statement } from '../statement.ts';
 import type { ContentType, DenyVerdict, MaskSpec, TraceStep, Verdict } from '../verdict.ts';
 import { type AccessDecision, type AccessTest, bothAllow, createAccessTest, decideAccess } from './access.ts';
 import { type Budgets, createBudgets } from './budget.ts';
@@ -232,7 +232,7 @@ function contextOf({ plan, principal }: Parts, statement: Statement, context: Ev
 function statementOf({ facts, database, role }: Statement): ConditionStatement {
   const path = ({ schema, table }: { readonly schema: string; readonly table: string }) => `${schema}.${table}`;
   const column = (ref: ColumnRef) => `${path(ref)}.${ref.column}`;
-  const isWritten = ({ effects }: StatementFacts['tables'][number]) =>
+  const isWritten = ({ effects }: SqlFacts['tables'][number]) =>
     effects.some((effect) => effect !== 'read' && effect !== 'lock');
   return {
     kind: facts.kind,

@@ -1,5 +1,5 @@
 import type { InfluenceScope } from '../plan.ts';
-import type { ColumnRef, StatementFacts } from '../statement.ts';
+import type { ColumnRef, SqlFacts } from '../statement.ts';
 import type { ColumnProtection, RuledStance } from './columns.ts';
 import { columnName, commandName } from './wording.ts';
 
@@ -23,7 +23,7 @@ const nothing: InfluenceFinding = { denied: null, audited: [] };
 
 /** Looks for protected columns that decide on rows, their order or number, or that an output is computed from. */
 export function findInfluence(
-  facts: StatementFacts,
+  facts: SqlFacts,
   protectionOf: (column: ColumnRef) => ColumnProtection,
 ): InfluenceFinding {
   let denied: string | null = null;
@@ -51,7 +51,7 @@ export function findInfluence(
 
 /** Is this output an aggregate over groups that are large enough? */
 export function isReleased(
-  { opaque, aggregate }: NonNullable<StatementFacts['outputs']>[number],
+  { opaque, aggregate }: NonNullable<SqlFacts['outputs']>[number],
   minGroupSize: number | null,
 ): boolean {
   if (aggregate === undefined || minGroupSize === null || opaque) return false;

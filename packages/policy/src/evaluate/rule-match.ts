@@ -1,11 +1,11 @@
 import { createGlobs, createPathGlobs } from '../glob.ts';
 import type { Match } from '../schema/guardrail.ts';
-import { type ColumnRef, influenceWays, type StatementFacts, type TableEffect } from '../statement.ts';
+import { type ColumnRef, influenceWays, type SqlFacts, type TableEffect } from '../statement.ts';
 import { columnName, commandName, tableName } from './wording.ts';
 
 /** What conditions may ask about the statement's surroundings. */
 export interface MatchInput {
-  readonly facts: StatementFacts;
+  readonly facts: SqlFacts;
   /** The role that the server runs it with. */
   readonly role: string;
   readonly isProtected: (column: ColumnRef) => boolean;
@@ -16,7 +16,7 @@ export interface MatchInput {
 /** Why a condition holds, as the beginning of a sentence; null = it does not hold. */
 export type Test = (input: MatchInput) => string | null;
 
-type Filter = StatementFacts['filters'][number];
+type Filter = SqlFacts['filters'][number];
 const any = () => true;
 const folded = { ignoreCase: true };
 

@@ -1,4 +1,4 @@
-import type { StatementFacts } from '../statement.ts';
+import type { SqlFacts } from '../statement.ts';
 
 /** How a setting can undo the protection. */
 interface GuardedSetting {
@@ -33,7 +33,7 @@ export const guardedSettings: ReadonlyMap<string, GuardedSetting> = new Map([
 ]);
 
 /** The first setting of the statement that endangers the protection and that no access rule allows: a reason; null = none. */
-export function findUnsafeSetting(facts: StatementFacts, isAllowed: (name: string) => boolean): string | null {
+export function findUnsafeSetting(facts: SqlFacts, isAllowed: (name: string) => boolean): string | null {
   for (const { name, value } of facts.settings) {
     const folded = name.toLowerCase();
     const guarded = guardedSettings.get(folded);

@@ -1,4 +1,4 @@
-import type { StatementFacts } from '@weir/policy';
+import type { SqlFacts } from '@weir/policy';
 import type { Catalog } from '../catalog.ts';
 
 /** Names whose meaning a statement depends on, in whatever schema they are. */
@@ -88,7 +88,7 @@ const isSystem = (schema: string) => schema === 'pg_catalog' || schema === 'info
  * the definitions of views, functions, rules, parents and children, and whatever goes into expressions, copies and COPY data. Null = nothing: plain
  * tables, each column of the answer one of theirs, which the server names in its description.
  */
-export function usageToConfirm(statements: readonly StatementFacts[], catalog: CatalogLookup): CatalogUsage | null {
+export function usageToConfirm(statements: readonly SqlFacts[], catalog: CatalogLookup): CatalogUsage | null {
   const used = statements.filter((facts) => needsConfirmation(facts, catalog));
   if (used.length === 0) return null;
   const names = (list: readonly { schema: string; name: string }[]) => [
@@ -107,7 +107,7 @@ export interface CatalogLookup {
   isDerived(schema: string, name: string): boolean;
 }
 
-function needsConfirmation(facts: StatementFacts, catalog: CatalogLookup): boolean {
+function needsConfirmation(facts: SqlFacts, catalog: CatalogLookup): boolean {
   const tables = facts.tables.filter(({ schema }) => !isSystem(schema));
   if (facts.functions.some(({ schema }) => !isSystem(schema))) return true;
   if (tables.length === 0) return false;

@@ -2,7 +2,7 @@ import type {
   ColumnRef,
   InfluenceWay,
   PlacedValue,
-  StatementFacts,
+  SqlFacts,
   StatementKind,
   TableEffectKind,
   WhereState,
@@ -11,8 +11,8 @@ import type { SessionChange } from '../analysis.ts';
 import type { Literal } from './constants.ts';
 import type { Provenance } from './provenance.ts';
 
-type FilterFact = StatementFacts['filters'][number];
-type CopyFact = StatementFacts['copies'][number];
+type FilterFact = SqlFacts['filters'][number];
+type CopyFact = SqlFacts['copies'][number];
 
 /** What has been found out about one statement so far. Adding the same thing twice changes nothing, so parts may be walked again. */
 export class Findings {

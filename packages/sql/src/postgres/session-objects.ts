@@ -1,4 +1,4 @@
-import type { PlacedValue, StatementFacts } from '@weir/policy';
+import type { PlacedValue, SqlFacts } from '@weir/policy';
 import type { SelectStmt } from './ast.ts';
 import { type Node, openNode } from './ast.ts';
 import type { Literal } from './constants.ts';
@@ -24,7 +24,7 @@ export function prepare(context: Context, body: Record<string, unknown>): Verb {
 }
 
 /** Facts of a prepared statement of this name; null (and opaque) when the session has none that is known. */
-export function preparedFacts(context: Context, name: string): StatementFacts | null {
+export function preparedFacts(context: Context, name: string): SqlFacts | null {
   const known = Object.hasOwn(context.objects.prepared, name) ? context.objects.prepared[name] : undefined;
   if (known === undefined) {
     context.findings.kinds.add('execute');
@@ -36,7 +36,7 @@ export function preparedFacts(context: Context, name: string): StatementFacts | 
   return known.facts;
 }
 
-function absorbFacts(findings: Findings, facts: StatementFacts): void {
+function absorbFacts(findings: Findings, facts: SqlFacts): void {
   for (const { schema, table, effects } of facts.tables)
     for (const effect of effects) findings.addEffect(schema, table, effect);
   for (const { schema, name } of facts.functions) findings.addFunction(schema, name);

@@ -1,4 +1,4 @@
-import type { ColumnRef, OutputColumn, PlacedValue, StatementFacts, StatementKind } from '@weir/policy';
+import type { ColumnRef, OutputColumn, PlacedValue, SqlFacts, StatementKind } from '@weir/policy';
 import type { AnalysedStatement } from '../analysis.ts';
 import { placedConstant } from './constants.ts';
 import type { Findings } from './findings.ts';
@@ -53,11 +53,7 @@ function placedValues(findings: Findings, digitsAt?: (location: number) => numbe
 }
 
 /** The facts of a statement from what was found. */
-export function toFacts(
-  verb: Verb,
-  findings: Findings,
-  digitsAt?: (location: number) => number | undefined,
-): StatementFacts {
+export function toFacts(verb: Verb, findings: Findings, digitsAt?: (location: number) => number | undefined): SqlFacts {
   return {
     kind: verb.kind,
     command: verb.command,

@@ -1,0 +1,1 @@
+export type { ShellAnalysis } from './analysis.ts';
