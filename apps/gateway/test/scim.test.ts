@@ -481,6 +481,20 @@ describe('requests that are no good', () => {
     await scim('DELETE', `/Users/${user.id}`);
   });
 
+  test.each<[string, (id: string) => object]>([
+    ['a part', (id) => ({ op: 'replace', path: `members[value eq "${id}"].display`, value: 'M' })],
+    ['the value', (id) => ({ op: 'replace', path: `members[value eq "${id}"]`, value: { display: 'M' } })],
+    ['a part that is added', (id) => ({ op: 'add', path: `members[value eq "${id}"].type`, value: 'User' })],
+  ])('nobody joins a group by a change of %s of a member that he is not', async (_name, operationOf) => {
+    const [member, stranger] = [await newUser(), await newUser()];
+    const group = await newGroup('dba', [member.id]);
+    const answer = await patch(`/Groups/${group}`, operationOf(stranger.id));
+    expect(answer.body).toMatchObject({ status: '400', scimType: 'noTarget' });
+    const { body } = await scim('GET', `/Groups/${group}`);
+    expect(body['members']).toEqual([expect.objectContaining({ value: member.id })]);
+    await scim('DELETE', `/Groups/${group}`);
+  });
+
   test('but plain JSON is as good as its own media type', async () => {
     const headers = { 'content-type': 'application/json' };
     const created = await scim('POST', '/Users', { schemas: [userUrn], userName: 'plain-json' }, headers);

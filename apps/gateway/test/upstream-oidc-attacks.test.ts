@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createAccountChanges } from '../src/identity/accounts/account-changes.ts';
+import { createUpstreamIdentities } from '../src/identity/providers/identities.ts';
 import { type ForgingOp, startForgingOp } from './fixture/forging-op.ts';
 import { clientId, clientSecret } from './fixture/oidc-idp.ts';
 import { type Arrival, createRoamingBrowser } from './fixture/roaming-browser.ts';
@@ -505,6 +508,31 @@ describe('an answer to the question whether somebody is still there', () => {
     at.answer = async () => ({ ...common, id_token: await about({ sub: 'admin' })(sub) });
     gateway.advance(15.1 * 60_000);
     await gateway.gateway.capabilities.upstreamWatch.look();
+  });
+
+  it.each([
+    ['with other groups', ['guests', 'dba']],
+    ['with the groups of before', ['guests']],
+  ])('gives nothing back to somebody who has signed out meanwhile, %s', async (name, groups) => {
+    const sub = `late-${name.replaceAll(' ', '-')}`;
+    const { state, nonce, back, at } = await begin();
+    const signedIn = await op.sign(op.honest({ nonce, sub, preferred_username: sub }));
+    at.answer = async () => ({ access_token: 'a', token_type: 'bearer', refresh_token: 'r', id_token: signedIn });
+    await back({ code: 'c', state });
+    const { users, identities } = gateway.gateway.repositories;
+    const asked = await identities.find('corp', sub);
+    const [provider] = gateway.config.identity.providers;
+    if (asked === undefined || provider === undefined) throw new Error('nobody is signed in');
+    // The log is slow: the sign-out has begun and is not over when the answer is applied.
+    const audit = { append: () => setTimeout(5) };
+    const changes = createAccountChanges({ users, audit, roleGroups: {} });
+    const upstream = createUpstreamIdentities({
+      ...{ users, identities, changes, now: () => Date.now(), endSessions: async () => undefined },
+    });
+    const ending = upstream.end(asked, 'upstream-logout', {});
+    await Promise.all([ending, upstream.confirm(provider, asked, { email: null, refreshToken: 'newer', groups })]);
+    const after = await identities.find('corp', sub);
+    expect(after).toMatchObject({ groups: [], refresh_token: null });
   });
 
   it('does not hold up questions about others when it never comes', async () => {

@@ -32,8 +32,10 @@ export interface IdentityRepository {
     userId: string,
     statement: IdentityStatement,
   ): Promise<void>;
-  /** `isSignIn` notes the moment as one of sign-in. */
-  update(id: string, statement: IdentityStatement, isSignIn: boolean): Promise<void>;
+  /** What a sign-in said. */
+  update(id: string, statement: IdentityStatement): Promise<void>;
+  /** What the provider says of somebody who is signed in, unless the identity was signed in, ended or confirmed again since `checkedAt`. */
+  confirm(id: string, checkedAt: Date, statement: IdentityStatement): Promise<void>;
   /** Asks again at `nextCheckAt`; the groups stay. */
   postpone(id: string, nextCheckAt: Date): Promise<void>;
   /** Takes groups, refresh token and sessions away; a new sign-in gives new ones. */
@@ -81,13 +83,13 @@ export function createIdentityRepository({ db }: Pick<Store, 'db'>, seal: Conten
         })
         .execute();
     },
-    update: async (id, statement, isSignIn) => {
+    update: async (id, statement) => {
       const session = statement.upstreamSession ?? null;
       await db
         .updateTable('identities')
         .set({
           ...valuesOf(id, statement),
-          ...(isSignIn ? { last_sign_in_at: statement.at } : {}),
+          last_sign_in_at: statement.at,
           ...(session === null
             ? {}
             : {
@@ -97,6 +99,14 @@ export function createIdentityRepository({ db }: Pick<Store, 'db'>, seal: Conten
               }),
         })
         .where('id', '=', id)
+        .execute();
+    },
+    confirm: async (id, checkedAt, statement) => {
+      await db
+        .updateTable('identities')
+        .set(valuesOf(id, statement))
+        .where('id', '=', id)
+        .where('checked_at', '=', checkedAt)
         .execute();
     },
     postpone: async (id, nextCheckAt) => {

@@ -33,7 +33,7 @@ export interface AccountChanges {
 /** What changes stand on. */
 export interface ChangeParts {
   readonly users: UserRepository;
-  readonly audit: AuditLog;
+  readonly audit: Pick<AuditLog, 'append'>;
   readonly roleGroups: RoleGroups;
 }
 

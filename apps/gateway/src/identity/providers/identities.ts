@@ -105,15 +105,26 @@ export function createUpstreamIdentities(parts: UpstreamIdentityParts): Upstream
         { ...profile, refreshToken: profile.refreshToken ?? undefined, session: null, endsAtMs: null },
         at,
       );
-      if (identity.groups.join() === profile.groups.join()) return identities.update(identity.id, statement, false);
-      const user = await accountOf(identity);
-      await changes.perform(async () => ({
-        ...{ by: actorOf(identity.provider), action: 'upstream-groups-changed', subject: user.name, affected: [user] },
-        detail: { provider: provider.name, ...differenceOf({ groups: identity.groups }, { groups: profile.groups }) },
-        imagine: (account: UserRow) => account,
-        isForced: true,
-        apply: () => identities.update(identity.id, statement, false),
-      }));
+      if (identity.groups.join() === profile.groups.join())
+        return identities.confirm(identity.id, identity.checked_at, statement);
+      await changes.perform(async () => {
+        // Read again in turn: a sign-in or a sign-out that was before it is newer than this answer.
+        const current = await identities.find(identity.provider, identity.subject);
+        if (current === undefined || current.checked_at.getTime() !== identity.checked_at.getTime()) return undefined;
+        const user = await accountOf(current);
+        return {
+          ...{
+            by: actorOf(identity.provider),
+            action: 'upstream-groups-changed',
+            subject: user.name,
+            affected: [user],
+          },
+          detail: { provider: provider.name, ...differenceOf({ groups: current.groups }, { groups: profile.groups }) },
+          imagine: (account: UserRow) => account,
+          isForced: true,
+          apply: () => identities.confirm(current.id, current.checked_at, statement),
+        };
+      });
     },
   };
 }
@@ -148,7 +159,7 @@ async function prepareKnown(
       detail: { provider: known.provider, ...differenceOf({ groups: known.groups }, { groups: statement.groups }) },
       imagine: (account) => account,
       apply: async () => {
-        await identities.update(known.id, statement, true);
+        await identities.update(known.id, statement);
         if (isItsOwn) await users.update(user.name, change);
       },
     },

@@ -137,6 +137,8 @@ function changedList(
       held.map((item) => (isChosen(item) ? put(item) : item)),
       held.find(isChosen),
     );
+  // Nobody joins a group by a change of somebody who is not in it.
+  if (attribute.name === 'members') throw badRequest('noTarget', 'No value of members is selected.');
   // `emails[type eq "work"].value` where there is none of that type: directories mean a new one.
   return onePrimary([...held, put(madeBy(selection, attribute))]);
 }
