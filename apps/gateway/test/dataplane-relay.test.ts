@@ -179,6 +179,23 @@ describe('approvals and cancels', () => {
     client.destroy();
   });
 
+  test('a watcher is needed until the channel ends, also after one came', () => {
+    const { relay, lane, tells, withdrawn } = createWorld();
+    relay.handler.onFrame(frameKind.approvalAsk, Buffer.from(JSON.stringify({ ask: 1, watch: true })), 0);
+    tells[0]?.({ ask: 1, requestId: 'ses_1', state: 'approved' });
+    expect(lane.frames[0]).toBe(frameKind.approvalState);
+    expect(withdrawn).toEqual([]);
+    relay.cut(new WeirError('session_ended', 'x'));
+    expect(withdrawn).toEqual([1]);
+  });
+
+  test('a paused session of a protocol without a pause ends', () => {
+    const { relay, client, closed } = createWorld();
+    relay.pause('Nobody watches.');
+    expect(closed).toEqual(['Nobody watches.']);
+    expect(client.said.join('')).toContain('Nobody watches.');
+  });
+
   test('a cancel goes down while the channel lives', () => {
     const { relay, lane } = createWorld();
     relay.cancel();

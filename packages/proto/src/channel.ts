@@ -145,6 +145,11 @@ export interface ApprovalAsk {
   readonly require?: 'one-of' | 'all-of';
   readonly people?: number;
   readonly timeoutMs: number;
+  /**
+   * Nobody has to decide: somebody of the groups has to watch, live, as long as the channel lives. The ask is `approved` when such a person watches;
+   * from then on the gateway holds the session while none does. A withdrawal ends the need.
+   */
+  readonly watch?: true;
   /** Rows that the target's planner expects; null with the reason when it was not asked. Absent = an agent that does not ask. */
   readonly estimate?: { readonly rows: number | null; readonly why: string | null };
 }
@@ -159,6 +164,8 @@ export interface ApprovalState {
   readonly reason?: string;
   /** Page on which a pending request is decided. */
   readonly link?: string;
+  /** Of a pending ask for a watcher, instead of the usual sentence: who must watch, and how. One line. */
+  readonly notice?: string;
   /** Milliseconds since the epoch when a pending request ends. */
   readonly expiresAtMs?: number;
 }

@@ -43,6 +43,8 @@ export function createDataPlaneLink(publicHost: string | undefined): DataPlaneLi
     },
     killSession: async (id, reason) => attached?.killSession(id, reason),
     updatePlan: async (id, plan) => attached?.updatePlan(id, plan),
+    pauseSession: (id, notice) => attached?.pauseSession(id, notice),
+    resumeSession: (id, notice) => attached?.resumeSession(id, notice),
     agentOnline: (name) => attached?.agentOnline(name) ?? false,
     poolCapabilities: (pool) => attached?.poolCapabilities(pool) ?? null,
     servesSession: (name, sessionId) => attached?.servesSession(name, sessionId) ?? false,

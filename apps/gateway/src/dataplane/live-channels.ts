@@ -7,6 +7,9 @@ export interface LiveChannels {
   nextNumber(sessionId: string): number;
   add(sessionId: string, relay: Relay): void;
   remove(sessionId: string, relay: Relay): void;
+  /** Holds all channels of a session, and those that are added while it is paused. */
+  pause(sessionId: string, notice: string): void;
+  resume(sessionId: string, notice: string): void;
   /** Ends all channels of a session at once. @returns how many there were. */
   cut(sessionId: string, error: WeirError): number;
   cutAll(error: WeirError): void;
@@ -18,6 +21,8 @@ export interface LiveChannels {
 export function createLiveChannels(): LiveChannels {
   const live = new Map<string, Set<Relay>>();
   const numbers = new Map<string, number>();
+  /** Notices of paused sessions. */
+  const paused = new Map<string, string>();
   const cut = (sessionId: string, error: WeirError) => {
     const relays = [...(live.get(sessionId) ?? [])];
     for (const relay of relays) relay.cut(error);
@@ -32,17 +37,31 @@ export function createLiveChannels(): LiveChannels {
     add(sessionId, relay) {
       const group = live.get(sessionId) ?? new Set();
       live.set(sessionId, group.add(relay));
+      const notice = paused.get(sessionId);
+      if (notice !== undefined) relay.pause(notice);
     },
     remove(sessionId, relay) {
       const group = live.get(sessionId);
       group?.delete(relay);
       if (group?.size === 0) live.delete(sessionId);
     },
+    pause(sessionId, notice) {
+      if (paused.has(sessionId)) return;
+      paused.set(sessionId, notice);
+      for (const relay of [...(live.get(sessionId) ?? [])]) relay.pause(notice);
+    },
+    resume(sessionId, notice) {
+      if (!paused.delete(sessionId)) return;
+      for (const relay of [...(live.get(sessionId) ?? [])]) relay.resume(notice);
+    },
     cut,
     cutAll(error) {
       for (const sessionId of [...live.keys()]) cut(sessionId, error);
     },
     has: (sessionId) => live.has(sessionId),
-    forget: (sessionId) => void numbers.delete(sessionId),
+    forget(sessionId) {
+      numbers.delete(sessionId);
+      paused.delete(sessionId);
+    },
   };
 }

@@ -81,7 +81,7 @@ export interface ControlPlane {
   }): void;
   /** Counts of a statement record (for session lists). */
   counted(sessionId: string, counts: { statements: number; denied: number }): void;
-  /** An agent asks for approval. `tell` is called with pending and later once with the final state; returns a function that withdraws the ask. Retry-mode asks consume an approved request of the same binding at most once. */
+  /** An agent asks for approval, or for somebody who watches (`ask.watch`): that need ends when the returned function is called, also after it was met. `tell` is called with pending and later once with the final state; returns a function that withdraws the ask. Retry-mode asks consume an approved request of the same binding at most once. */
   askApproval(session: LiveSession, ask: ApprovalAsk, tell: (state: ApprovalState) => void): () => void;
   /**
    * The target as this agent gets it for one use (a session's id, or `test`): a stored password sealed to the agent's key, everything else as it is.
@@ -148,6 +148,13 @@ export interface DataPlane {
   killSession(sessionId: string, reason: string): Promise<void>;
   /** Pushes a session's new plan to its agent; cuts the session when the agent does not confirm within 2 s. */
   updatePlan(sessionId: string, plan: unknown): Promise<void>;
+  /**
+   * Holds a session at once: no input of its client reaches the target and no output the client, on channels that are open and on those that open
+   * later, until it is resumed. Terminals are told the notice (one line). A channel that cannot pause ends.
+   */
+  pauseSession(sessionId: string, notice: string): void;
+  /** Lets a paused session go on; what was held is delivered in order. */
+  resumeSession(sessionId: string, notice: string): void;
   /** Is an agent of this pool connected? */
   agentOnline(pool: string): boolean;
   /** What all connected agents of a pool can do; null = none is connected. */

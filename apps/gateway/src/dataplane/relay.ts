@@ -27,6 +27,9 @@ export interface Relay {
   /** The lane channel exists now. */
   start(lane: LaneChannel): void;
   cancel(): void;
+  /** Lets nothing through in either direction until `resume`. A protocol that has no pause ends the client. */
+  pause(notice: string): void;
+  resume(notice: string): void;
   /** Ends the client with a FATAL error at once, whatever the agent does. */
   cut(error: WeirError): void;
 }
@@ -136,7 +139,8 @@ export function createRelay(parts: RelayParts): Relay {
   const approve = (data: Buffer) => {
     const ask = JSON.parse(data.toString('utf8')) as ApprovalAsk;
     const tell = (state: ApprovalState) => {
-      if (state.state !== 'pending') asks.delete(ask.ask);
+      // A watcher is needed as long as the channel lives.
+      if (state.state !== 'pending' && ask.watch === undefined) asks.delete(ask.ask);
       if (!isHalfClosed) lane?.send(frameKind.approvalState, Buffer.from(JSON.stringify(state)));
     };
     const withdraw = parts.controlPlane.askApproval(session, ask, tell);
@@ -193,6 +197,8 @@ export function createRelay(parts: RelayParts): Relay {
     cancel() {
       if (!isHalfClosed) lane?.send(frameKind.cancel, Buffer.alloc(0));
     },
+    pause: (notice) => cut(new WeirError('session_ended', notice)),
+    resume: () => undefined,
     cut,
   };
 }

@@ -184,6 +184,8 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<Started
         throw error;
       }
     },
+    pauseSession: (sessionId, notice) => live.pause(sessionId, notice),
+    resumeSession: (sessionId, notice) => live.resume(sessionId, notice),
     agentOnline: (pool) => agents.inPool(pool).length > 0,
     poolCapabilities(pool) {
       const [first, ...others] = agents.inPool(pool).map(({ hello }) => hello.capabilities);
