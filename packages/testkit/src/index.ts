@@ -15,6 +15,8 @@ export {
   runCommand,
   runPsql,
 } from './commands.ts';
+export { createSshKey, type SshCertificateOptions, type SshKey, signSshKey } from './ssh-keys.ts';
+export { findSshd, type SshServer, type SshServerOptions, startSshServer } from './ssh-server.ts';
 export { createTemporaryFolder, type TemporaryFolder } from './temporary-folder.ts';
 export {
   hasPostgres15,

@@ -1,5 +1,7 @@
 import { appendFileSync } from 'node:fs';
 import { describe, it } from 'vitest';
+import { hasCommand } from './commands.ts';
+import { findSshd } from './ssh-server.ts';
 
 /** Defines a suite, as vitest's describe does. */
 export type Suite = (title: string, define: () => void) => void;
@@ -21,6 +23,13 @@ export function lane(name: string, isAvailable: () => boolean, why: string): Sui
   }
   reportMissing(name, why);
   return (title, define) => describe.skip(title, define);
+}
+
+/** The lane `openssh`: OpenSSH's client and server, and the programs that ride on them. */
+export function openSshLane(): Suite {
+  const clients = ['ssh', 'scp', 'sftp', 'ssh-keygen', 'ssh-agent', 'ssh-add', 'rsync', 'git', 'vim', 'top', 'script'];
+  const isAvailable = () => findSshd() !== undefined && clients.every(hasCommand);
+  return lane('openssh', isAvailable, 'apt: openssh-server openssh-client rsync git vim procps bsdutils');
 }
 
 /** Lines NAME<tab>WHY; the file is the runner's, which prints each lane once. */
