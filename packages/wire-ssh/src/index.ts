@@ -1,1 +1,15 @@
+export * from './connection-host.ts';
+export {
+  encodeDataHead,
+  encodeExtendedDataHead,
+  encodeGlobalRequest,
+  encodeMessage,
+  encodeRequest,
+} from './encode-message.ts';
+export * from './file-host.ts';
+export * from './forward-host.ts';
 export * from './message-number.ts';
+export { createMessageReader, type MessageReader, maxMessageBytes } from './message-reader.ts';
+export * from './messages.ts';
+export * from './session-host.ts';
+export * from './ssh-request.ts';
