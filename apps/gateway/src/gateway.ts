@@ -24,6 +24,7 @@ import { createAnchorStore } from './store/anchor-store.ts';
 import { openStore, type Store } from './store/open-store.ts';
 import { createRepositories, type Repositories } from './store/repositories.ts';
 import { gatewayVersion } from './version.ts';
+import { createLiveFeeds } from './watching/live-feeds.ts';
 
 /** What the data plane is started with. */
 export interface DataPlaneIngredients {
@@ -106,7 +107,7 @@ type Undo = (() => Promise<void> | void)[];
 
 async function start(options: GatewayOptions, undo: Undo): Promise<Omit<Gateway, 'close'>> {
   const { config, log, now = Date.now } = options;
-  const { store, repositories, audit, journal } = await openState(options, undo);
+  const { store, repositories, audit, journal, feeds } = await openState(options, undo);
   const keys = await loadKeyProvider(config.stateDir, config.keys);
   const { stateDir } = config;
   const vault = createAuthorityVault({ authorities: repositories.authorities, stateDir, keys, audit, now });
@@ -114,7 +115,7 @@ async function start(options: GatewayOptions, undo: Undo): Promise<Omit<Gateway,
   const [publicHost] = config.publicHost;
   const dataPlane = createDataPlaneLink(publicHost);
   const capabilities = createCapabilities({
-    ...{ config, repositories, ca, journal, audit, dataPlane, log, now },
+    ...{ config, repositories, ca, journal, feeds, audit, dataPlane, log, now },
     openChannels: await openChannels(config.notifications, now),
     providers: await openProviders(config.identity.providers, now),
     keys,
@@ -181,7 +182,9 @@ async function openState({ config, log, sync, now = Date.now }: GatewayOptions, 
   const repositories = createRepositories(store, await loadSecretKey(stateDir, 'content'));
   const audit = createAuditLog(repositories.audit, { now, log });
   undo.push(() => audit.flush());
+  const feeds = createLiveFeeds();
   const journal = await createJournal({
+    onEntry: feeds.arrived,
     dir: config.recordings.dir,
     anchors: createAnchorStore(repositories.anchors),
     now,
@@ -191,7 +194,9 @@ async function openState({ config, log, sync, now = Date.now }: GatewayOptions, 
     ...(await loadOrCreateRecordingKeys(join(stateDir, 'keys'))),
   });
   undo.push(() => journal.close());
-  return { store, repositories, audit, journal };
+  undo.push(() => feeds.endAll());
+  journal.onBroken(() => feeds.endAll());
+  return { store, repositories, audit, journal, feeds };
 }
 
 /** Under which address clients and browsers reach the gateway: as configured, else by its first public name, else by where it listens. */

@@ -292,6 +292,7 @@ const changes: Readonly<Record<string, Change | Elsewhere>> = {
     state: countOf('sessions'),
     ...{ actor: 'alice', action: 'session-opened', subject: () => /^ses_/ },
   },
+  'PUT /api/v1/sessions/:id/live': { changesNothing: 'the watch that goes on was audited when it began' },
   'POST /api/v1/sessions/:id/kill': {
     prepare: async () => ({ id: (await gateway.openSession('alice')).id }),
     act: ({ id }) => send('admin', 'POST', `/sessions/${id}/kill`, {}),

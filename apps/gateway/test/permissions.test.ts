@@ -61,6 +61,8 @@ const matrix: Record<RouteName, Who> = {
   listSessions: 'members',
   showSession: 'members',
   sessionEvents: 'members',
+  watchSession: 'members',
+  keepWatching: 'members',
   killSession: 'members',
   listRequests: 'members',
   showRequest: 'members',
@@ -182,7 +184,7 @@ test('an auditor changes nothing but what is his own', () => {
   expect(changing.sort()).toEqual(
     [
       ...['beginStepUp', 'changePassword', 'createDelegation', 'decideRequest', 'killSession', 'logout', 'openSession'],
-      ...['revokeDelegation', ...aboutAccess],
+      ...['keepWatching', 'revokeDelegation', ...aboutAccess],
     ].sort(),
   );
 });

@@ -49,6 +49,9 @@ export interface ApiClient {
   showSession(id: string): Promise<m.Session>;
   /** Events of a session, oldest first, as they arrive. */
   sessionEvents(id: string): AsyncGenerator<m.SessionEventLine>;
+  /** Events of an open session: those so far, then as they happen, until the signal. Call `keepWatching` every 10 seconds meanwhile. */
+  watchSession(id: string, signal?: AbortSignal): AsyncGenerator<m.SessionEventLine>;
+  keepWatching(id: string): Promise<void>;
   killSession(id: string, body?: m.KillSessionRequest): Promise<void>;
   listRequests(query?: m.ListRequestsQuery): Promise<m.ApprovalRequest[]>;
   showRequest(id: string): Promise<m.RequestDetails>;
@@ -140,6 +143,15 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     sessionEvents: async function* (id) {
       for await (const line of readLines(await send('sessionEvents', { params: { id } }))) yield parseEvent(line);
     },
+    watchSession: async function* (id, signal) {
+      try {
+        const response = await send('watchSession', { params: { id }, signal });
+        for await (const line of readLines(response)) yield parseEvent(line);
+      } catch (error) {
+        if (signal?.aborted !== true) throw error;
+      }
+    },
+    keepWatching: async (id) => done(await send('keepWatching', { params: { id } })),
     killSession: async (id, body = {}) => done(await send('killSession', { params: { id }, body })),
     listRequests: (query) => followPages(send, 'listRequests', s.approvalRequestSchema, query),
     showRequest: async (id) => readJson(await send('showRequest', { params: { id } }), s.requestDetailsSchema),

@@ -40,6 +40,8 @@ export const routes = {
   listSessions: 'GET /api/v1/sessions', // session[]; own ones for members, all for admin/auditor; ?state=&connection=&limit=
   showSession: 'GET /api/v1/sessions/:id', // session
   sessionEvents: 'GET /api/v1/sessions/:id/events', // NDJSON of RecordEntry (member: own session); audited
+  watchSession: 'GET /api/v1/sessions/:id/live', // NDJSON of RecordEntry: so far, then as it happens; owner, admin, auditor, needed watchers, approvers; audited
+  keepWatching: 'PUT /api/v1/sessions/:id/live', // 204; every 10 s from who watches, else the watch ends after 30 s
   killSession: 'POST /api/v1/sessions/:id/kill', // {reason}; own session or admin; 204 when it is over
   listRequests: 'GET /api/v1/requests', // approvalRequest[]; own + those that the caller may decide; ?state=
   showRequest: 'GET /api/v1/requests/:id', // requestDetails

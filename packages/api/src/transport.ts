@@ -24,6 +24,8 @@ export interface Call {
   readonly query?: Readonly<Record<string, string | number | undefined>>;
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Ends the call, also while its answer is being read. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Calls a route by its name; the answer is the raw response, already known to be a success. */
@@ -45,7 +47,8 @@ export function createSend(options: ApiClientOptions): Send {
     if (method === 'POST') headers['idempotency-key'] = key;
     if (call.body !== undefined) headers['content-type'] = 'application/json';
     const body = call.body === undefined ? {} : { body: JSON.stringify(call.body) };
-    return fetchFrom(baseUrl, url, { method, headers, redirect: 'error', ...body }, fetchOf, timeoutMs);
+    const signal = call.signal === undefined ? {} : { signal: call.signal };
+    return fetchFrom(baseUrl, url, { method, headers, redirect: 'error', ...body, ...signal }, fetchOf, timeoutMs);
   };
   return async (route, call = {}) => {
     // The same for all attempts: what the first one did is not done again.
@@ -103,7 +106,8 @@ export async function fetchFrom(
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(new Error('no answer in time')), timeoutMs);
   try {
-    return await fetchOf(url, { ...init, signal: abort.signal });
+    const signals = init.signal ? [init.signal, abort.signal] : [abort.signal];
+    return await fetchOf(url, { ...init, signal: AbortSignal.any(signals) });
   } catch (cause) {
     throw new WeirError('gateway_unavailable', `The gateway at ${gateway} does not answer.`, {
       why: reasonOf(cause),

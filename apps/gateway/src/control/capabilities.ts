@@ -75,6 +75,10 @@ import { statusModule } from '../status/status.module.ts';
 import { createStatus, type Status } from '../status/status.ts';
 import type { Repositories } from '../store/repositories.ts';
 import type { UserRow } from '../store/users.ts';
+import { createJointSessions, type JointSessions } from '../watching/joint-sessions.ts';
+import type { LiveFeeds } from '../watching/live-feeds.ts';
+import { watchingModule } from '../watching/watching.module.ts';
+import { createWatching } from '../watching/watching.ts';
 import { createControlPlane } from './control-plane.ts';
 import type { DataPlaneLink } from './data-plane-link.ts';
 
@@ -88,6 +92,7 @@ export interface Foundation {
   /** Wraps the keys of stored credentials. */
   readonly keys: KeyProvider;
   readonly journal: Journal;
+  readonly feeds: LiveFeeds;
   readonly audit: AuditLog;
   readonly dataPlane: DataPlaneLink;
   readonly openChannels: OpenChannels;
@@ -197,7 +202,17 @@ export function createCapabilities(parts: Foundation): Capabilities {
   const approval = { ...createApprovalParts(foundation, circumstances), standingOf, linkTo };
   const approvals = createApprovals(approval);
   const ends = { machineStanding, signInEnds };
-  const sessions = createSessionsOf(foundation, { connections, access, asks: approval, ...ends });
+  const joint = createJointSessions({
+    ...{ dataPlane, journal: foundation.journal, audit, log: foundation.log, now },
+    peopleBehind: async (names) =>
+      (await Promise.all(names.map((name) => standingOf(name)))).flatMap((standing) => standing?.people ?? []),
+    endSession: (id, reason) => sessions.end(id, reason, 'gateway'),
+  });
+  const sessions = createSessionsOf(foundation, { connections, access, asks: approval, joint, ...ends });
+  const watching = createWatching({
+    ...{ live: () => sessions.live, feeds: foundation.feeds, journal: foundation.journal },
+    ...{ joint, approvals: repositories.approvals, audit, now },
+  });
   const jit = createJit(foundation, { book, policies, access, connections, sessions, standingOf });
   const upstream = createUpstreamOf(foundation, { identity, sessions, signIn, authorizationServer });
   const budgets = createBudgets({
@@ -212,6 +227,7 @@ export function createCapabilities(parts: Foundation): Capabilities {
   const { notifications, slack } = createNotificationsOf(foundation, approvals);
   const status = createStatusOf(foundation, { agents, sessions, approvals, policies, ...jit });
   signInEnds.onEnded((ended) => sessions.endSignedInBy(ended));
+  signInEnds.onEnded(async (ended) => watching.endSignedInBy(ended));
   pushChanges({ identity, policies, connections, sessions });
   const controlPlane = createControlPlane({
     identity,
@@ -221,6 +237,7 @@ export function createCapabilities(parts: Foundation): Capabilities {
     twins,
     authorityRotation,
     asks: approval,
+    joint,
     budgets,
     credentials,
     audit,
@@ -242,6 +259,7 @@ export function createCapabilities(parts: Foundation): Capabilities {
     credentialsModule(credentials),
     agentsModule(agents, twins, authorityRotation),
     sessionsModule(sessions),
+    watchingModule(watching),
     grantsModule(jit.accessRequests, jit.grants),
     approvalsModule(approvals, { accessRequests: jit.accessRequests, signIn, browsers }),
     notificationsModule(notifications, slack),
@@ -419,16 +437,21 @@ function createSessionsOf(
     readonly connections: Connections;
     readonly access: Access;
     readonly asks: AskParts;
+    readonly joint: JointSessions;
     readonly machineStanding: MachineStanding;
     readonly signInEnds: SignInEnds;
   },
 ): Sessions {
-  const { connections, access, asks, machineStanding, signInEnds } = parts;
+  const { connections, access, asks, joint, machineStanding, signInEnds } = parts;
   return createSessions({
     sessions: repositories.sessions,
     ttlSeconds: config.sessions.ttlSeconds,
     ca: () => ca.bundle,
-    onEnded: (id) => withdrawAsksOf(asks, id),
+    onEnded: (id) => {
+      joint.ended(id);
+      withdrawAsksOf(asks, id);
+    },
+    isOverseer: (caller, id) => joint.isNeeded(id, caller),
     isSignInEnded: (tokenId) => signInEnds.isEnded(tokenId),
     isSealed: async (id) => (await repositories.anchors.find(id))?.sealed ?? false,
     accountOf: async (name) => {

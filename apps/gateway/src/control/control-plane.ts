@@ -12,6 +12,7 @@ import type { Identity } from '../identity/identity.ts';
 import type { SessionEntry } from '../sessions/live-session.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import type { SessionRepository } from '../store/sessions.ts';
+import type { JointSessions } from '../watching/joint-sessions.ts';
 
 /** What the control plane stands on. */
 export interface ControlPlaneParts {
@@ -22,6 +23,7 @@ export interface ControlPlaneParts {
   readonly twins: AgentTwins;
   readonly authorityRotation: Pick<AuthorityRotation, 'trustOf'>;
   readonly asks: AskParts;
+  readonly joint: Pick<JointSessions, 'require'>;
   readonly budgets: Pick<Budgets, 'open'>;
   readonly credentials: Pick<Credentials, 'sealFor'>;
   readonly audit: AuditLog;
@@ -85,7 +87,8 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
         counts.denied += denied;
       });
     },
-    askApproval: (session, ask, tell) => askApproval(asks, session, ask, tell),
+    askApproval: (session, ask, tell) =>
+      ask.watch === true ? parts.joint.require(session, ask, tell) : askApproval(asks, session, ask, tell),
     sealTarget: (connection, target, agent, use) => parts.credentials.sealFor(connection, target, agent, use),
     openBudgets: (sessionId) => parts.budgets.open(sessionId),
     identifyAgent: async (agentId, nonce, holder, pool = '') => {

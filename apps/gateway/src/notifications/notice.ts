@@ -23,6 +23,7 @@ export interface Notice {
 /** Audit events that are told, and the sentence of each. */
 const told: Readonly<Record<string, readonly [NotificationEvent, (event: TextsOfEvent) => string]>> = {
   'request-made': ['request-made', ({ actor, detail }) => `${actor} asks for approval on ${detail('connection')}`],
+  'watcher-needed': ['request-made', ({ actor, detail }) => `${actor} needs a watcher on ${detail('connection')}`],
   'request-approved': ['request-decided', ({ actor, subject }) => `${actor} approved ${subject}`],
   'request-denied': ['request-decided', ({ actor, subject }) => `${actor} denied ${subject}`],
   'request-decided-in-part': [
@@ -90,9 +91,10 @@ export function noticeOf(
   };
 }
 
-function commandOf({ id, subject }: AuditRow, request: RequestRow | undefined): string {
+function commandOf({ id, action, subject }: AuditRow, request: RequestRow | undefined): string {
   if (request !== undefined || subject.startsWith('acc_')) return `weir requests show ${plainLine(subject, 100)}`;
   if (subject.startsWith('grt_')) return `weir grants show ${plainLine(subject, 100)}`;
+  if (action === 'watcher-needed') return `weir sessions watch ${plainLine(subject, 100)}`;
   return `weir audit ls --after ${Number(id) - 1} --limit 1`;
 }
 

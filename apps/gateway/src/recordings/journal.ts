@@ -1,5 +1,5 @@
 import { WeirError } from '@weir/errors';
-import { entryHeadBytes, maxEventBytes, type SessionEvent, writeEntry } from '@weir/recording';
+import { entryHeadBytes, maxEventBytes, type RawEntry, type SessionEvent, writeEntry } from '@weir/recording';
 import type { Journal } from '../dataplane/ports.ts';
 import { createAnchorQueue } from './anchor-queue.ts';
 import type { AnchorStore } from './anchor-store.ts';
@@ -27,6 +27,8 @@ export interface JournalOptions extends RecordingKeys {
   readonly log: RecordingLog;
   /** Told, while the journal is opened, of evidence that is not what was written. */
   readonly onDamage?: (subject: string, why: string) => void;
+  /** Told of each entry that was taken, before it is durable. */
+  readonly onEntry?: (session: string, entry: RawEntry) => void;
   /** Size of a segment, bytes. */
   readonly segmentBytes?: number;
   /** A session is cut into its recording when it has so many bytes in memory … */
@@ -162,8 +164,10 @@ function createAppend({ options, loop, sessions, held }: Parts): Journal['append
     held.check();
     const log = sessions.of(session);
     const before = log.bytes;
-    const position = place(loop, log, channel, sequence, options.now(), json, isUrgent);
+    const receivedAtMs = options.now();
+    const position = place(loop, log, channel, sequence, receivedAtMs, json, isUrgent);
     held.added(log, log.bytes - before);
+    options.onEntry?.(session, { channel, sequence, receivedAtMs, eventJson: json });
     return position;
   };
 }

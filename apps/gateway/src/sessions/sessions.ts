@@ -31,7 +31,7 @@ export interface Sessions {
   show(caller: Caller, id: string): Promise<Session>;
   /** Events, oldest first. Reading another person's is audited. */
   events(caller: Caller, id: string): Promise<AsyncIterable<RecordEntry>>;
-  /** Own sessions, and all for admins. */
+  /** Own sessions, those that the caller must watch, and all for admins. */
   kill(caller: Caller, id: string, reason: string): Promise<void>;
   end(id: string, reason: string, by: string): Promise<boolean>;
   /** Ends what was opened by sign-ins that were ended. */
@@ -55,6 +55,8 @@ export type SessionParts = Omit<OpenParts, 'live' | 'onOpened' | 'notes' | 'jour
     readonly isSignInEnded: (tokenId: string) => Promise<boolean>;
     /** The account now; undefined = gone or disabled. */
     readonly accountOf: (userName: string) => Promise<Pick<Principal, 'kind' | 'groups'> | undefined>;
+    /** Does the live session need this person as a watcher? He sees it, and may end it. */
+    readonly isOverseer: (caller: Caller, sessionId: string) => boolean;
     /** Whether what a machine signed in by still holds. */
     readonly machineStanding: MachineStanding;
   };
@@ -73,7 +75,7 @@ export function createSessions(parts: SessionParts): Sessions {
   const onOpened = (entry: SessionEntry): void => startClock(entry, ender, parts);
   const visible = async (caller: Caller, id: string): Promise<SessionRow> => {
     const row = await parts.sessions.find(id);
-    if (row !== undefined && (row.user_id === caller.id || seesAll(caller))) return row;
+    if (row !== undefined && (row.user_id === caller.id || seesAll(caller) || parts.isOverseer(caller, id))) return row;
     throw new WeirError('not_found', `There is no session ${id}.`, { fix: 'Run: weir sessions ls' });
   };
   const endWhere: Sessions['endWhere'] = async (matches, reason, by) => {
@@ -110,7 +112,7 @@ export function createSessions(parts: SessionParts): Sessions {
     },
     kill: async (caller, id, reason) => {
       const row = await visible(caller, id);
-      if (row.user_id !== caller.id && !caller.roles.includes('admin')) {
+      if (row.user_id !== caller.id && !caller.roles.includes('admin') && !parts.isOverseer(caller, id)) {
         throw new WeirError('not_permitted', 'Only an administrator may end the sessions of others.');
       }
       const text = reason === '' ? `ended by ${caller.name}` : `ended by ${caller.name}: ${reason}`;

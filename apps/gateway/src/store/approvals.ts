@@ -105,6 +105,8 @@ export interface ApprovalRepository {
   /** Requests whose asking channel died with the last gateway. */
   withdrawWaiting(): Promise<number>;
   nextExpiry(): Promise<Date | undefined>;
+  /** Has the session asked one of these groups for an approval? */
+  isApproverIn(sessionId: string, groups: readonly string[]): Promise<boolean>;
   /** Open requests of everybody, or of one person. */
   countPending(now: Date, userId?: string): Promise<number>;
 }
@@ -127,6 +129,16 @@ export function createApprovalRepository({ db }: Pick<Store, 'db'>, seal: Conten
     },
     find: async (id) =>
       optional(await db.selectFrom('approval_requests').selectAll().where('id', '=', id).executeTakeFirst()),
+    isApproverIn: async (sessionId, groups) => {
+      const row = await db
+        .selectFrom('approval_requests')
+        .select('id')
+        .where('session_id', '=', sessionId)
+        .where(sql<boolean>`approvers && ${[...groups]}::text[]`)
+        .limit(1)
+        .executeTakeFirst();
+      return row !== undefined;
+    },
     list: async ({ visibleTo, state }, page) => {
       let query = db.selectFrom('approval_requests').selectAll();
       if (state !== undefined) query = query.where('state', '=', state);

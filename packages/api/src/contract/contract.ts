@@ -174,6 +174,19 @@ export const contract: Readonly<Record<RouteName, RouteContract>> = {
     answer: { lines: s.sessionEventSchema },
     errors: ['not_found', 'evidence_broken', 'recording_unavailable'],
   },
+  watchSession: {
+    summary: 'Events of an open session: those so far, then each as it happens. Empty lines say that it goes on.',
+    needs: 'sessions:watch',
+    status: 200,
+    answer: { lines: s.sessionEventSchema },
+    errors: ['not_found', 'conflict'],
+  },
+  keepWatching: {
+    summary: 'Say that you still watch a session: every 10 seconds, or the watch ends after 30.',
+    needs: 'sessions:watch',
+    status: 204,
+    errors: ['not_found'],
+  },
   killSession: {
     summary: 'End a session.',
     needs: 'sessions:end',
