@@ -241,6 +241,7 @@ export function createCapabilities(parts: Foundation): Capabilities {
     budgets,
     credentials,
     audit,
+    log: foundation.log,
     now,
   });
   const modules = [

@@ -9,6 +9,7 @@ import type { Budgets } from '../budgets/budgets.ts';
 import type { Credentials } from '../credentials/credentials.ts';
 import type { ControlPlane, LiveSession } from '../dataplane/ports.ts';
 import type { Identity } from '../identity/identity.ts';
+import type { Log } from '../log/create-log.ts';
 import type { SessionEntry } from '../sessions/live-session.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import type { SessionRepository } from '../store/sessions.ts';
@@ -17,7 +18,7 @@ import type { JointSessions } from '../watching/joint-sessions.ts';
 /** What the control plane stands on. */
 export interface ControlPlaneParts {
   readonly identity: Pick<Identity, 'authenticate'>;
-  readonly sessions: Pick<Sessions, 'live'>;
+  readonly sessions: Pick<Sessions, 'live' | 'end'>;
   readonly rows: Pick<SessionRepository, 'find'>;
   readonly agents: Agents;
   readonly twins: AgentTwins;
@@ -27,6 +28,7 @@ export interface ControlPlaneParts {
   readonly budgets: Pick<Budgets, 'open'>;
   readonly credentials: Pick<Credentials, 'sealFor'>;
   readonly audit: AuditLog;
+  readonly log: Log;
   readonly now: () => number;
 }
 
@@ -72,6 +74,12 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
       change(sessionId, (entry) => entry.channels.delete(channel));
       const actor = sessions.live.byId(sessionId)?.live.principal.name ?? 'gateway';
       audit.later({ actor, action: 'channel-closed', subject: sessionId, detail: { channel, reason } });
+    },
+    clientLeft: (sessionId, reason) => {
+      const by = sessions.live.byId(sessionId)?.live.principal.name ?? 'gateway';
+      sessions
+        .end(sessionId, reason, by)
+        .catch((error: unknown) => parts.log.error('a session could not be ended', error, { session: sessionId }));
     },
     refused: ({ what, user, clientAddress, code, message, sessionId }) => {
       audit.later({

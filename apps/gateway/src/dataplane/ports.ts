@@ -18,6 +18,7 @@ import type {
   RenewedIdentity,
 } from '@weir/tunnel';
 
+export type * from './ssh-ports.ts';
 export type { EnrolmentRequest, EnrolmentResult, RecoveryRequest, RenewedIdentity };
 
 /** A process that holds an agent's identity. */
@@ -70,6 +71,8 @@ export interface ControlPlane {
   /** Counters and audit of channels. */
   channelOpened(sessionId: string, channel: number, clientAddress: string): void;
   channelClosed(sessionId: string, channel: number, reason: string): void;
+  /** The client connection for which alone a session was opened has ended, and with it the session. */
+  clientLeft(sessionId: string, reason: string): void;
   /** A refused sign-in or start-up, for the audit log. */
   refused(event: {
     readonly what: 'sign-in' | 'startup' | 'channel' | 'target';

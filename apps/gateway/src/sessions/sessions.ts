@@ -26,6 +26,8 @@ export interface Sessions {
   /** Ends what a crashed gateway left active. Call before anything is opened. */
   recover(): Promise<void>;
   open(caller: Caller, request: OpenSessionRequest, clientAddress: string): Promise<OpenSessionResponse>;
+  /** Opens a session for one client connection that signed in at a native listener. @throws as `open`. */
+  openNative(caller: Caller, connection: string, clientAddress: string): Promise<LiveSession>;
   list(caller: Caller, query: ListSessionsQuery, page: Keyset): Promise<Page<Session>>;
   /** @throws WeirError not_found also for sessions that the caller may not see. */
   show(caller: Caller, id: string): Promise<Session>;
@@ -84,18 +86,22 @@ export function createSessions(parts: SessionParts): Sessions {
   };
   const refresh: Sessions['refresh'] = (matches, why) =>
     refreshSessions({ ...parts, live, ender, onShortened: onOpened }, matches, why);
+  const open = async (caller: Caller, request: OpenSessionRequest, address: string) => {
+    const opened = await openSession({ ...parts, live, notes, onOpened }, caller, request, address);
+    // What changed while the session was being opened did not find it among the live ones.
+    if (await parts.isSignInEnded(caller.tokenId)) await ender.end(opened.id, signInEnded, 'gateway');
+    await refresh((session) => session.id === opened.id, 'policy changed');
+    const entry = live.byId(opened.id);
+    if (entry !== undefined) return { opened, session: entry.live };
+    throw new WeirError('not_permitted', 'The session ended while it was being opened.', {
+      why: 'Policy, the account or the connection changed at that moment.',
+    });
+  };
   return {
     recover: () => recover(parts),
-    open: async (caller, request, address) => {
-      const opened = await openSession({ ...parts, live, notes, onOpened }, caller, request, address);
-      // What changed while the session was being opened did not find it among the live ones.
-      if (await parts.isSignInEnded(caller.tokenId)) await ender.end(opened.id, signInEnded, 'gateway');
-      await refresh((session) => session.id === opened.id, 'policy changed');
-      if (live.byId(opened.id) !== undefined) return opened;
-      throw new WeirError('not_permitted', 'The session ended while it was being opened.', {
-        why: 'Policy, the account or the connection changed at that moment.',
-      });
-    },
+    open: async (caller, request, address) => (await open(caller, request, address)).opened,
+    openNative: async (caller, connection, address) =>
+      (await open(caller, { connection, via: 'native' }, address)).session,
     list: async (caller, { state, connection }, page) => {
       const own = seesAll(caller) ? {} : { userId: caller.id };
       const rows = await parts.sessions.list({ ...own, state, connection }, { ...page, limit: page.limit + 1 });
