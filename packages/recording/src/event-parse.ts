@@ -25,6 +25,11 @@ function unreadable(raw: RawEntry, why: string): ChannelEvent {
   };
 }
 
+/** The value as an event of the channel; undefined when it does not have the shape of one. */
+export function tryEvent(value: unknown, channel: number): ChannelEvent | SessionEvent | undefined {
+  return problem(value, channel) === null ? (value as ChannelEvent | SessionEvent) : undefined;
+}
+
 /** The event of an entry. What does not have the shape of its event becomes a note `unreadable-event` that quotes its start. */
 export function parseRecordedEvent(raw: RawEntry): ChannelEvent | SessionEvent {
   let value: unknown;
