@@ -11,6 +11,7 @@ import { clientEnvironment, dsnOf, psqlLine } from '../src/local-port/client-set
 import { listenLocally } from '../src/local-port/listen.ts';
 
 const opened = {
+  protocol: 'postgres' as const,
   id: 'ses_a',
   connection: 'orders',
   user: 'alice~ab',

@@ -1,9 +1,8 @@
 import { z } from 'zod';
+import { nameSchema } from './name-schema.ts';
 
-/** Names of people, groups, connections, agents: what fits a DNS label, so that they can be part of addresses and file names. */
-export const nameSchema = z
-  .string()
-  .regex(/^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/, 'use a-z, 0-9, dot, dash and underscore, at most 63 characters');
+export * from './connection-schemas.ts';
+export { nameSchema };
 
 /** Roles of people at the gateway itself; `member` is everybody and is not listed. */
 export const roleSchema = z.enum(['admin', 'policy-editor', 'approver', 'auditor']);
@@ -88,86 +87,6 @@ export const changePasswordRequestSchema = z.strictObject({
   password: z.string().min(1).max(1024),
 });
 
-const kubernetesNameSchema = z.string().regex(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, 'use a name of Kubernetes');
-export const passwordReferenceSchema = z.discriminatedUnion('from', [
-  z.strictObject({ from: z.literal('env'), name: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/) }),
-  z.strictObject({ from: z.literal('file'), path: z.string().min(1) }),
-  /** A Kubernetes Secret, read by the agent with its pod's service account; its own namespace when none is named. */
-  z.strictObject({
-    from: z.literal('k8s-secret'),
-    namespace: kubernetesNameSchema.optional(),
-    name: kubernetesNameSchema,
-    key: z.string().regex(/^[A-Za-z0-9._-]{1,253}$/),
-  }),
-  /** A secret of Vault, by its API path without /v1, e.g. secret/data/orders. */
-  z.strictObject({
-    from: z.literal('vault'),
-    path: z
-      .string()
-      .regex(/^(?!.*(^|\/)\.{1,2}(\/|$))[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)+$/, 'use a path like secret/data/orders'),
-    field: z.string().min(1).max(200).default('password'),
-  }),
-  /** The gateway keeps it, encrypted; see putCredential. */
-  z.strictObject({ from: z.literal('stored') }),
-  z.strictObject({ from: z.literal('none') }),
-]);
-/** The password of a connection whose reference is `stored`. No route gives it back. */
-export const putCredentialRequestSchema = z.strictObject({ password: z.string().min(1).max(4096) });
-export const postgresTargetSchema = z.strictObject({
-  protocol: z.literal('postgres'),
-  host: z.string().min(1).max(255),
-  port: z.int().min(1).max(65535).default(5432),
-  database: z.string().min(1).max(63),
-  user: z.string().min(1).max(63),
-  password: passwordReferenceSchema,
-  tls: z
-    .strictObject({
-      mode: z.enum(['disable', 'prefer', 'require', 'verify-ca', 'verify-full']),
-      caFile: z.string().optional(),
-    })
-    .default({ mode: 'prefer' }),
-});
-/** A connection as administrators define it; `agent` names the pool of agents in whose network the target lives: they alone serve it. */
-export const connectionSpecSchema = z.strictObject({
-  name: nameSchema,
-  agent: nameSchema,
-  labels: z.record(z.string(), z.string()).default({}),
-  target: postgresTargetSchema,
-});
-/** A connection as its users see it. `allowed` = policy lets the caller open it now. */
-export const connectionSchema = z.object({
-  name: nameSchema,
-  protocol: z.literal('postgres'),
-  labels: z.record(z.string(), z.string()),
-  agent: nameSchema,
-  agentOnline: z.boolean(),
-  database: z.string(),
-  allowed: z.boolean(),
-  reason: z.string(),
-});
-export const connectionTestSchema = z.object({
-  ok: z.boolean(),
-  steps: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string() })),
-});
-
-/** POST /sessions. The password is shown once and ends with the session. `user` is what a native client signs in as. */
-export const openSessionRequestSchema = z.strictObject({
-  connection: nameSchema,
-  via: z.enum(['native', 'connect']).default('connect'),
-  password: z.string().min(16).max(256).optional(),
-});
-export const openSessionResponseSchema = z.object({
-  id: z.string(),
-  connection: nameSchema,
-  user: z.string(),
-  password: z.string(),
-  database: z.string(),
-  expiresAt: z.iso.datetime(),
-  /** Where the native listener is, as this client reaches it. */
-  native: z.object({ host: z.string(), port: z.int(), dsn: z.string() }),
-  /** Where the front door for `weir connect` is (host:port), with the PEM of the CA that its certificate ends in. */
-  front: z.object({ address: z.string(), ca: z.string() }),
-});
 export const sessionSchema = z.object({
   id: z.string(),
   connection: nameSchema,

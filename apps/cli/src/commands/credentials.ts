@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
 import { signedIn } from '../gateway/api.ts';
 import { withNameAdvice } from '../gateway/name-advice.ts';
+import { databaseOf } from '../gateway/open-session.ts';
 import { note, printLine, printRecord } from '../terminal/output.ts';
 import { act, type CommonOptions, leaf } from './leaf.ts';
 
@@ -40,14 +41,19 @@ export function addCredentials(program: Command, cli: Cli): void {
 }
 
 /** JDBC URL of the PostgreSQL driver (jdbc.postgresql.org, "Connecting to the Database"). */
-export function jdbcUrl({ user, password, database, native }: OpenSessionResponse): string {
+export function jdbcUrl(opened: OpenSessionResponse): string {
+  const { user, password, native } = opened;
   const query = new URLSearchParams({ user, password, sslmode: 'require' });
   const host = native.host.includes(':') ? `[${native.host}]` : native.host;
-  return `jdbc:postgresql://${host}:${native.port}/${encodeURIComponent(database)}?${query.toString()}`;
+  return `jdbc:postgresql://${host}:${native.port}/${encodeURIComponent(databaseOf(opened))}?${query.toString()}`;
 }
 
 /** Entry of a pg_service.conf (PostgreSQL, "The Connection Service File"). */
-export function serviceEntry({ connection, user, password, database, native }: OpenSessionResponse): string {
-  const settings = { host: native.host, port: native.port, dbname: database, user, password, sslmode: 'require' };
+export function serviceEntry(opened: OpenSessionResponse): string {
+  const { connection, user, password, native } = opened;
+  const settings = {
+    ...{ host: native.host, port: native.port, dbname: databaseOf(opened) },
+    ...{ user, password, sslmode: 'require' },
+  };
   return [`[${connection}]`, ...Object.entries(settings).map(([key, value]) => `${key}=${value}`)].join('\n');
 }

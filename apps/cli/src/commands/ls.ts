@@ -13,7 +13,7 @@ export function addLs(program: Command, cli: Cli): void {
         columns: [
           ['name', ({ name }) => name],
           ['protocol', ({ protocol }) => protocol],
-          ['database', ({ database }) => database],
+          ['database', ({ database }) => database ?? ''],
           ['agent', ({ agent, agentOnline }) => `${agent} (${agentOnline ? 'online' : 'offline'})`],
           ['labels', ({ labels }) => labelsOf(labels)],
           ['access', ({ allowed, reason }) => (allowed ? 'allowed' : `no: ${reason}`)],

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { OpenSessionResponse } from '@weir/api';
+import { WeirError } from '@weir/errors';
 import { openFrontConnection } from '@weir/tunnel';
 import type { SignedIn } from './api.ts';
 import { withNameAdvice } from './name-advice.ts';
@@ -29,4 +30,12 @@ export async function openSession(signedIn: SignedIn, connection: string): Promi
       }),
     end: (reason) => api.killSession(opened.id, { reason }),
   };
+}
+
+/** The database of a session. @throws WeirError invalid_request when the connection is no database. */
+export function databaseOf({ connection, protocol, database }: OpenSessionResponse): string {
+  if (database !== undefined) return database;
+  throw new WeirError('invalid_request', `The connection ${connection} is no database: it speaks ${protocol}.`, {
+    fix: `weir ${protocol} ${connection}`,
+  });
 }

@@ -1,8 +1,10 @@
 import type { OpenSessionResponse } from '@weir/api';
+import { databaseOf } from '../gateway/open-session.ts';
 
 /** The DSN of a local port. */
-export function dsnOf({ user, password, database }: OpenSessionResponse, port: number): string {
-  return `postgresql://${encodeURIComponent(user)}:${encodeURIComponent(password)}@127.0.0.1:${port}/${encodeURIComponent(database)}`;
+export function dsnOf(opened: OpenSessionResponse, port: number): string {
+  const userinfo = `${encodeURIComponent(opened.user)}:${encodeURIComponent(opened.password)}`;
+  return `postgresql://${userinfo}@127.0.0.1:${port}/${encodeURIComponent(databaseOf(opened))}`;
 }
 
 /** The command that starts psql with a DSN. */
@@ -17,7 +19,7 @@ const foreign =
 /** Environment for a client of a local port: PG* (PostgreSQL, "Environment Variables" of libpq). */
 export function clientEnvironment(
   env: Readonly<Record<string, string | undefined>>,
-  { user, password, database }: OpenSessionResponse,
+  opened: OpenSessionResponse,
   port: number,
 ): Record<string, string> {
   const kept = Object.entries(env).filter(
@@ -27,9 +29,9 @@ export function clientEnvironment(
     ...Object.fromEntries(kept),
     PGHOST: '127.0.0.1',
     PGPORT: String(port),
-    PGUSER: user,
-    PGPASSWORD: password,
-    PGDATABASE: database,
+    PGUSER: opened.user,
+    PGPASSWORD: opened.password,
+    PGDATABASE: databaseOf(opened),
     PGSSLMODE: 'disable',
     PGGSSENCMODE: 'disable',
   };

@@ -50,8 +50,9 @@ export function createConnections(parts: ConnectionParts): Connections {
   const viewOf = (spec: ConnectionSpec, { allowed, reason: why, fix }: AccessDecision): Connection => {
     const reason = fix === null ? why : `${why} ${fix}`;
     const { name, labels, agent, target } = spec;
-    const { protocol, database } = target;
-    return { name, protocol, labels, agent, agentOnline: dataPlane.agentOnline(agent), database, allowed, reason };
+    const leadsTo = target.protocol === 'ssh' ? { user: target.user } : { database: target.database };
+    const agentOnline = dataPlane.agentOnline(agent);
+    return { name, protocol: target.protocol, labels, agent, agentOnline, ...leadsTo, allowed, reason };
   };
   const found = async (name: string): Promise<StoredConnection> => {
     const stored = await connections.findStored(name);

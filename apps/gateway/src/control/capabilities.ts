@@ -448,6 +448,7 @@ function createSessionsOf(
     sessions: repositories.sessions,
     ttlSeconds: config.sessions.ttlSeconds,
     ca: () => ca.bundle,
+    hostKeys: () => [],
     onEnded: (id) => {
       joint.ended(id);
       withdrawAsksOf(asks, id);

@@ -11,6 +11,8 @@ export interface DataPlaneAddresses {
   readonly front: ListenerAddress;
   readonly tunnel: ListenerAddress;
   readonly postgres: ListenerAddress;
+  /** Absent: it does not listen for SSH. */
+  readonly ssh?: ListenerAddress;
 }
 /** The running data plane, as its factory returns it. */
 export interface RunningDataPlane extends DataPlane {
@@ -21,7 +23,7 @@ export interface RunningDataPlane extends DataPlane {
 /** The data plane as use-cases see it: control plane and data plane need each other, so this stands in until the data plane runs. */
 export interface DataPlaneLink extends DataPlane {
   attach(dataPlane: Omit<RunningDataPlane, 'close'>): void;
-  /** Where clients and agents reach a listener, e.g. `db-gate.example.com:7432`. @throws WeirError internal before attach. */
+  /** Where clients and agents reach a listener, e.g. `db-gate.example.com:7432`. @throws WeirError gateway_unavailable before attach, and when there is none. */
   reachable(listener: keyof DataPlaneAddresses): ListenerAddress;
 }
 
@@ -37,7 +39,10 @@ export function createDataPlaneLink(publicHost: string | undefined): DataPlaneLi
       attached = dataPlane;
     },
     reachable: (listener) => {
-      const { host, port } = running().addresses[listener];
+      const address = running().addresses[listener];
+      if (address === undefined)
+        throw new WeirError('gateway_unavailable', `The gateway does not listen for ${listener}.`);
+      const { host, port } = address;
       const isWildcard = host === '0.0.0.0' || host === '::';
       return { host: publicHost ?? (isWildcard ? 'localhost' : host), port };
     },

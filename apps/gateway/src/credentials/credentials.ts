@@ -52,10 +52,12 @@ export function createCredentials(parts: CredentialParts): Credentials {
   return {
     put: async (connection, password, by) => {
       const spec = await connections.find(connection);
-      if (spec.target.password.from !== 'stored') {
-        throw new WeirError('invalid_request', `The connection ${connection} has its password elsewhere.`, {
-          why: `Its reference is "${spec.target.password.from}".`,
-          fix: 'Change the connection to `password: { from: stored }` first.',
+      const secret = secretOf(targetOf(spec));
+      const field = spec.target.protocol === 'ssh' ? 'secret' : 'password';
+      if (secret.from !== 'stored') {
+        throw new WeirError('invalid_request', `The connection ${connection} has its ${field} elsewhere.`, {
+          why: `Its reference is "${secret.from}".`,
+          fix: `Change the connection to \`${field}: { from: stored }\` first.`,
         });
       }
       const context = contextOf(spec.name, spec.agent, targetOf(spec));

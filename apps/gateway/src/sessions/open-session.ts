@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { OpenSessionRequest, OpenSessionResponse } from '@weir/api';
+import type { ConnectionSpec, OpenSessionRequest, OpenSessionResponse } from '@weir/api';
 import { isWeirError, WeirError } from '@weir/errors';
 import { isNameAmong, type Plan } from '@weir/policy';
 import type { Access } from '../access/access.ts';
@@ -30,6 +30,8 @@ export interface OpenParts {
   readonly ttlSeconds: number;
   /** PEM of the gateway's CA, for clients of the front door. */
   readonly ca: () => string;
+  /** What the gateway's SSH listener shows: `ssh-ed25519 AAAA…` each. */
+  readonly hostKeys: () => string[];
   /** Starts the clock of a session that is in the map now. */
   readonly onOpened: (entry: SessionEntry) => void;
 }
@@ -105,15 +107,13 @@ async function open(
   };
   parts.live.add(entry);
   parts.onOpened(entry);
-  const { database } = connection.target;
   return {
     id: live.id,
     connection: connection.name,
     user: login,
     password,
-    database,
+    ...waysIn(parts, connection.target, { login, password }),
     expiresAt: new Date(live.expiresAtMs).toISOString(),
-    native: nativeOf(parts.dataPlane, { login, password, database }),
     front: { address: addressText(parts.dataPlane.reachable('front')), ca: parts.ca() },
   };
 }
@@ -202,12 +202,20 @@ function freeLogin(live: LiveSessions, name: string): string {
   }
 }
 
-function nativeOf(
-  dataPlane: DataPlaneLink,
-  { login, password, database }: { login: string; password: string; database: string },
-): OpenSessionResponse['native'] {
-  const address = dataPlane.reachable('postgres');
+/** How the native clients of a protocol get in. */
+function waysIn(
+  { dataPlane, hostKeys }: OpenParts,
+  target: ConnectionSpec['target'],
+  { login, password }: { login: string; password: string },
+): Pick<OpenSessionResponse, 'protocol' | 'database' | 'ssh' | 'native'> {
+  const { protocol } = target;
+  const address = dataPlane.reachable(protocol);
+  if (target.protocol === 'ssh') {
+    const dsn = `ssh://${encodeURIComponent(login)}@${addressText(address)}`;
+    return { protocol, ssh: { login: target.user, hostKeys: hostKeys() }, native: { ...address, dsn } };
+  }
+  const { database } = target;
   const userinfo = `${encodeURIComponent(login)}:${encodeURIComponent(password)}`;
   const dsn = `postgresql://${userinfo}@${addressText(address)}/${encodeURIComponent(database)}?sslmode=require`;
-  return { ...address, dsn };
+  return { protocol, database, native: { ...address, dsn } };
 }
