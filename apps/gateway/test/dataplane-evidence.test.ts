@@ -1,7 +1,7 @@
 import { WeirError } from '@weir/errors';
 import { describe, expect, test } from 'vitest';
-import { createCancelKeys } from '../src/dataplane/cancel-keys.ts';
 import { createEvidenceGate } from '../src/dataplane/evidence-gate.ts';
+import { createCancelKeys } from '../src/dataplane/postgres/cancel-keys.ts';
 import { createFakeJournal } from './fixture/fake-journal.ts';
 
 function createGate() {

@@ -10,9 +10,9 @@ import {
   makeScramVerifier,
 } from '@weir/wire-postgres';
 import { describe, expect, test } from 'vitest';
-import { createCancelKeys } from '../src/dataplane/cancel-keys.ts';
-import { type AdmittedClient, createFrontDoor } from '../src/dataplane/front-door.ts';
 import type { ControlPlane, LiveSession } from '../src/dataplane/ports.ts';
+import { createCancelKeys } from '../src/dataplane/postgres/cancel-keys.ts';
+import { type AdmittedClient, createPostgresDoor } from '../src/dataplane/postgres/postgres-door.ts';
 
 const session: LiveSession = {
   ...{ id: 'ses_1', agentName: 'local', plan: {}, via: 'native', expiresAtMs: Number.MAX_SAFE_INTEGER },
@@ -59,7 +59,7 @@ function createWorld() {
     current: () => world.current,
     refused: (event: (typeof refused)[number]) => void refused.push(event),
   } as unknown as ControlPlane;
-  const door = createFrontDoor({
+  const door = createPostgresDoor({
     ...{ controlPlane, cancelKeys, requireTls: true },
     secureContext: () => createSecureContext({}),
     admit: (client) => void admitted.push(client),

@@ -4,7 +4,7 @@ import type { ApprovalState } from '@weir/proto';
 import { frameKind, type LaneChannel } from '@weir/tunnel';
 import { describe, expect, test } from 'vitest';
 import type { ControlPlane, LiveSession } from '../src/dataplane/ports.ts';
-import { createRelay } from '../src/dataplane/relay.ts';
+import { createPostgresRelay } from '../src/dataplane/postgres/postgres-relay.ts';
 import { createFakeJournal } from './fixture/fake-journal.ts';
 
 /** A client connection whose reading the test holds up or lets go. */
@@ -55,7 +55,7 @@ function createWorld(early = '') {
       return () => void withdrawn.push(ask.ask);
     },
   } as unknown as ControlPlane;
-  const relay = createRelay({
+  const relay = createPostgresRelay({
     ...{ session: { id: 'ses_1' } as LiveSession, channel: 1, client, journal, controlPlane },
     early: Buffer.from(early),
     onClosed: (reason) => void closed.push(reason),

@@ -11,9 +11,9 @@ import {
 } from '@weir/wire-postgres';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createCertificateAuthority } from '../src/agents/certificate-authority.ts';
-import { createCancelKeys } from '../src/dataplane/cancel-keys.ts';
-import { type AdmittedClient, createFrontDoor } from '../src/dataplane/front-door.ts';
 import type { ControlPlane, LiveSession } from '../src/dataplane/ports.ts';
+import { createCancelKeys } from '../src/dataplane/postgres/cancel-keys.ts';
+import { type AdmittedClient, createPostgresDoor } from '../src/dataplane/postgres/postgres-door.ts';
 
 const session = {
   ...{ id: 'ses_1', connection: { name: 'orders' }, target: { database: 'shop' } },
@@ -31,7 +31,7 @@ beforeAll(async () => {
   const { authority } = await createCertificateAuthority(Date.now());
   ca = authority.certificate;
   const { certificate, key } = await authority.issueServer(['localhost'], Date.now());
-  const door = createFrontDoor({
+  const door = createPostgresDoor({
     controlPlane: {
       findByLogin: (user: string) => (user === 'ses_1' ? session : null),
       current: () => session,

@@ -1,8 +1,6 @@
-import type { Duplex } from 'node:stream';
 import { catalogue, type ErrorCode, WeirError } from '@weir/errors';
 import type { ApprovalAsk, ApprovalState, BudgetAsk, BudgetReport } from '@weir/proto';
 import { frameKind, type LaneChannel, type LaneChannelHandler } from '@weir/tunnel';
-import { createMessageBoundary, encodeErrorResponse, fieldsOfWeirError } from '@weir/wire-postgres';
 import { createEvidenceGate, type EvidenceGate } from './evidence-gate.ts';
 import type { ChannelBudgets, ControlPlane, Journal, LiveSession } from './ports.ts';
 
@@ -11,15 +9,44 @@ export interface RelayParts {
   readonly session: LiveSession;
   /** Number of the channel in its session, from 1. */
   readonly channel: number;
-  readonly client: Duplex;
   readonly journal: Journal;
   readonly controlPlane: ControlPlane;
-  /** Client bytes that arrived behind the start-up. */
-  readonly early: Buffer;
   onClosed(reason: string): void;
 }
 
-/** One client connection between its socket and its lane channel: bytes of the client go down, answers wait for their evidence. */
+/** The client's end of a channel, as its protocol has it. */
+export interface ClientSide {
+  /** The lane channel exists now: what the client sends may go on. */
+  start(): void;
+  /** An answer whose evidence is durable. @returns true = its credit goes back at once; false = `giveCredit` is called when there is room again */
+  deliver(data: Buffer): boolean;
+  /** There are no more answers. */
+  finish(): void;
+  /** The lane takes more of what the client sends. */
+  resumeReading(): void;
+  /** Tells the client why its channel ends, at once; then calls `done`, which ends it at the agent. */
+  cut(error: WeirError, done: () => void): void;
+  /** Lets nothing through in either direction until `resume`; the notice is for the person. Absent = the protocol has no pause: the client ends. */
+  pause?(notice: string): void;
+  resume?(notice: string): void;
+}
+
+/** What the client's end calls. */
+export interface RelayEnd {
+  /** Has the channel ended? */
+  readonly isOver: boolean;
+  /** Bytes of the client. @returns false = stop reading until `resumeReading` */
+  toAgent(data: Uint8Array): boolean;
+  /** Nothing more comes from the client; the agent says its last records and closes its side. */
+  noMoreFromClient(): void;
+  /** The client is gone: what still comes is dropped. */
+  gone(reason: string): void;
+  /** What was delivered has left: the agent may send as much again. */
+  giveCredit(): void;
+  cut(error: WeirError): void;
+}
+
+/** One client channel between its client and its lane channel: bytes of the client go down, answers wait for their evidence. */
 export interface Relay {
   readonly handler: LaneChannelHandler;
   /** Has the channel ended? Then it must not be started any more. */
@@ -30,25 +57,20 @@ export interface Relay {
   /** Lets nothing through in either direction until `resume`. A protocol that has no pause ends the client. */
   pause(notice: string): void;
   resume(notice: string): void;
-  /** Ends the client with a FATAL error at once, whatever the agent does. */
+  /** Ends the client with the reason at once, whatever the agent does. */
   cut(error: WeirError): void;
 }
 
-/** How long a client may take to read why its channel was cut. */
-const lingerMs = 5_000;
-/** How long a cut waits for the end of a message. */
-const messageEndMs = 300;
-
-/** Creates the relay of one channel; nothing flows before start. */
-export function createRelay(parts: RelayParts): Relay {
-  const { client, session, journal } = parts;
+/** Creates the relay of one channel, for every protocol the same; nothing flows before start. */
+export function createRelay(parts: RelayParts, createClient: (end: RelayEnd) => ClientSide): Relay {
+  const { session, journal } = parts;
   let lane: LaneChannel | undefined;
   let isOver = false;
+  let isHalfClosed = false;
   let owed = 0;
   const asks = new Map<number, () => void>();
   let budgets: ChannelBudgets | undefined;
 
-  let isHalfClosed = false;
   const close = (reason: string) => {
     if (isOver) return;
     isOver = true;
@@ -56,22 +78,17 @@ export function createRelay(parts: RelayParts): Relay {
     asks.clear();
     parts.onClosed(reason);
   };
-  /** Nothing more comes from the client; the agent says its last records and closes its side. */
   const noMoreFromClient = () => {
     if (isHalfClosed) return;
     isHalfClosed = true;
     lane?.halfClose();
   };
-  const boundary = createMessageBoundary();
-  /** Set while a cut waits for the end of the message that the client is in the middle of. */
-  let cutting: WeirError | undefined;
-  const sayFarewell = (error: WeirError | undefined) => {
-    if (client.writable)
-      client.end(error === undefined ? undefined : encodeErrorResponse(fieldsOfWeirError(error, 'FATAL')));
-    // A client that does not read (or was not read) must not keep its connection and what is queued for it.
-    client.resume();
-    setTimeout(() => client.destroy(), lingerMs).unref();
-    cutting = undefined;
+  const giveCredit = () => {
+    if (owed === 0) return;
+    lane?.consumed(owed);
+    owed = 0;
+  };
+  const drop = () => {
     lane?.reset();
     budgets?.close();
   };
@@ -79,62 +96,35 @@ export function createRelay(parts: RelayParts): Relay {
     if (isOver) return;
     isHalfClosed = true;
     close(error.message);
-    // An error in the middle of a row would be read as a part of it.
-    if (boundary.isBetweenMessages) return sayFarewell(error);
-    cutting = error;
-    setTimeout(() => cutting && sayFarewell(undefined), messageEndMs).unref();
+    client.cut(error, drop);
   };
-  /** The rest of the message that was under way, then the reason. */
-  const finishMessage = (data: Buffer) => {
-    const end = boundary.followToEnd(data);
-    client.write(data.subarray(0, end));
-    if (end === undefined) giveCredit();
-    else sayFarewell(cutting);
-  };
-  let isGathering = false;
-  /** What is delivered in one turn of the event loop leaves in one system call. */
-  const gatherWrites = () => {
-    if (isGathering) return;
-    isGathering = true;
-    client.cork();
-    setImmediate(() => {
-      isGathering = false;
-      client.uncork();
-    });
-  };
-  const giveCredit = () => {
-    if (owed === 0) return;
-    lane?.consumed(owed);
-    owed = 0;
-  };
+  const client = createClient({
+    get isOver() {
+      return isOver;
+    },
+    toAgent: (data) => isHalfClosed || lane === undefined || lane.write(data),
+    noMoreFromClient,
+    gone(reason) {
+      noMoreFromClient();
+      giveCredit();
+      close(reason);
+    },
+    giveCredit,
+    cut,
+  });
   const evidence: EvidenceGate = createEvidenceGate(journal, session.id, parts.channel, {
     deliver(data) {
       owed += data.length;
-      // An answer to a client that has gone is dropped, its credit returned, so that the agent can finish.
-      if (!client.writable) return giveCredit();
-      if (cutting !== undefined) return finishMessage(data);
-      boundary.follow(data);
-      gatherWrites();
-      if (client.write(data)) giveCredit();
+      if (client.deliver(data)) giveCredit();
     },
     finished() {
-      client.end();
+      client.finish();
       noMoreFromClient();
       close('the channel ended');
     },
     broken: cut,
     counted: (counts) => parts.controlPlane.counted(session.id, counts),
   });
-
-  client.on('drain', giveCredit);
-  const gone = (reason: string) => {
-    noMoreFromClient();
-    giveCredit();
-    close(reason);
-  };
-  client.on('error', () => gone('the client connection failed'));
-  client.on('close', () => gone('the client is gone'));
-  client.on('end', noMoreFromClient);
 
   const approve = (data: Buffer) => {
     const ask = JSON.parse(data.toString('utf8')) as ApprovalAsk;
@@ -171,14 +161,14 @@ export function createRelay(parts: RelayParts): Relay {
         else if (kind === frameKind.approvalWithdraw) withdrawAsk(asks, data);
         else if (kind === frameKind.budgetAsk || kind === frameKind.budgetReport) budgetFrame(kind, data);
       },
-      onWritable: () => void client.resume(),
+      onWritable: () => client.resumeReading(),
       onHalfClose: () => evidence.end(),
       onReset(fault) {
         budgets?.close();
         isHalfClosed = true;
         if (isOver) return;
         if (fault === undefined) {
-          client.end();
+          client.finish();
           close('the channel ended');
           return;
         }
@@ -188,17 +178,16 @@ export function createRelay(parts: RelayParts): Relay {
     },
     start(channel) {
       lane = channel;
-      if (parts.early.length > 0) channel.write(parts.early);
-      client.on('data', (chunk: Buffer) => {
-        if (!isHalfClosed && !channel.write(chunk)) client.pause();
-      });
-      client.resume();
+      client.start();
     },
     cancel() {
       if (!isHalfClosed) lane?.send(frameKind.cancel, Buffer.alloc(0));
     },
-    pause: (notice) => cut(new WeirError('session_ended', notice)),
-    resume: () => undefined,
+    pause(notice) {
+      if (client.pause === undefined) cut(new WeirError('session_ended', notice));
+      else client.pause(notice);
+    },
+    resume: (notice) => client.resume?.(notice),
     cut,
   };
 }

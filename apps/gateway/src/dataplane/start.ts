@@ -1,7 +1,6 @@
 import { createServer, type Server } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import { WeirError } from '@weir/errors';
-import { channelCapabilities, type PostgresOpen, type PostgresTarget, secretOf } from '@weir/proto';
 import {
   type AgentHello,
   type AgentPeer,
@@ -11,13 +10,14 @@ import {
   type FrontServer,
   type TunnelServer,
 } from '@weir/tunnel';
-import { createCancelKeys } from './cancel-keys.ts';
-import { type ConnectedAgents, createConnectedAgents } from './connected-agents.ts';
-import { type AdmittedClient, createFrontDoor } from './front-door.ts';
+import { createConnectedAgents } from './connected-agents.ts';
 import { createLiveChannels } from './live-channels.ts';
 import { createNonceRotation } from './nonce-rotation.ts';
-import type { ControlPlane, DataPlane, Journal, LiveSession } from './ports.ts';
-import { createRelay } from './relay.ts';
+import { type ChannelGround, keyOf } from './open-channel.ts';
+import type { ControlPlane, DataPlane, Journal } from './ports.ts';
+import { createCancelKeys } from './postgres/cancel-keys.ts';
+import { openPostgresChannel } from './postgres/open-postgres.ts';
+import { createPostgresDoor } from './postgres/postgres-door.ts';
 
 /** Where the data plane listens (port 0 = any) and what it shows. */
 export interface DataPlaneOptions {
@@ -62,15 +62,16 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<Started
     );
   });
 
-  const admit = (client: AdmittedClient) => openChannel(client, options, { agents, cancelKeys, live });
-  const door = createFrontDoor({
+  const { maskingKey, recording } = options;
+  const ground: ChannelGround = { agents, live, controlPlane, journal, maskingKey, recording };
+  const door = createPostgresDoor({
     controlPlane,
     cancelKeys,
     secureContext: () => {
       const { certificate, key } = options.tls();
       return createSecureContext({ cert: certificate, key, minVersion: 'TLSv1.2' });
     },
-    admit,
+    admit: (client) => openPostgresChannel(ground, cancelKeys, client),
     requireTls: true,
   });
 
@@ -233,110 +234,6 @@ const holderOf = (peer: AgentPeer, hello: AgentHello) => ({
   remoteAddress: peer.remoteAddress,
   instanceId: hello.instanceId,
 });
-const keyOf = (name: string, agent: ConnectedAgent) => ({ name, sealingKey: agent.hello.sealingKey });
-
-function openChannel(
-  client: AdmittedClient,
-  options: DataPlaneOptions,
-  shared: {
-    agents: ConnectedAgents;
-    cancelKeys: ReturnType<typeof createCancelKeys>;
-    live: ReturnType<typeof createLiveChannels>;
-  },
-): void {
-  const { session, stream, clientAddress } = client;
-  const { controlPlane, journal } = options;
-  const number = shared.live.nextNumber(session.id);
-  const key = shared.cancelKeys.issue(client.minor, () => relay.cancel());
-  const relay = createRelay({
-    session,
-    channel: number,
-    client: stream,
-    journal,
-    controlPlane,
-    early: client.early,
-    onClosed(reason) {
-      shared.cancelKeys.withdraw(key);
-      shared.live.remove(session.id, relay);
-      controlPlane.channelClosed(session.id, number, reason);
-    },
-  });
-  shared.live.add(session.id, relay);
-  controlPlane.channelOpened(session.id, number, clientAddress);
-  const refuse = (error: unknown): void => {
-    const shown =
-      error instanceof WeirError
-        ? error
-        : new WeirError('internal', 'the channel could not be opened', { cause: error });
-    controlPlane.refused({
-      what: 'channel',
-      user: session.principal.name,
-      clientAddress,
-      code: shown.code,
-      message: shown.message,
-      sessionId: session.id,
-    });
-    relay.cut(shown);
-  };
-  try {
-    const agent = shared.agents.serve(session.agentName, session.id);
-    const missing = channelCapabilities.postgres.filter((name) => !agent.hello.capabilities.includes(name));
-    if (missing.length > 0)
-      throw new WeirError(
-        'agent_unavailable',
-        `the agent ${session.agentName} is too old: it lacks ${missing.join(', ')}`,
-        { fix: 'Update the agent.' },
-      );
-    const { target } = session;
-    if (target.protocol !== 'postgres') throw new WeirError('feature_not_supported', `this listener is for PostgreSQL`);
-    // Certificates of old versions name no protocols.
-    const { serves } = agent.peer;
-    if (serves.length > 0 && !serves.includes(target.protocol))
-      throw new WeirError(
-        'agent_unavailable',
-        `the certificate of the agent ${session.agentName} is not for ${target.protocol}`,
-      );
-    const openWith = (sealed: PostgresTarget, current: LiveSession): PostgresOpen => ({
-      sessionId: session.id,
-      channelId: `${session.id}/${number}`,
-      principal: current.principal,
-      connection: current.connection,
-      target: sealed,
-      plan: current.plan,
-      postgres: {
-        parameters: client.parameters,
-        processId: key.processId,
-        secretKey: key.secretKey.toString('base64'),
-      },
-      recording: options.recording,
-      maskingKey: options.maskingKey.toString('base64'),
-    });
-    const start = (sealed: PostgresTarget, current: LiveSession): void => {
-      relay.start(agent.lane.open(Buffer.from(JSON.stringify(openWith(sealed, current))), relay.handler));
-    };
-    if (secretOf(target).from !== 'stored') {
-      start(target, session);
-      return;
-    }
-    controlPlane
-      .sealTarget(
-        { name: session.connection.name, agent: session.agentName },
-        target,
-        keyOf(session.agentName, agent),
-        session.id,
-      )
-      .then((sealed) => {
-        // The client may have gone, the session ended, or its rules changed while the password was read.
-        const current = controlPlane.current(session.id);
-        if (current === null) throw new WeirError('session_ended', `the session ${session.id} has ended`);
-        if (!relay.isOver) start(sealed, current);
-      })
-      .catch(refuse);
-  } catch (error) {
-    refuse(error);
-  }
-}
-
 function listen(server: Server, { host, port }: Address): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {

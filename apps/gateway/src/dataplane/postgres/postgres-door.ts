@@ -12,9 +12,9 @@ import {
   parseFirstMessage,
   type StartupRequest,
 } from '@weir/wire-postgres';
+import type { ControlPlane, LiveSession } from '../ports.ts';
 import type { CancelKeys } from './cancel-keys.ts';
 import { authenticate } from './client-authentication.ts';
-import type { ControlPlane, LiveSession } from './ports.ts';
 import { createStreamReader, type StreamReader } from './stream-reader.ts';
 
 /** A client that has signed in and waits for its channel. */
@@ -31,7 +31,7 @@ export interface AdmittedClient {
 }
 
 /** What the door needs. */
-export interface FrontDoorOptions {
+export interface PostgresDoorOptions {
   readonly controlPlane: ControlPlane;
   readonly cancelKeys: CancelKeys;
   /** The certificate for SSLRequest; renewed certificates come with the next connection. */
@@ -42,7 +42,7 @@ export interface FrontDoorOptions {
 }
 
 /** The front door for PostgreSQL clients: native TCP connections and byte streams of `weir connect` alike (D11). */
-export interface FrontDoor {
+export interface PostgresDoor {
   native(socket: Socket): void;
   /** A stream whose token has been checked: the session is fixed, the password is asked all the same. */
   connected(session: LiveSession, stream: Duplex, clientAddress: string): void;
@@ -54,7 +54,7 @@ const signInTimeoutMs = 30_000;
 const lingerMs = 5_000;
 
 /** Creates the door. Every refusal reaches the client as a FATAL ErrorResponse and the audit log. */
-export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
+export function createPostgresDoor(options: PostgresDoorOptions): PostgresDoor {
   const { controlPlane, cancelKeys } = options;
   const mockSecret = randomBytes(32);
   const mockVerifier = (user: string) => makeMockScramVerifier(user, mockSecret, 4096);
@@ -192,7 +192,7 @@ function declineGss(visit: Visit): void {
 }
 
 /** Answers an SSLRequest and goes on inside TLS. A stream of weir connect is encrypted on its way and declines. */
-function encryptOnRequest(visit: Visit, options: FrontDoorOptions): void {
+function encryptOnRequest(visit: Visit, options: PostgresDoorOptions): void {
   noteRequest(visit, 'ssl');
   if (visit.session !== null) {
     visit.stream.write('N');
@@ -204,7 +204,7 @@ function encryptOnRequest(visit: Visit, options: FrontDoorOptions): void {
 }
 
 /** A TLS hello without SSLRequest (sslnegotiation=direct). */
-function encryptDirectly(visit: Visit, options: FrontDoorOptions): void {
+function encryptDirectly(visit: Visit, options: PostgresDoorOptions): void {
   if (visit.session !== null || visit.isEncrypted || visit.asked.size > 0)
     throw new WeirError('protocol_violation', 'a TLS hello came where a start-up message had to come', {
       fix: 'On a port of weir connect use sslmode=disable: the way to the gateway is encrypted already.',
@@ -222,7 +222,7 @@ function requireAlpn({ directTls }: Visit): void {
     });
 }
 
-function beginTls(visit: Visit, options: FrontDoorOptions): TLSSocket {
+function beginTls(visit: Visit, options: PostgresDoorOptions): TLSSocket {
   const secureContext = options.secureContext();
   const tls = new TLSSocket(visit.stream as Socket, { isServer: true, secureContext, ALPNProtocols: [alpn] });
   visit.stream = tls;
