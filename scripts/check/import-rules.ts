@@ -32,6 +32,11 @@ export const importRules: Readonly<Record<string, ImportRule>> = {
   },
   'packages/wire-postgres': { may: ['errors'], io: pure, why: 'a codec knows neither policy nor other protocols' },
   'packages/wire-ssh': { may: ['errors'], io: pure, why: 'a codec knows neither policy nor other protocols' },
+  'packages/ssh-certificate': {
+    may: ['errors'],
+    io: pure,
+    why: 'who signed what is decided alike at the gateway, in the agent and in the CLI',
+  },
   'packages/gate': {
     may: ['errors', 'policy', 'sql', 'shell', 'masking', 'recording'],
     io: pure,
@@ -44,7 +49,10 @@ export const importRules: Readonly<Record<string, ImportRule>> = {
     why: 'streams are its job; it carries bytes that it does not read',
   },
   'packages/session': {
-    may: ['errors', 'policy', 'sql', 'masking', 'gate', 'recording', 'wire-postgres', 'wire-ssh', 'tunnel', 'proto'],
+    may: [
+      ...['errors', 'policy', 'sql', 'masking', 'gate', 'recording', 'wire-postgres', 'wire-ssh', 'tunnel', 'proto'],
+      'ssh-certificate',
+    ],
     io,
     why: 'the one place where gate and wire meet',
   },
@@ -55,17 +63,20 @@ export const importRules: Readonly<Record<string, ImportRule>> = {
     why: 'real servers and the demo’s data for tests',
   },
   'apps/gateway': {
-    may: ['errors', 'api', 'embedded-postgres', 'policy', 'proto', 'recording', 'tunnel', 'wire-postgres', 'wire-ssh'],
+    may: [
+      ...['errors', 'api', 'embedded-postgres', 'policy', 'proto', 'recording', 'tunnel', 'wire-postgres', 'wire-ssh'],
+      'ssh-certificate',
+    ],
     io,
     why: 'no statement is analysed and no row is masked at the gateway',
   },
   'apps/agent': {
-    may: ['errors', 'proto', 'session', 'tunnel'],
+    may: ['errors', 'proto', 'session', 'ssh-certificate', 'tunnel'],
     io,
     why: 'a light process around the session runtime',
   },
   'apps/cli': {
-    may: ['errors', 'api', 'policy', 'recording', 'proto', 'tunnel', 'sql', 'wire-postgres'],
+    may: ['errors', 'api', 'policy', 'recording', 'proto', 'tunnel', 'sql', 'ssh-certificate', 'wire-postgres'],
     io,
     why: 'talks to the gateway by API and front door only; of the wire it knows where messages end, to say why a port closes',
   },
@@ -76,7 +87,7 @@ export const importRules: Readonly<Record<string, ImportRule>> = {
   },
   bench: { may: ['embedded-postgres', 'testkit', 'demo', 'api', 'tunnel'], io, why: 'measures from outside' },
   e2e: {
-    may: ['embedded-postgres', 'testkit', 'errors', 'demo', 'api', 'policy', 'recording'],
+    may: ['embedded-postgres', 'testkit', 'errors', 'demo', 'api', 'policy', 'recording', 'ssh-certificate'],
     io,
     why: 'uses the system as its users do',
   },
