@@ -1,0 +1,50 @@
+import type { FileAccess, ShellCommand } from '@weir/policy';
+import type { ShellAnalysis } from '../analysis.ts';
+import type { FoldedWord } from '../fold/fold-word.ts';
+import { maxCommands } from '../limits.ts';
+import { NotUnderstood } from '../parse/syntax.ts';
+import { pathOf } from './path.ts';
+
+/** What has been found in a text so far. */
+export class Findings {
+  /** A command before has changed the folder: relative paths mean something else. */
+  hasMoved = false;
+  readonly #commands: ShellCommand[] = [];
+  readonly #files: FileAccess[] = [];
+  readonly #opaque = new Set<string>();
+  readonly #destructive = new Set<string>();
+
+  command(command: ShellCommand): void {
+    if (this.#commands.length >= maxCommands) throw new NotUnderstood('It has too many commands.');
+    this.#commands.push(command);
+  }
+
+  /** `upload` = written at the target; `download` = read there. */
+  file(word: FoldedWord, direction: FileAccess['direction']): void {
+    if (this.#files.length >= maxCommands) throw new NotUnderstood('It names too many files.');
+    this.#files.push({ path: this.path(word), direction, size: null, content: [] });
+  }
+
+  /** The path of a word, if it is the same wherever the text runs. */
+  path(word: FoldedWord): string | null {
+    const path = pathOf(word);
+    return this.hasMoved && path !== null && !/^[/~]/.test(path) ? null : path;
+  }
+
+  opaque(reason: string): void {
+    this.#opaque.add(reason);
+  }
+
+  destructive(reason: string): void {
+    this.#destructive.add(reason);
+  }
+
+  analysis(): ShellAnalysis {
+    return {
+      commands: this.#commands,
+      files: this.#files,
+      opaque: [...this.#opaque],
+      destructive: [...this.#destructive],
+    };
+  }
+}

@@ -1,0 +1,11 @@
+/** Longest text that is analysed, in UTF-16 units; longer ones are opaque. */
+export const maxTextLength = 64 * 1024;
+
+/** Deepest nesting of substitutions, compound commands and texts within texts. */
+export const maxDepth = 24;
+
+/** Most simple commands of one text. */
+export const maxCommands = 2000;
+
+/** Most words that the braces of one word may make. */
+export const maxBraceWords = 512;
