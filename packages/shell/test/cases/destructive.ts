@@ -1,3 +1,5 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: parameters of a shell
+
 /** Texts that destroy or stop something, in whatever way they say it. */
 export const destructive: readonly string[] = [
   ...[

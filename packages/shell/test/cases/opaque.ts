@@ -1,10 +1,11 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: parameters of a shell
+
 /** Texts of which the effect cannot be known, by what hides it. */
 export const opaque: Readonly<Record<string, readonly string[]>> = {
   'a computed program': [
     '$x',
     '"$x" a',
     'cat$IFS/etc/passwd',
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: a shell's
     'rm${IFS}-rf${IFS}/',
     'x=rm; $x -rf /',
     '$(echo rm) -rf /',

@@ -1,3 +1,5 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: parameters of a shell
+
 /**
  * Texts that are understood, with the programs that they run: words in brackets, `?` for computed ones, wrappers in front with `>`. `program` alone: no words.
  */
