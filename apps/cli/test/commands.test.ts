@@ -3,7 +3,14 @@ import { join } from 'node:path';
 import { approvalRequestSchema, connectionSchema, sessionSchema } from '@weir/api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { accessRequest, type GatewayStub, pendingRequest, refusal, startGatewayStub } from './fixture/gateway-stub.ts';
+import {
+  accessRequest,
+  endedSession,
+  type GatewayStub,
+  pendingRequest,
+  refusal,
+  startGatewayStub,
+} from './fixture/gateway-stub.ts';
 import { newFolder, type Run, runWeir } from './fixture/run-weir.ts';
 
 let gateway: GatewayStub;
@@ -111,6 +118,71 @@ describe('output', () => {
     expect(text.stdout).toBe('    0.000s [1] #1 DENIED by no: because\n                 SELECT \\x1b[31m1\n');
     const json = await runWeir(['sessions', 'play', 'ses_abc', '--json'], { home });
     expect(JSON.parse(json.stdout)).toEqual(line);
+  });
+});
+
+describe('recordings', () => {
+  const at = (afterMs: number, { event: name, ...fields }: { event: string } & Record<string, unknown>) => {
+    const atMs = 1_700_000_000_000 + afterMs;
+    const event = { event: name, atMs, ...fields };
+    return { session: 'ses_abc', channel: 1, sequence: 1, receivedAtMs: atMs, event };
+  };
+  const statement = {
+    ...{ event: 'statement', statement: 1, phase: 'request', kind: 'shell', text: 'Shell', action: 'allow', rule: 'r' },
+    ...{ reason: '', parameters: [], trace: [], tables: [], maskedColumns: [], approval: null },
+  };
+  const lines = [
+    at(0, statement),
+    at(0, { event: 'terminal', term: 'xterm', columns: 80, rows: 24 }),
+    at(500, { event: 'output', stream: 'stdout', text: '\u001b[1m$ \u001b[0mls\r\n' }),
+  ];
+  const serve = () => {
+    gateway.answers['GET /api/v1/sessions/ses_abc'] = endedSession;
+    gateway.answers['GET /api/v1/sessions/ses_abc/events'] = Buffer.from(
+      lines.map((line) => `${JSON.stringify(line)}\n`).join(''),
+    );
+  };
+
+  it.each([
+    [
+      'asciicast',
+      '{"version":2,"width":80,"height":24,"timestamp":1700000000,"title":"alice on demo-pg (ses_abc)","env":{"TERM":"xterm"}}\n[0.5,"o","\\u001b[1m$ \\u001b[0mls\\r\\n"]\n',
+    ],
+    ['ndjson', lines.map((line) => `${JSON.stringify(line)}\n`).join('')],
+    [
+      'text',
+      '    0.000s [1] #1 shell allowed by r\n                 Shell\n    0.000s [1] terminal xterm, 80 x 24\n    0.500s [1] | $ ls\n',
+    ],
+  ])('are exported as %s', async (format, text) => {
+    serve();
+    const run = await runWeir(['sessions', 'export', 'ses_abc', '--format', format], { home });
+    expect(run).toEqual({ status: 0, stdout: text, stderr: '' });
+  });
+
+  it('of no terminal are no asciicast', async () => {
+    serve();
+    const args = ['sessions', 'export', 'ses_abc', '--format', 'asciicast', '--channel', '2'];
+    expect(await runWeir(args, { home })).toMatchObject({
+      status: 2,
+      stdout: '',
+      stderr: expect.stringContaining('--format text'),
+    });
+  });
+
+  it('are searched for what was run', async () => {
+    serve();
+    const found = await runWeir(['sessions', 'search', 'sHEll', '--json'], { home });
+    expect(JSON.parse(found.stdout)).toEqual([
+      expect.objectContaining({
+        session: 'ses_abc',
+        principal: 'alice',
+        kind: 'shell',
+        action: 'allow',
+        text: 'Shell',
+      }),
+    ]);
+    const nothing = await runWeir(['sessions', 'search', 'passwd'], { home });
+    expect(nothing.stderr).toBe('Nothing was found.\n');
   });
 });
 

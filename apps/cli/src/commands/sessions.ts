@@ -5,6 +5,8 @@ import { signedIn } from '../gateway/api.ts';
 import { note, printJson, printLine, printList, printRecord } from '../terminal/output.ts';
 import { createTranscript } from '../transcript/transcript.ts';
 import { act, type CommonOptions, leaf } from './leaf.ts';
+import { addSessionPlayback } from './session-playback.ts';
+import { addSessionSearch } from './session-search.ts';
 
 /** `weir sessions` */
 export function addSessions(program: Command, cli: Cli): void {
@@ -23,6 +25,8 @@ export function addSessions(program: Command, cli: Cli): void {
   ])
     .argument('<id>', 'session')
     .action(act(cli, (id: string, options: CommonOptions) => play(cli, id, options)));
+  addSessionPlayback(sessions, cli);
+  addSessionSearch(sessions, cli);
   leaf(sessions, 'kill', 'End a session now', ['weir sessions kill ses_abc --reason "wrong database"'])
     .argument('<id>', 'session')
     .option('--reason <text>', 'why; its user sees it', '')
@@ -96,4 +100,5 @@ async function play(cli: Cli, id: string, options: CommonOptions): Promise<void>
     if (options.json === true) printJson(cli, line);
     else for (const text of transcript.of(line)) printLine(cli, text);
   }
+  for (const text of transcript.end()) printLine(cli, text);
 }

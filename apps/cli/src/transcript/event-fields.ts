@@ -9,6 +9,9 @@ const cell = z.string().nullable();
 const statementSchema = z.object({
   event: z.literal('statement'),
   statement: z.number(),
+  /** `request`: of SSH, whose kind says more than its text. */
+  phase: z.string().optional(),
+  kind: z.string().optional(),
   text: z.string(),
   parameters: z.array(cell).default([]),
   action: z.enum(['allow', 'deny', 'require-approval']),
