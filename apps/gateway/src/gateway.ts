@@ -20,6 +20,8 @@ import { openScimTokens } from './identity/scim/scim-tokens.ts';
 import type { Log } from './log/create-log.ts';
 import { openChannels } from './notifications/open-channels.ts';
 import { createJournal, loadOrCreateRecordingKeys, type SyncFile } from './recordings/index.ts';
+import { loadSshAuthorities } from './ssh/ssh-authorities.ts';
+import { createSshVault } from './ssh/ssh-vault.ts';
 import { createAnchorStore } from './store/anchor-store.ts';
 import { openStore, type Store } from './store/open-store.ts';
 import { createRepositories, type Repositories } from './store/repositories.ts';
@@ -112,10 +114,11 @@ async function start(options: GatewayOptions, undo: Undo): Promise<Omit<Gateway,
   const { stateDir } = config;
   const vault = createAuthorityVault({ authorities: repositories.authorities, stateDir, keys, audit, now });
   const ca = await loadAuthorities(vault, stateDir);
+  const ssh = await loadSshAuthorities(createSshVault({ authorities: repositories.sshAuthorities, keys, audit, now }));
   const [publicHost] = config.publicHost;
   const dataPlane = createDataPlaneLink(publicHost);
   const capabilities = createCapabilities({
-    ...{ config, repositories, ca, journal, feeds, audit, dataPlane, log, now },
+    ...{ config, repositories, ca, ssh, journal, feeds, audit, dataPlane, log, now },
     openChannels: await openChannels(config.notifications, now),
     providers: await openProviders(config.identity.providers, now),
     keys,

@@ -71,6 +71,8 @@ import { createPolicies, type Policies } from '../policies/policies.ts';
 import type { SessionEntry } from '../sessions/live-session.ts';
 import { sessionsModule } from '../sessions/sessions.module.ts';
 import { createSessions, type Sessions } from '../sessions/sessions.ts';
+import type { SshAuthorities } from '../ssh/ssh-authorities.ts';
+import { createTargetCertificates } from '../ssh/target-certificates.ts';
 import { statusModule } from '../status/status.module.ts';
 import { createStatus, type Status } from '../status/status.ts';
 import type { Repositories } from '../store/repositories.ts';
@@ -89,6 +91,7 @@ export interface Foundation {
   readonly repositories: Repositories;
   readonly ping: () => Promise<void>;
   readonly ca: Authorities;
+  readonly ssh: SshAuthorities;
   /** Wraps the keys of stored credentials. */
   readonly keys: KeyProvider;
   readonly journal: Journal;
@@ -240,6 +243,7 @@ export function createCapabilities(parts: Foundation): Capabilities {
     joint,
     budgets,
     credentials,
+    signTargetCertificates: createTargetCertificates({ authorities: foundation.ssh, now }),
     audit,
     log: foundation.log,
     now,

@@ -12,6 +12,7 @@ import type { Identity } from '../identity/identity.ts';
 import type { Log } from '../log/create-log.ts';
 import type { SessionEntry } from '../sessions/live-session.ts';
 import type { Sessions } from '../sessions/sessions.ts';
+import type { SignTargetCertificates } from '../ssh/target-certificates.ts';
 import type { SessionRepository } from '../store/sessions.ts';
 import type { JointSessions } from '../watching/joint-sessions.ts';
 
@@ -27,6 +28,7 @@ export interface ControlPlaneParts {
   readonly joint: Pick<JointSessions, 'require'>;
   readonly budgets: Pick<Budgets, 'open'>;
   readonly credentials: Pick<Credentials, 'sealFor'>;
+  readonly signTargetCertificates: SignTargetCertificates;
   readonly audit: AuditLog;
   readonly log: Log;
   readonly now: () => number;
@@ -97,7 +99,14 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
     },
     askApproval: (session, ask, tell) =>
       ask.watch === true ? parts.joint.require(session, ask, tell) : askApproval(asks, session, ask, tell),
-    sealTarget: (connection, target, agent, use) => parts.credentials.sealFor(connection, target, agent, use),
+    sealTarget: async (connection, target, agent, use) => {
+      const sealed = await parts.credentials.sealFor(connection, target, agent, use);
+      if (sealed.protocol !== 'ssh' || sealed.auth !== 'certificate') return sealed;
+      const users = [...sealed.jumps, sealed].map(({ user }) => user);
+      const principal = sessions.live.byId(use)?.live.principal.name ?? 'gateway';
+      const request = { agentKey: agent.sshKey, agent: agent.name, users, session: use, principal };
+      return { ...sealed, certificates: parts.signTargetCertificates(request) };
+    },
     openBudgets: (sessionId) => parts.budgets.open(sessionId),
     identifyAgent: async (agentId, nonce, holder, pool = '') => {
       await agents.checkPool(agentId, pool, holder);

@@ -87,13 +87,18 @@ export interface ControlPlane {
   /** An agent asks for approval, or for somebody who watches (`ask.watch`): that need ends when the returned function is called, also after it was met. `tell` is called with pending and later once with the final state; returns a function that withdraws the ask. Retry-mode asks consume an approved request of the same binding at most once. */
   askApproval(session: LiveSession, ask: ApprovalAsk, tell: (state: ApprovalState) => void): () => void;
   /**
-   * The target as this agent gets it for one use (a session's id, or `test`): a stored password sealed to the agent's key, everything else as it is.
+   * The target as this agent gets it for one use (a session's id, or `test`): a stored password sealed to the agent's key; of an SSH target that takes
+   * them, user certificates for its SSH key (wire form); everything else as it is.
    * @throws WeirError target_unavailable, agent_unavailable.
    */
   sealTarget<T extends Target>(
     connection: { readonly name: string; readonly agent: string },
     target: T,
-    agent: { readonly name: string; readonly sealingKey: Uint8Array | undefined },
+    agent: {
+      readonly name: string;
+      readonly sealingKey: Uint8Array | undefined;
+      readonly sshKey?: Uint8Array | undefined;
+    },
     use: string,
   ): Promise<T>;
   /** The ledger of budgets for one channel, made at its first ask. */

@@ -22,6 +22,7 @@ import { authorities } from './migrations/009-authorities.ts';
 import { idempotency } from './migrations/010-idempotency.ts';
 import { versions } from './migrations/010-versions.ts';
 import { credentials } from './migrations/011-credentials.ts';
+import { sshAuthorities } from './migrations/012-ssh-authorities.ts';
 import type { StoreTables } from './tables.ts';
 
 const provider: MigrationProvider = {
@@ -47,6 +48,7 @@ const provider: MigrationProvider = {
     '009-authorities': authorities,
     '009-agent-pools': agentPools,
     '011-credentials': credentials,
+    '012-ssh-authorities': sshAuthorities,
   }),
 };
 

@@ -21,6 +21,7 @@ import { createPasskeyRepository, type PasskeyRepository } from './passkeys.ts';
 import { createPolicyRepository, type PolicyRepository } from './policies.ts';
 import { createContentSeal } from './sealed-content.ts';
 import { createSessionRepository, type SessionRepository } from './sessions.ts';
+import { createSshAuthorityRepository, type SshAuthorityRepository } from './ssh-authorities.ts';
 import { createUpstreamAttemptRepository, type UpstreamAttemptRepository } from './upstream-attempts.ts';
 import { createUserRepository, type UserRepository } from './users.ts';
 
@@ -39,6 +40,7 @@ export interface Repositories {
   readonly agents: AgentRepository;
   readonly agentNonces: AgentNonceRepository;
   readonly authorities: AuthorityRepository;
+  readonly sshAuthorities: SshAuthorityRepository;
   readonly sessions: SessionRepository;
   readonly approvals: ApprovalRepository;
   readonly accessRequests: AccessRequestRepository;
@@ -67,6 +69,7 @@ export function createRepositories(store: Pick<Store, 'db'>, contentKey: Buffer)
     agents: createAgentRepository(store),
     agentNonces: createAgentNonceRepository(store),
     authorities: createAuthorityRepository(store),
+    sshAuthorities: createSshAuthorityRepository(store),
     sessions: createSessionRepository(store),
     approvals: createApprovalRepository(store, createContentSeal(contentKey)),
     accessRequests: createAccessRequestRepository(store),

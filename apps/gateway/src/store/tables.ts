@@ -234,6 +234,19 @@ export interface StoreTables {
     retires_at: MaybeMoment;
     retired_at: MaybeMoment;
   };
+  ssh_authorities: {
+    /** `SHA256:…` of the public key. */
+    id: string;
+    purpose: 'users' | 'targets' | 'hosts' | 'listener';
+    public_key: string;
+    key_id: string | null;
+    wrapped_key: Buffer | null;
+    content: Buffer | null;
+    created_by: string;
+    created_at: Moment;
+    retires_at: MaybeMoment;
+    retired_at: MaybeMoment;
+  };
   join_tokens: {
     hash: Buffer;
     /** Name of the one agent that it enrols; null: agents of the pool, with names of the gateway's choice. */
