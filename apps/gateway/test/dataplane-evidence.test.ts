@@ -69,6 +69,35 @@ describe('answers', () => {
   });
 });
 
+describe('records', () => {
+  test.each([
+    ['a statement', '{"event":"statement","atMs":1,"phase":"request","kind":"exec","action":"allow"}', true],
+    ['output', '{"event":"output","atMs":1,"stream":"stdout","text":"x"}', true],
+    ['a result', '{"event":"result","atMs":1}', false],
+    ['input', '{"event":"input","atMs":1,"text":"x"}', false],
+    ['a size', '{"event":"resize","atMs":1}', false],
+    ['an exit', '{"event":"exit","atMs":1}', false],
+    ['a file', '{"event":"file","atMs":1}', false],
+    ['a forward', '{"event":"forward","atMs":1}', false],
+  ])('of %s do not wait for each other without need', (_what, json, isUrgent) => {
+    const { gate, journal, out } = createGate();
+    gate.record(event(json), 1);
+    expect(journal.entries).toEqual([expect.objectContaining({ json, isUrgent })]);
+    gate.answer(Buffer.from('a'), 1);
+    expect(out).toEqual([]);
+    journal.sync(1);
+    expect(out).toEqual(['a']);
+  });
+
+  test('of SSH count as statements of SQL do', () => {
+    const { gate, counts } = createGate();
+    gate.record(event('{"event":"statement","atMs":1,"kind":"shell","action":"allow"}'), 1);
+    gate.record(event('{"event":"statement","atMs":1,"kind":"exec","action":"deny"}'), 2);
+    gate.record(event('{"event":"output","atMs":1,"stream":"stdout","text":"{\\"event\\":\\"statement\\""}'), 3);
+    expect(counts).toEqual({ statements: 2, denied: 1 });
+  });
+});
+
 describe('broken evidence', () => {
   test.each([
     ['a gap', [1, 3]],

@@ -38,6 +38,7 @@ describe('which events are told', () => {
     ['access-requested', { connection: 'shop' }, 'request-made', 'bob asks for access to shop'],
     ['access-decided', { decision: 'approve' }, 'request-decided', 'bob approved req_abcdef'],
     ['access-decided', { decision: 'deny' }, 'request-decided', 'bob denied req_abcdef'],
+    ['watcher-needed', { connection: 'web-1' }, 'request-made', 'bob needs a watcher on web-1'],
     ['access-expired', {}, 'request-expired', 'Nobody decided req_abcdef in time'],
     ['agent-locked', {}, 'agent-locked', 'The agent req_abcdef was locked'],
     ['emergency-sign-in', {}, 'emergency-sign-in', 'EMERGENCY: bob signed in with a local account'],

@@ -21,7 +21,10 @@ export interface EvidenceGate {
 }
 
 const statementPrefix = Buffer.from('{"event":"statement"');
-const outcomePrefix = Buffer.from('{"event":"result"');
+/** Records that no answer waits for: outcomes, and what the client itself said. */
+const quietPrefixes = ['result', 'input', 'resize', 'exit', 'file', 'forward'].map((name) =>
+  Buffer.from(`{"event":"${name}"`),
+);
 const deniedMark = Buffer.from('"action":"deny"');
 
 /** Creates the gate of one channel. Answers that wait are in order; the channel's credit bounds them. */
@@ -90,9 +93,9 @@ export function createEvidenceGate(
         return;
       }
       try {
-        // No answer waits for an outcome: it must not keep the next statement's record from the disk.
-        const isOutcome = startsWith(eventJson, outcomePrefix);
-        positions.push(journal.append(session, channel, sequence, eventJson, !isOutcome));
+        // It must not keep the next statement's, or the echo's, record from the disk.
+        const isQuiet = quietPrefixes.some((prefix) => startsWith(eventJson, prefix));
+        positions.push(journal.append(session, channel, sequence, eventJson, !isQuiet));
         lastSequence = sequence;
       } catch (cause) {
         fail(
