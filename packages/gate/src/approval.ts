@@ -14,6 +14,8 @@ export interface ApprovalQuestion {
   readonly tables: readonly string[];
   readonly kind: string;
   readonly verdict: ApprovalVerdict;
+  /** Somebody of `verdict.approvers` has to watch, not to decide; `approved` says that he does. */
+  readonly watch?: true;
   /** What an estimate of its rows is made of. It stays in this process. */
   readonly subject: {
     readonly understood: UnderstoodText;
@@ -35,8 +37,14 @@ export interface ApprovalAnswer {
 
 /** The way to the people: one question at a time per channel. */
 export interface ApprovalDesk {
-  /** `onPending` is called when the request exists and the statement waits. @throws WeirError when the gateway is lost. */
-  ask(question: ApprovalQuestion, onPending: (requestId: string, link: string | null) => void): Promise<ApprovalAnswer>;
+  /**
+   * `onPending` is called when the request exists and the statement waits; `notice` is the gateway's own sentence about it, where it has one.
+   * @throws WeirError when the gateway is lost.
+   */
+  ask(
+    question: ApprovalQuestion,
+    onPending: (requestId: string, link: string | null, notice?: string) => void,
+  ): Promise<ApprovalAnswer>;
   /** Gives up the open question. @returns whether there was one. */
   withdraw(why: 'cancelled' | 'client-gone'): boolean;
 }

@@ -23,7 +23,7 @@ interface OpenQuestion {
   requestId: string;
   /** The gateway knows of it. */
   isSent: boolean;
-  readonly onPending: (requestId: string, link: string | null) => void;
+  readonly onPending: (requestId: string, link: string | null, notice?: string) => void;
   readonly resolve: (answer: ApprovalAnswer) => void;
   readonly reject: (error: Error) => void;
 }
@@ -61,8 +61,9 @@ export function createApprovalDesk(
     stateArrived(state) {
       if (open === undefined || state.ask !== open.ask) return;
       open.requestId = state.requestId;
-      if (state.state === 'pending' && open.mode === 'wait') open.onPending(state.requestId, state.link ?? null);
-      else {
+      if (state.state === 'pending' && open.mode === 'wait') {
+        open.onPending(state.requestId, state.link ?? null, state.notice);
+      } else {
         const link = state.link === undefined ? {} : { link: state.link };
         finish({ state: state.state, by: state.by ?? null, reason: state.reason ?? null, ...link });
       }
