@@ -1,7 +1,6 @@
 import { WeirError } from '@weir/errors';
 import type { ApprovalAnswer, ApprovalDesk, ApprovalQuestion } from '@weir/gate';
 import type { ApprovalAsk, ApprovalState } from '@weir/proto';
-import type { RowEstimate } from './row-estimate.ts';
 
 /** The desk's two ends: the gate asks, frames arrive. */
 export interface ChannelApprovalDesk extends ApprovalDesk {
@@ -32,7 +31,7 @@ interface OpenQuestion {
 export function createApprovalDesk(
   frames: ApprovalFrames,
   database: string,
-  estimate: (question: ApprovalQuestion) => Promise<RowEstimate>,
+  estimate: (question: ApprovalQuestion) => Promise<NonNullable<ApprovalAsk['estimate']>>,
 ): ChannelApprovalDesk {
   let open: OpenQuestion | undefined;
   let asks = 0;
@@ -84,7 +83,12 @@ export function createApprovalDesk(
   };
 }
 
-function askOf(question: ApprovalQuestion, ask: number, database: string, estimate: RowEstimate): ApprovalAsk {
+function askOf(
+  question: ApprovalQuestion,
+  ask: number,
+  database: string,
+  estimate: NonNullable<ApprovalAsk['estimate']>,
+): ApprovalAsk {
   const { verdict, subject: _kept, ...rest } = question;
   return {
     ...rest,

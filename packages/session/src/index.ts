@@ -1,2 +1,3 @@
 export * from './analysis/analysis-host.ts';
-export { type CredentialUse, createSessionRuntime, type SessionRuntime, type SessionServices } from './runtime.ts';
+export { createSessionRuntime, type SessionRuntime } from './runtime.ts';
+export type { CredentialUse, SessionServices } from './session-services.ts';

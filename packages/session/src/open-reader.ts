@@ -1,16 +1,23 @@
 import { isWeirError, WeirError } from '@weir/errors';
 import type { PlanEvaluator } from '@weir/policy';
-import type { ChannelOpen, PostgresOpen } from '@weir/proto';
+import type { ChannelOpen, PostgresOpen, SshOpen } from '@weir/proto';
 import type { OpenRefusal } from '@weir/tunnel';
 import { createPlanStore } from './plan-store.ts';
+import type { FactsOf } from './protocol-runtime.ts';
 
-/** What a channel keeps of its OPEN frame: the plan is in the evaluator. */
-export type ChannelFacts = Omit<PostgresOpen, 'plan'>;
-type SharedFacts = Pick<ChannelFacts, 'principal' | 'connection' | 'target' | 'recording' | 'maskingKey'>;
+/** What was read. */
+export interface Opened {
+  readonly open: FactsOf<PostgresOpen> | FactsOf<SshOpen>;
+  readonly evaluator: PlanEvaluator;
+}
+type SharedFacts<Open extends ChannelOpen> = Pick<
+  Open,
+  'principal' | 'connection' | 'target' | 'recording' | 'maskingKey'
+>;
 
 /** Reads OPEN frames and plans; what channels have in common is in memory once. */
 export interface OpenReader {
-  read(openJson: Buffer): { readonly open: ChannelFacts; readonly evaluator: PlanEvaluator } | OpenRefusal;
+  read(openJson: Buffer): Opened | OpenRefusal;
   /** @throws WeirError when the plan is not understood. */
   readPlan(planJson: Buffer): PlanEvaluator;
 }
@@ -20,10 +27,18 @@ const maxShared = 64;
 /** Creates a reader that has seen nothing. */
 export function createOpenReader(): OpenReader {
   const plans = createPlanStore();
-  const shared = new Map<string, SharedFacts>();
-  const share = ({ principal, connection, target, recording, maskingKey }: SharedFacts): SharedFacts => {
+  const shared = new Map<string, SharedFacts<ChannelOpen>>();
+  const share = <Open extends ChannelOpen>(facts: SharedFacts<Open>): SharedFacts<Open> => {
+    const { principal, connection, target, recording, maskingKey } = facts;
     const text = JSON.stringify([principal, connection, target, recording, maskingKey]);
-    const known = shared.get(text) ?? { principal, connection, target, recording, maskingKey };
+    // The same text is the same target, so of the same protocol.
+    const known = (shared.get(text) as SharedFacts<Open> | undefined) ?? {
+      principal,
+      connection,
+      target,
+      recording,
+      maskingKey,
+    };
     shared.delete(text);
     shared.set(text, known);
     const oldest = shared.keys().next();
@@ -34,10 +49,16 @@ export function createOpenReader(): OpenReader {
     read(openJson) {
       try {
         const opened = JSON.parse(openJson.toString('utf8')) as ChannelOpen;
-        if (!('postgres' in opened))
-          throw new WeirError('feature_not_supported', `this agent does not speak ${opened.target.protocol}`);
-        const { plan, ...open } = opened;
-        return { open: { ...open, ...share(open) }, evaluator: plans.load(plan) };
+        const evaluator = plans.load(opened.plan);
+        if ('postgres' in opened) {
+          const { plan: _read, ...open } = opened;
+          return { open: { ...open, ...share<PostgresOpen>(open) }, evaluator };
+        }
+        if ('ssh' in opened) {
+          const { plan: _read, ...open } = opened;
+          return { open: { ...open, ...share<SshOpen>(open) }, evaluator };
+        }
+        throw new WeirError('feature_not_supported', 'this agent does not know the protocol of the connection');
       } catch (error) {
         const code = isWeirError(error) ? error.code : 'internal';
         return {

@@ -1,29 +1,10 @@
-import { isWeirError, WeirError } from '@weir/errors';
-import { createDeliveredMasks, type DeliveredMasks } from '@weir/gate';
-import { fullNameOf, type PostgresTarget } from '@weir/proto';
+import { WeirError } from '@weir/errors';
+import type { Target } from '@weir/proto';
 import type { LaneChannel, LaneChannelHandler, OpenRefusal, TestOutcome } from '@weir/tunnel';
-import { type ErrorFields, fieldsOfWeirError } from '@weir/wire-postgres';
-import type { AnalysisHost } from './analysis/analysis-host.ts';
-import { type CatalogStore, createCatalogStore } from './catalog-store.ts';
-import { createChannel } from './channel.ts';
-import { type ChannelFacts, createOpenReader } from './open-reader.ts';
-import { PendingChannel } from './pending-channel.ts';
-import { createPostgresCatalogSource } from './postgres-catalog.ts';
-import { createRowEstimator } from './row-estimate.ts';
-import { type DialOptions, dialPostgres, TargetRefusal } from './targets/postgres.ts';
-
-/** What a credential is opened for: a session's id, or `test` for the test of a connection. */
-export type CredentialUse = string;
-
-/** What all channels of a process share. */
-export interface SessionServices {
-  readonly analysis: AnalysisHost;
-  /** Resolves a credential reference in this network. @throws WeirError when it cannot. */
-  resolvePassword(reference: PostgresTarget['password'], use: CredentialUse): Promise<string | null>;
-  /** Milliseconds since the epoch. */
-  now(): number;
-  log(level: 'debug' | 'info' | 'warn' | 'error', message: string): void;
-}
+import { createOpenReader, type Opened } from './open-reader.ts';
+import { createPostgresRuntime } from './postgres/postgres-runtime.ts';
+import type { ProtocolRuntime, SessionChannel, TestStep } from './protocol-runtime.ts';
+import type { SessionServices } from './session-services.ts';
 
 /** The runtime of an agent (or of a gateway with an embedded one). */
 export interface SessionRuntime {
@@ -36,93 +17,40 @@ export interface SessionRuntime {
   close(): void;
 }
 
-const dialTimeoutMs = 10_000;
-const catalogMaxAgeMs = 2_000;
-
-/** Creates a runtime without channels. */
+/** Creates a runtime without channels: what protocols share is here and in the files beside this one, each protocol has a folder. */
 export function createSessionRuntime(services: SessionServices): SessionRuntime {
-  const sessions = new Map<string, Set<PendingChannel>>();
-  const delivered = new Map<string, DeliveredMasks>();
-  const catalogs = new Map<string, CatalogStore>();
+  const sessions = new Map<string, Set<SessionChannel>>();
+  const postgres = createPostgresRuntime(services);
+  const all: readonly ProtocolRuntime<never>[] = [postgres];
   const opens = createOpenReader();
-  const forget = (sessionId: string, channel: PendingChannel) => {
+  const forget = (sessionId: string, channel: SessionChannel) => {
     const group = sessions.get(sessionId);
-    group?.delete(channel);
-    if (group?.size === 0) {
-      sessions.delete(sessionId);
-      delivered.delete(sessionId);
-    }
+    if (group === undefined || !group.delete(channel) || group.size > 0) return;
+    sessions.delete(sessionId);
+    for (const protocol of all) protocol.sessionEnded(sessionId);
   };
-  const deliveredTo = (sessionId: string): DeliveredMasks => {
-    const known = delivered.get(sessionId) ?? createDeliveredMasks();
-    delivered.set(sessionId, known);
-    return known;
+  const openAs = ({ open, evaluator }: Opened, lane: LaneChannel, onClosed: () => void): SessionChannel => {
+    if ('postgres' in open) return postgres.open(open, evaluator, lane, onClosed);
+    throw new WeirError('feature_not_supported', 'this agent does not speak ssh');
   };
-
-  const dialOptions = async (
-    target: PostgresTarget,
-    use: CredentialUse,
-    parameters: Readonly<Record<string, string>>,
-  ): Promise<DialOptions> => ({
-    password: await services.resolvePassword(target.password, use),
-    parameters,
-    timeoutMs: dialTimeoutMs,
-  });
-  /** What each catalog is read with: the newest reference, since stored credentials are sealed anew for each session. */
-  const newest = new Map<string, { readonly target: PostgresTarget; readonly use: CredentialUse }>();
-  const catalogOf = (target: PostgresTarget, use: CredentialUse): CatalogStore => {
-    const key = JSON.stringify([target.host, target.port, target.database, target.user]);
-    newest.set(key, { target, use });
-    const known = catalogs.get(key);
-    if (known) return known;
-    const store = createCatalogStore({
-      source: createPostgresCatalogSource(target, () => {
-        const current = newest.get(key) ?? { target, use };
-        const parameters = { application_name: 'weir catalog', client_encoding: 'UTF8' };
-        return dialOptions(current.target, current.use, parameters);
-      }),
-      maxAgeMs: catalogMaxAgeMs,
-      now: services.now,
-      onLoaded: (catalog) => services.analysis.loadCatalog(catalog),
-    });
-    catalogs.set(key, store);
-    return store;
-  };
-
-  const estimator = createRowEstimator(services.now);
-  const dialForEstimate = async (open: ChannelFacts) => {
-    const parameters = { ...upstreamParameters(open), application_name: 'weir estimate' };
-    return dialPostgres(open.target, await dialOptions(open.target, open.sessionId, parameters));
+  const testTarget = (target: Target, onStep: (step: TestStep) => void): Promise<void> => {
+    if (target.protocol === 'postgres') return postgres.test(target, onStep);
+    throw new WeirError('feature_not_supported', 'this agent does not speak ssh');
   };
 
   return {
     open(openJson, lane) {
       const opened = opens.read(openJson);
       if ('refuse' in opened) return opened;
-      const { open, evaluator } = opened;
-      const pending = new PendingChannel(lane, evaluator, (closed) => forget(open.sessionId, closed));
-      const group = sessions.get(open.sessionId) ?? new Set();
-      sessions.set(open.sessionId, group.add(pending));
-      dialOptions(open.target, open.sessionId, upstreamParameters(open))
-        .then((options) => dialPostgres(open.target, options))
-        .then((dialled) => {
-          if (pending.isOver) return dialled.socket.destroy();
-          return pending.begin((onClosed) =>
-            createChannel({
-              open,
-              lane,
-              dialled,
-              evaluator: pending.evaluator,
-              catalog: catalogOf(open.target, open.sessionId),
-              delivered: () => deliveredTo(open.sessionId),
-              estimate: (question) => estimator.estimate(question, () => dialForEstimate(open)),
-              services,
-              onClosed,
-            }),
-          );
-        })
-        .catch((error: unknown) => pending.decline(fieldsOf(error)));
-      return pending;
+      const { sessionId } = opened.open;
+      const state: { channel?: SessionChannel; isOver: boolean } = { isOver: false };
+      const channel = openAs(opened, lane, () => {
+        state.isOver = true;
+        if (state.channel !== undefined) forget(sessionId, state.channel);
+      });
+      state.channel = channel;
+      if (!state.isOver) sessions.set(sessionId, (sessions.get(sessionId) ?? new Set()).add(channel));
+      return channel;
     },
     replacePlan(sessionId, plan) {
       const evaluator = opens.readPlan(plan);
@@ -132,18 +60,9 @@ export function createSessionRuntime(services: SessionServices): SessionRuntime 
       for (const channel of [...(sessions.get(sessionId) ?? [])]) channel.kill(reason);
     },
     async test(targetJson) {
-      const target = JSON.parse(targetJson.toString('utf8')) as PostgresTarget;
-      const steps: { name: string; ok: boolean; detail: string }[] = [];
+      const steps: TestStep[] = [];
       try {
-        const options = await dialOptions(target, 'test', { application_name: 'weir test' });
-        steps.push({ name: 'credential', ok: true, detail: target.password.from });
-        const dialled = await dialPostgres(target, { ...options, onStep: (step) => void steps.push(step) });
-        steps.push({
-          name: 'server',
-          ok: true,
-          detail: `PostgreSQL ${dialled.ready.parameterStatus.get('server_version') ?? '?'}`,
-        });
-        dialled.socket.destroy();
+        await testTarget(JSON.parse(targetJson.toString('utf8')) as Target, (step) => void steps.push(step));
         return { ok: true, steps };
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
@@ -159,30 +78,7 @@ export function createSessionRuntime(services: SessionServices): SessionRuntime 
     },
     close() {
       for (const id of [...sessions.keys()]) this.kill(id, 'the agent stops');
-      for (const store of catalogs.values()) store.close();
+      for (const protocol of all) protocol.close();
     },
   };
-}
-
-/** The principal, and the person for whom it acts, are visible in the target's own logs and pg_stat_activity. */
-function upstreamParameters(open: ChannelFacts): Record<string, string> {
-  const application = open.postgres.parameters['application_name'] ?? '';
-  return {
-    ...open.postgres.parameters,
-    client_encoding: 'UTF8',
-    application_name: `weir:${fullNameOf(open.principal)} ${application}`.trim().slice(0, 63),
-  };
-}
-
-function fieldsOf(error: unknown): ErrorFields {
-  if (error instanceof TargetRefusal) {
-    const { fields } = error;
-    return {
-      ...fields,
-      M: `the target refused the agent's sign-in: ${fields['M'] ?? 'no message'}`,
-      H: 'An administrator checks the connection: weir connections test NAME',
-    };
-  }
-  if (isWeirError(error)) return fieldsOfWeirError(error, 'FATAL');
-  return fieldsOfWeirError(new WeirError('internal', 'the channel could not be opened', { cause: error }), 'FATAL');
 }

@@ -2,7 +2,7 @@ import type { ApprovalQuestion } from '@weir/gate';
 import type { ApprovalAsk } from '@weir/proto';
 import { expect, test } from 'vitest';
 import { createApprovalDesk } from '../src/approval-desk.ts';
-import type { RowEstimate } from '../src/row-estimate.ts';
+import type { RowEstimate } from '../src/postgres/row-estimate.ts';
 
 const question: ApprovalQuestion = {
   subject: {

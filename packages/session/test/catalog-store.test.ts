@@ -1,6 +1,6 @@
 import type { Catalog } from '@weir/sql';
 import { describe, expect, test } from 'vitest';
-import { createCatalogStore } from '../src/catalog-store.ts';
+import { createCatalogStore } from '../src/postgres/catalog-store.ts';
 
 const catalogOf = (version: string, stamp = 'a'): Catalog => ({
   stamps: ['t', 'u', 'v'].map((name) => ['relation', name, 1, stamp] as const),

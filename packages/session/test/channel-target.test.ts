@@ -1,7 +1,7 @@
 import { type CatalogIndex, createCatalogIndex } from '@weir/gate';
 import type { Catalog } from '@weir/sql';
 import { describe, expect, test } from 'vitest';
-import { createChannelTarget } from '../src/channel-target.ts';
+import { createChannelTarget } from '../src/postgres/channel-target.ts';
 
 const catalogOf = (version: string, schema = 'public'): Catalog => ({
   ...{ version, serverVersion: 180_004, database: 'shop', functions: [], operators: [], types: [] },

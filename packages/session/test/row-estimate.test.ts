@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { expectedRows } from '../src/row-estimate.ts';
+import { expectedRows } from '../src/postgres/row-estimate.ts';
 import { startTargetServer, type TargetServer } from './fixture/target-server.ts';
 import { startTestRuntime, type TestRuntime } from './fixture/test-runtime.ts';
 

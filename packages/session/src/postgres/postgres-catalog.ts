@@ -9,9 +9,9 @@ import {
   prepareCatalogStamps,
 } from '@weir/sql';
 import type { UpstreamReady } from '@weir/wire-postgres';
+import { type DialOptions, dialPostgres } from '../targets/postgres.ts';
 import type { CatalogSource, TextRows } from './catalog-store.ts';
 import { createPlainClient, type PlainClient } from './plain-client.ts';
-import { type DialOptions, dialPostgres } from './targets/postgres.ts';
 
 /** Reads a server's version (server_version "18.4 (Debian …)") as server_version_num does: 180004. */
 export function serverVersionOf(ready: UpstreamReady): number {

@@ -1,19 +1,20 @@
 import type { PlanEvaluator } from '@weir/policy';
-import type { LaneChannel, LaneChannelHandler } from '@weir/tunnel';
+import type { LaneChannel } from '@weir/tunnel';
 import type { ErrorFields } from '@weir/wire-postgres';
+import type { SessionChannel } from '../protocol-runtime.ts';
 import { type Channel, refuseChannel } from './channel.ts';
 
 /** A channel from its OPEN frame on: client bytes wait in the lane's credit until the target is signed in. */
-export class PendingChannel implements LaneChannelHandler {
+export class PendingChannel implements SessionChannel {
   evaluator: PlanEvaluator;
   isOver = false;
   readonly #lane: LaneChannel;
-  readonly #onClosed: (channel: PendingChannel) => void;
+  readonly #onClosed: () => void;
   #channel: Channel | undefined;
   #early: Buffer[] = [];
 
   /** @param onClosed called once */
-  constructor(lane: LaneChannel, evaluator: PlanEvaluator, onClosed: (channel: PendingChannel) => void) {
+  constructor(lane: LaneChannel, evaluator: PlanEvaluator, onClosed: () => void) {
     this.#lane = lane;
     this.evaluator = evaluator;
     this.#onClosed = onClosed;
@@ -49,7 +50,7 @@ export class PendingChannel implements LaneChannelHandler {
     else this.#channel.handler.onData(data, dependsOn);
   }
 
-  onFrame(...frame: Parameters<LaneChannelHandler['onFrame']>): void {
+  onFrame(...frame: Parameters<SessionChannel['onFrame']>): void {
     this.#channel?.handler.onFrame(...frame);
   }
 
@@ -66,7 +67,7 @@ export class PendingChannel implements LaneChannelHandler {
     this.#lane.halfClose();
   }
 
-  onReset(fault: Parameters<LaneChannelHandler['onReset']>[0]): void {
+  onReset(fault: Parameters<SessionChannel['onReset']>[0]): void {
     this.#channel?.handler.onReset(fault);
     this.#over();
   }
@@ -74,6 +75,6 @@ export class PendingChannel implements LaneChannelHandler {
   #over(): void {
     if (this.isOver) return;
     this.isOver = true;
-    this.#onClosed(this);
+    this.#onClosed();
   }
 }

@@ -1,10 +1,10 @@
 import type { ApprovalQuestion } from '@weir/gate';
 import { encodeBind, encodeExecute, encodeParse, encodeSync } from '@weir/wire-postgres';
+import type { DialledPostgres } from '../targets/postgres.ts';
 import type { TextRows } from './catalog-store.ts';
 import { createPlainClient, type PlainClient } from './plain-client.ts';
 import { boundValues, notPlannable } from './plannable.ts';
 import { plannerRiskQuery, riskParameter } from './planner-risk.ts';
-import type { DialledPostgres } from './targets/postgres.ts';
 
 /** Rows that the target's planner expects a statement to change or, when it changes none, to deliver; null = not known, and why in a few words. */
 export interface RowEstimate {

@@ -1,6 +1,6 @@
 import { type ApprovalQuestion, createGate, type DeliveredMasks, type Gate } from '@weir/gate';
 import type { PlanEvaluator } from '@weir/policy';
-import { fullNameOf } from '@weir/proto';
+import { fullNameOf, type PostgresOpen } from '@weir/proto';
 import type { ChannelClosed, ChannelOpened } from '@weir/recording';
 import { frameKind, type LaneChannel, type LaneChannelHandler } from '@weir/tunnel';
 import {
@@ -13,19 +13,19 @@ import {
   encodeReadyForQuery,
   type PostgresEngine,
 } from '@weir/wire-postgres';
-import { type ChannelApprovalDesk, createApprovalDesk } from './approval-desk.ts';
-import { type ChannelBudgetDesk, createBudgetDesk } from './budget-desk.ts';
+import { type ChannelApprovalDesk, createApprovalDesk } from '../approval-desk.ts';
+import { type ChannelBudgetDesk, createBudgetDesk } from '../budget-desk.ts';
+import { createOutflow, type Outflow } from '../outflow.ts';
+import type { FactsOf } from '../protocol-runtime.ts';
+import type { SessionServices } from '../session-services.ts';
+import { sendCancel } from '../targets/cancel.ts';
+import type { DialledPostgres } from '../targets/postgres.ts';
+import { readTransiently } from '../targets/transient-reads.ts';
 import type { CatalogStore } from './catalog-store.ts';
 import { createChannelTarget } from './channel-target.ts';
 import { createEngineHost } from './engine-host.ts';
-import type { ChannelFacts } from './open-reader.ts';
-import { createOutflow, type Outflow } from './outflow.ts';
 import { loadCatalogOnLoan } from './postgres-catalog.ts';
 import type { RowEstimate } from './row-estimate.ts';
-import type { SessionServices } from './runtime.ts';
-import { sendCancel } from './targets/cancel.ts';
-import type { DialledPostgres } from './targets/postgres.ts';
-import { readTransiently } from './targets/transient-reads.ts';
 
 /** A channel whose target is signed in. */
 export interface Channel {
@@ -38,7 +38,7 @@ export interface Channel {
 
 /** What a channel is made of. */
 export interface ChannelParts {
-  readonly open: ChannelFacts;
+  readonly open: FactsOf<PostgresOpen>;
   readonly lane: LaneChannel;
   readonly dialled: DialledPostgres;
   readonly evaluator: PlanEvaluator;
