@@ -159,7 +159,7 @@ export function createJointSessions(parts: JointParts): JointSessions {
             const who = groupsText(ask.approvers);
             tell({
               ...{ ...state, state: 'pending', expiresAtMs: now() + timeoutMs },
-              notice: `This shell starts when somebody of ${who} watches it: weir sessions watch ${session.id} (rule "${ask.rule}").`,
+              notice: `Waiting until somebody of ${who} watches it: weir sessions watch ${session.id} (rule "${ask.rule}").`,
             });
             note(session.id, 'watcher-needed', `The rule "${ask.rule}" wants somebody of ${who} to watch.`);
             record(session.principal.name, 'watcher-needed', joint, { rule: ask.rule, approvers: ask.approvers });

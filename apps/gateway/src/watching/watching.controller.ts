@@ -1,4 +1,4 @@
-import { Controller, Get, HttpCode, Inject, Param, Put, StreamableFile } from '@nestjs/common';
+import { Controller, Get, Header, HttpCode, Inject, Param, Put, StreamableFile } from '@nestjs/common';
 import { CurrentCaller } from '../identity/auth-guard.ts';
 import type { Caller } from '../identity/caller.ts';
 import { Needs } from '../identity/permissions.ts';
@@ -13,6 +13,8 @@ export class WatchingController {
 
   @Needs('sessions:watch')
   @Get()
+  // A proxy that gathers the answer would show it when it is over.
+  @Header('x-accel-buffering', 'no')
   async watch(@Param('id') id: string, @CurrentCaller() caller: Caller): Promise<StreamableFile> {
     return new StreamableFile(await this.watching.watch(caller, id), { type: 'application/x-ndjson' });
   }
