@@ -297,6 +297,7 @@ class Session implements SessionEngine {
       toClient: (bytes) => this.#outlet.data('stdout', bytes),
       toServer: (bytes) => this.#act({ type: 'data', bytes }),
       endServer: () => this.#act({ type: 'eof' }),
+      notice: (text) => this.notice(text),
       resumed: () => this.#goOn(),
       broken: (text) => {
         this.#host.note('protocol', text);

@@ -18,6 +18,8 @@ export interface FilterOutlets {
   toServer(bytes: Buffer): void;
   /** The client has ended, and nothing of its bytes waits any more. */
   endServer(): void;
+  /** Text for the person on stderr: clients of sftp show no more of a refusal than its code. */
+  notice(text: string): void;
   /** `isWaiting` has become false outside of fromClient and clientEnded. */
   resumed(): void;
   /** The stream cannot be trusted any more: the channel is to end with this text for the person. */

@@ -1,18 +1,28 @@
 import type { FileHost } from './file-host.ts';
+import { createSftpFilter } from './sftp/sftp-filter.ts';
 import type { SshDecision, SshRequest, StreamProtocol } from './ssh-request.ts';
 import type { FilterOutlets, StreamFilter } from './stream-filter.ts';
 
 /** What a filter asks of the host. */
-export type FilterHost = FileHost & { judge(request: SshRequest): SshDecision | Promise<SshDecision> };
+export interface FilterHost extends FileHost {
+  judge(request: SshRequest): SshDecision | Promise<SshDecision>;
+  note(code: 'refused' | 'protocol', text: string): void;
+}
 
 /** The filter of a protocol inside a session channel; null = bytes pass as they are. `within` is the ticket of what was started. */
 export function createStreamFilter(
   protocol: StreamProtocol,
-  _within: unknown,
-  _host: FilterHost,
+  within: unknown,
+  host: FilterHost,
   outlets: FilterOutlets,
 ): StreamFilter | null {
-  if (protocol.name === 'raw') return null;
-  outlets.broken(`${protocol.name} is not understood`);
-  return null;
+  switch (protocol.name) {
+    case 'raw':
+      return null;
+    case 'sftp':
+      return createSftpFilter(within, host, outlets);
+    case 'scp':
+      outlets.broken(`${protocol.name} is not understood`);
+      return null;
+  }
 }
