@@ -1,5 +1,15 @@
 import { WeirError } from '@weir/errors';
 import { type GrantFacts, grantsInForce, opensBy } from './access-request.ts';
+import {
+  isAboutSql,
+  isAboutSsh,
+  sqlKindsOf,
+  sqlMatchOf,
+  sshAccessOf,
+  sshGuardrailRule,
+  sshKindsOf,
+  streamMaskRules,
+} from './compile-ssh.ts';
 import { isConditionProblem, principalContext, tryCondition } from './condition.ts';
 import { tryDuration } from './duration.ts';
 import { fingerprint } from './fingerprint.ts';
@@ -13,6 +23,7 @@ import {
   type Plan,
   type PlanCapability,
   planFormat,
+  type SshPlan,
 } from './plan.ts';
 import { type ConnectionFacts, type Principal, personBehind } from './principal.ts';
 import type {
@@ -56,16 +67,26 @@ export function compilePlan(
     .sort((left, right) => (left.name < right.name ? -1 : 1));
   const behind = personBehind(principal);
   const grants = grantsInForce(documents, principal, connection, options.grants ?? []);
-  const access = accessOf(reached, principal, grants);
-  const accessBehind =
-    behind && accessOf(reached, behind, grantsInForce(documents, behind, connection, options.grantsBehind ?? []));
+  const access = accessOf(reached, principal, connection, grants);
+  const grantsOfBehind = behind && grantsInForce(documents, behind, connection, options.grantsBehind ?? []);
+  const accessBehind = behind && accessOf(reached, behind, connection, grantsOfBehind ?? []);
   const allowed = access.length > 0 && accessBehind?.length !== 0;
   // What restricts either of the two restricts both.
   const holders = behind === undefined ? [principal] : [principal, behind];
   const mine = reached.filter(({ spec }) => holders.some((holder) => isNamed(spec.who, holder)));
-  const guardrails = allowed ? mine.filter((document) => document.kind === 'Guardrail').map(guardrailRule) : [];
-  const maskings = allowed ? mine.filter((document) => document.kind === 'Masking') : [];
-  const budgets = allowed ? mine.filter((document) => document.kind === 'Budget').map(budgetRule) : [];
+  const inForce = allowed ? mine : [];
+  const rails = inForce.filter((document) => document.kind === 'Guardrail');
+  const maskings = inForce
+    .filter((document) => document.kind === 'Masking')
+    .filter((document) => holders.some((holder) => isMasked(document, holder, connection)));
+  const isSsh = connection.protocol === 'ssh';
+  const ssh: SshPlan = {
+    guardrails: rails.filter(isAboutSsh).map((document) => sshGuardrailRule(document, approvalOf(document.spec))),
+    masks: maskings.flatMap(streamMaskRules),
+  };
+  const guardrails = isSsh ? [] : rails.filter(isAboutSql).map(guardrailRule);
+  const restricting = isSsh ? ssh.guardrails : guardrails;
+  const budgets = isSsh ? [] : inForce.filter((document) => document.kind === 'Budget').map(budgetRule);
   const contents = {
     format: planFormat,
     principal: {
@@ -76,17 +97,19 @@ export function compilePlan(
       ...(behind && { actingFor: { id: behind.id, name: behind.name, groups: [...behind.groups].sort() } }),
     },
     connection: { name: connection.name, protocol: connection.protocol, labels: { ...connection.labels } },
-    session: sessionOf([...access, ...(accessBehind ?? []), ...guardrails], grants, options.session),
+    session: sessionOf([...access, ...(accessBehind ?? []), ...restricting], grants, options.session),
     allowed,
     reason: allowed ? null : refusalOf(reached, access.length > 0 && behind ? behind : principal, connection),
-    requires: [...requiredBy(guardrails, budgets, connection), ...(behind ? (['acting-for/1'] as const) : [])],
+    requires: [
+      ...requiredBy([...restricting, ...budgets], budgets.length > 0, connection),
+      ...(behind ? (['acting-for/1'] as const) : []),
+    ],
     access,
     ...(accessBehind && { accessBehind }),
     guardrails,
-    masks: maskings
-      .filter((document) => holders.some((holder) => isMasked(document, holder, connection)))
-      .map(maskRule),
+    masks: isSsh ? [] : maskings.flatMap(maskRules),
     budgets,
+    ...(isSsh && { ssh }),
   } satisfies Omit<Plan, 'version' | 'policyVersion'>;
   return { ...contents, version: fingerprint(contents), policyVersion: options.policyVersion };
 }
@@ -103,13 +126,15 @@ export function planVersion(plan: Plan): string {
 function accessOf(
   reached: readonly ReachingDocument[],
   holder: Principal,
+  { protocol }: ConnectionFacts,
   grants: readonly GrantFacts[],
 ): AccessRule[] {
   return reached
     .filter((document) => document.kind === 'Access')
     .filter(({ spec }) => isNamed(spec.who, holder))
     .filter(({ spec }) => spec.grant === undefined || grants.some((grant) => opensBy(spec.grant, grant)))
-    .map(accessRule);
+    .map((document) => (protocol === 'ssh' ? sshAccessRule(document) : accessRule(document)))
+    .filter(({ kinds }) => kinds === null || kinds.length > 0);
 }
 
 function refusalOf(reached: readonly ReachingDocument[], principal: Principal, connection: ConnectionFacts): string {
@@ -155,23 +180,24 @@ function refuseDuplicates(documents: readonly PolicyDocument[]): void {
 }
 
 function requiredBy(
-  guardrails: readonly GuardrailRule[],
-  budgets: readonly BudgetRule[],
+  rules: readonly Pick<GuardrailRule, 'approval' | 'mode'>[],
+  hasBudgets: boolean,
   connection: ConnectionFacts,
 ): PlanCapability[] {
-  const needsApproval = [...guardrails, ...budgets].some((rule) => rule.approval !== null && rule.mode === 'enforce');
+  const needsApproval = rules.some((rule) => rule.approval !== null && rule.mode === 'enforce');
   return [
     `${connection.protocol}/1`,
     'plan/1',
     ...(needsApproval ? (['approval/1'] as const) : []),
-    ...(budgets.length > 0 ? (['budget/1'] as const) : []),
+    ...(hasBudgets ? (['budget/1'] as const) : []),
   ];
 }
 
-function accessRule({ name, spec }: AccessDocument): AccessRule {
+function accessRule(document: AccessDocument): AccessRule {
+  const { name, spec } = document;
   return {
     rule: name,
-    kinds: spec.statements?.kinds ?? null,
+    kinds: sqlKindsOf(document),
     opaque: spec.opaque,
     maxRows: spec.maxRows ?? null,
     allowSettings: spec.allowSettings ?? [],
@@ -181,10 +207,18 @@ function accessRule({ name, spec }: AccessDocument): AccessRule {
   };
 }
 
-function guardrailRule({ name, spec }: GuardrailDocument): GuardrailRule {
+/** What is about rows, settings and functions says nothing about SSH. */
+function sshAccessRule(document: AccessDocument): AccessRule {
+  const kinds = sshKindsOf(document);
+  const sql = { maxRows: null, allowSettings: [], trustedFunctions: [] };
+  return { ...accessRule(document), kinds, ...sql, ssh: sshAccessOf(document) };
+}
+
+function guardrailRule(document: GuardrailDocument): GuardrailRule {
+  const { name, spec } = document;
   return {
     rule: name,
-    match: spec.match ?? {},
+    match: sqlMatchOf(document),
     window: spec.window ?? null,
     rows: spec.rows ?? null,
     when: spec.when ?? null,
@@ -195,8 +229,14 @@ function guardrailRule({ name, spec }: GuardrailDocument): GuardrailRule {
   };
 }
 
-function approvalOf({ action, approval }: Pick<GuardrailDocument['spec'], 'action' | 'approval'>) {
-  if (action === 'deny' || approval === undefined) return null;
+function approvalOf({
+  action,
+  approval,
+}: {
+  readonly action: GuardrailDocument['spec']['action'];
+  readonly approval?: GuardrailDocument['spec']['approval'];
+}) {
+  if (action !== 'require-approval' || approval === undefined) return null;
   return {
     approvers: [...new Set(approval.approvers.groups)].sort(),
     require: approval.approvers.require,
@@ -220,17 +260,21 @@ function budgetRule({ name, spec }: BudgetDocument): BudgetRule {
   };
 }
 
-function maskRule({ name, spec }: MaskingDocument): MaskRule {
-  return {
-    rule: name,
-    columns: spec.columns,
-    transform: spec.transform ?? null,
-    contentType: spec.contentType ?? null,
-    detect: spec.detect ?? [],
-    influence: stancesOf(spec.influence),
-    minGroupSize: spec.aggregates?.minGroupSize ?? null,
-    writeBack: spec.writeBack,
-  };
+/** Of rules about what SSH shows nothing is left. */
+function maskRules({ name, spec }: MaskingDocument): MaskRule[] {
+  if (spec.columns === undefined) return [];
+  return [
+    {
+      rule: name,
+      columns: spec.columns,
+      transform: spec.transform ?? null,
+      contentType: spec.contentType ?? null,
+      detect: spec.detect ?? [],
+      influence: stancesOf(spec.influence),
+      minGroupSize: spec.aggregates?.minGroupSize ?? null,
+      writeBack: spec.writeBack,
+    },
+  ];
 }
 
 function stancesOf(given: MaskingSpec['influence']): MaskRule['influence'] {

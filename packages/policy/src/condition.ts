@@ -15,6 +15,8 @@ export interface ConditionContext {
   readonly actingFor: { id: string; name: string; groups: readonly string[] };
   readonly connection: { name: string; protocol: string; labels: Readonly<Record<string, string>> };
   readonly statement?: ConditionStatement;
+  /** Absent for SQL. */
+  readonly ssh?: ConditionSsh;
   readonly session?: { readonly interactive: boolean };
   readonly now?: Date;
   /** Absent when it is not known. */
@@ -35,23 +37,43 @@ export function principalContext(
   return { principal: { id, name, kind, groups }, actingFor: actingFor ?? { id: '', name: '', groups: [] } };
 }
 
+/** What SSH carries, as conditions see it. What an opaque command does is left out, so that a condition on it cannot be decided. */
+export interface ConditionSsh {
+  readonly kind: string;
+  readonly login: string;
+  /** The channel has a terminal. */
+  readonly terminal: boolean;
+  /** `host:port` or the path of a socket; empty = it leads nowhere. */
+  readonly destination: string;
+  readonly host: string;
+  /** 0 = none. */
+  readonly port: bigint;
+  readonly variables: readonly string[];
+  readonly opaque: boolean;
+  /** Names of all programs, wrappers included. */
+  readonly programs?: readonly string[];
+  readonly paths?: readonly string[];
+  readonly directions?: readonly string[];
+  readonly destructive?: boolean;
+}
+
 /** The statement as conditions see it: names only, never its text, so that no condition can decide by a pattern on SQL. */
 export interface ConditionStatement {
   readonly kind: string;
   readonly command: string;
   readonly kinds: readonly string[];
-  /** `schema.table` of every relation. */
-  readonly tables: readonly string[];
+  /** `schema.table` of every relation. This and what follows is left out where access to SSH is asked for. */
+  readonly tables?: readonly string[];
   /** `schema.table` of every relation with an effect other than read and lock. */
-  readonly writes: readonly string[];
+  readonly writes?: readonly string[];
   /** `schema.function`. */
-  readonly functions: readonly string[];
+  readonly functions?: readonly string[];
   /** `schema.table.column` of every origin of an output. */
-  readonly outputs: readonly string[];
-  readonly influence: readonly string[];
-  readonly settings: readonly string[];
-  readonly database: string;
-  readonly role: string;
+  readonly outputs?: readonly string[];
+  readonly influence?: readonly string[];
+  readonly settings?: readonly string[];
+  readonly database?: string;
+  readonly role?: string;
 }
 
 /** What a condition came to; `error` holds why it could not be decided. */
@@ -156,6 +178,23 @@ function ruleEnvironment(): Environment {
         settings: names,
         database: 'string',
         role: 'string',
+      },
+    })
+    .registerVariable({
+      name: 'ssh',
+      schema: {
+        kind: 'string',
+        login: 'string',
+        terminal: 'bool',
+        destination: 'string',
+        host: 'string',
+        port: 'int',
+        variables: names,
+        opaque: 'bool',
+        programs: names,
+        paths: names,
+        directions: names,
+        destructive: 'bool',
       },
     })
     .registerVariable({ name: 'session', schema: { interactive: 'bool' } });

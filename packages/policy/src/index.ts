@@ -14,12 +14,14 @@ export * from './approval-rule.ts';
 export { budgetWindowAt } from './budget-window.ts';
 export { type CaseResult, evaluateCase, type PolicyCase, parseCases, planOfCase } from './case.ts';
 export { compilePlan, type SessionFacts } from './compile.ts';
+export { destinationName, normaliseHost } from './destination.ts';
 export { nearestWord } from './did-you-mean.ts';
 export { maxDurationMs, tryDuration } from './duration.ts';
 export type { Budgets } from './evaluate/budget.ts';
 export type {
   EvaluationContext,
   PlanEvaluator,
+  SshStreams,
 } from './evaluate/evaluator.ts';
 export { guardedSettings } from './evaluate/setting.ts';
 export { type Finding, type FindingCode, formatFinding } from './finding.ts';
@@ -38,6 +40,7 @@ export {
   policyApiVersion,
   type WorkloadTrustDocument,
 } from './schema/document.ts';
+export type { OutputStreamKind } from './schema/ssh.ts';
 export { workloadTrustSchema } from './schema/workload-trust.ts';
 export { isNameAmong } from './scope.ts';
 export * from './ssh-statement.ts';

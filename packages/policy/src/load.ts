@@ -17,7 +17,8 @@ export function loadPlan(json: unknown): PlanEvaluator {
   const plan = parsed.data;
   if (planVersion(plan) !== plan.version) throw refuse('its contents do not have the fingerprint that it names');
   const conditions = new Map<string, Condition>();
-  for (const { rule, when } of [...plan.access, ...(plan.accessBehind ?? []), ...plan.guardrails]) {
+  const rules = [...plan.access, ...(plan.accessBehind ?? []), ...plan.guardrails, ...(plan.ssh?.guardrails ?? [])];
+  for (const { rule, when } of rules) {
     if (when === null) continue;
     const condition = tryCondition(when, 'rule');
     if (isConditionProblem(condition)) throw refuse(`the condition of rule ${rule}: ${condition.message}`);

@@ -4,10 +4,12 @@ import { maxDurationMs } from './duration.ts';
 import { conditionSchema } from './schema/access.ts';
 import { budgetWindows } from './schema/budget.ts';
 import { count, list, oneOf, pathGlob, section, text } from './schema/field.ts';
-import { matchSchema, rowsSchema } from './schema/guardrail.ts';
+import { rowsSchema, sqlMatchSchema } from './schema/guardrail.ts';
 import { stances } from './schema/masking.ts';
 import { principalKinds } from './schema/selector.ts';
 import { windowSchema } from './schema/window.ts';
+import { planSshAccessSchema, sshPlanSchema } from './ssh-plan.ts';
+import { sshKinds } from './ssh-statement.ts';
 import { influenceWays, statementKinds } from './statement.ts';
 import { contentTypes, transforms } from './verdict.ts';
 
@@ -22,12 +24,14 @@ const ruleName = text(63);
 
 const accessRuleSchema = section({
   rule: ruleName,
-  /** null = every kind. */
-  kinds: list(oneOf(statementKinds)).nullable(),
+  /** null = every kind of SQL; for SSH they are all named. */
+  kinds: list(oneOf([...statementKinds, ...sshKinds])).nullable(),
   opaque: oneOf(['deny', 'allow']),
   maxRows: z.int().min(1).nullable(),
   allowSettings: z.array(text(200)),
   trustedFunctions: z.array(pathGlob('schema.function')),
+  /** Of SSH connections only. */
+  ssh: planSshAccessSchema.optional(),
   window: windowSchema.nullable(),
   when: conditionSchema.nullable(),
 });
@@ -44,7 +48,7 @@ const planApprovalSchema = section({
 
 const guardrailRuleSchema = section({
   rule: ruleName,
-  match: matchSchema,
+  match: sqlMatchSchema,
   window: windowSchema.nullable(),
   when: conditionSchema.nullable(),
   rows: rowsSchema.nullable(),
@@ -86,6 +90,10 @@ const budgetRuleSchema = section({
 });
 export type BudgetRule = z.output<typeof budgetRuleSchema>;
 
+const sshSchema = sshPlanSchema(planApprovalSchema);
+export type SshPlan = z.output<typeof sshSchema>;
+export type SshGuardrailRule = SshPlan['guardrails'][number];
+
 /** Schema of a plan as it travels; closed at every level. */
 export const planSchema = section({
   format: z.literal(planFormat),
@@ -119,9 +127,15 @@ export const planSchema = section({
   guardrails: z.array(guardrailRuleSchema),
   masks: z.array(maskRuleSchema),
   budgets: z.array(budgetRuleSchema),
-}).refine((plan) => (plan.principal.actingFor === undefined) === (plan.accessBehind === undefined), {
-  error: 'A principal that acts for a person needs the access of both.',
-});
+  /** Of SSH connections, whose `guardrails`, `masks` and `budgets` for SQL are empty. */
+  ssh: sshSchema.optional(),
+})
+  .refine((plan) => (plan.connection.protocol === 'ssh') === (plan.ssh !== undefined), {
+    error: 'A plan has a section "ssh" for SSH connections, and for these only.',
+  })
+  .refine((plan) => (plan.principal.actingFor === undefined) === (plan.accessBehind === undefined), {
+    error: 'A principal that acts for a person needs the access of both.',
+  });
 
 /**
  * The policy for one principal on one connection, as plain JSON. `version` is the fingerprint of all of it but itself and `policyVersion`, so a

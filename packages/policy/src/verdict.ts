@@ -40,6 +40,24 @@ export interface RowBounds {
   readonly observed: { readonly affected: RowBound | null; readonly returned: RowBound | null };
 }
 
+/** People who must watch while something runs. */
+export interface WatcherNeed {
+  readonly rule: string;
+  readonly groups: readonly string[];
+  /** How long a session waits for somebody, at its start and when the last one leaves, ms. */
+  readonly timeoutMs: number;
+}
+
+/** What something allowed in SSH is bound to while it lasts. */
+export interface SshBounds {
+  /** For each somebody has to watch. */
+  readonly watchers: readonly WatcherNeed[];
+  /** Most bytes that a file may have, and the rule that says so; null = no bound. */
+  readonly fileSize: { readonly over: number; readonly rule: string } | null;
+  /** What detectors must look for in a file's content; with what they find it is judged again. */
+  readonly content: readonly ContentType[];
+}
+
 interface VerdictBase {
   /** Name of the deciding rule; `default` when no rule matched. */
   readonly rule: string;
@@ -53,6 +71,8 @@ export interface AllowVerdict extends VerdictBase {
   readonly maxRows: number | null;
   /** Absent = no guardrail bounds its rows. */
   readonly bounds?: RowBounds;
+  /** Of SSH; absent = nothing binds it. */
+  readonly ssh?: SshBounds;
 }
 export interface DenyVerdict extends VerdictBase {
   readonly action: 'deny';
@@ -72,6 +92,8 @@ export interface ApprovalVerdict extends VerdictBase {
   readonly maxRows: number | null;
   /** Absent = no guardrail bounds its rows. */
   readonly bounds?: RowBounds;
+  /** Of SSH; absent = nothing binds it. */
+  readonly ssh?: SshBounds;
 }
 /** The decision on one statement. Deny beats require-approval beats allow; no matching access rule is deny. */
 export type Verdict = AllowVerdict | DenyVerdict | ApprovalVerdict;

@@ -9,14 +9,33 @@ import {
 import type { AccessRule, Plan } from '../plan.ts';
 import { personBehind } from '../principal.ts';
 import { builtInRules } from '../schema/document.ts';
+import type { OutputStreamKind } from '../schema/ssh.ts';
+import type { SshStatement } from '../ssh-statement.ts';
 import type { ColumnRef, OutputColumn, SqlFacts, Statement } from '../statement.ts';
-import type { ContentType, DenyVerdict, MaskSpec, TraceStep, Verdict } from '../verdict.ts';
-import { type AccessDecision, type AccessTest, bothAllow, createAccessTest, decideAccess } from './access.ts';
+import {
+  type ContentType,
+  contentTypes,
+  type DenyVerdict,
+  type MaskSpec,
+  type TraceStep,
+  type Verdict,
+} from '../verdict.ts';
+import {
+  type AccessDecision,
+  type AccessFacts,
+  type AccessTest,
+  bothAllow,
+  createAccessTest,
+  decideAccess,
+} from './access.ts';
 import { type Budgets, createBudgets } from './budget.ts';
 import { decideBuiltIns } from './built-in.ts';
 import { createColumnProtection, type RuledStance } from './columns.ts';
 import { createGuardrailTest, findHits, type GuardrailTest, verdictOf } from './guardrail.ts';
 import { isReleased } from './influence.ts';
+import { sshVariables } from './ssh/ssh-condition.ts';
+import { createSshGuardrailTest, decideSsh, type SshGuardrailTest } from './ssh/ssh-evaluate.ts';
+import { createWindowTest } from './window.ts';
 
 /** What a verdict depends on beside the statement. */
 export interface EvaluationContext {
@@ -32,6 +51,10 @@ export interface PlanEvaluator {
   readonly plan: Plan;
   /** Decides on one statement. Never throws. The trace has a step for every rule of the plan and every built-in one. */
   evaluate(statement: Statement, context: EvaluationContext): Verdict;
+  /** The same for what SSH carries, by the same rules of precedence. A plan for another protocol denies it. */
+  evaluateSsh(statement: SshStatement, circumstances: Pick<EvaluationContext, 'now' | 'interactive'>): Verdict;
+  /** What the plan says of SSH besides verdicts. */
+  readonly ssh: SshStreams;
   /** How the column's value leaves; null = as it is. */
   maskOf(column: ColumnRef): MaskSpec | null;
   /** Content types that detectors must look for in the column's value. */
@@ -54,6 +77,16 @@ export interface PlanEvaluator {
   readonly reads: { readonly now: boolean; readonly interactive: boolean; readonly statementCount: boolean };
 }
 
+/** What happens to the streams of SSH. */
+export interface SshStreams {
+  /** Content types that are masked in what a terminal shows, and in what a command without one prints. */
+  masksOf(stream: OutputStreamKind): readonly ContentType[];
+  /** Is what people type kept? True when any access rule of the plan says so. */
+  readonly isInputRecorded: boolean;
+  /** Can any rule be about typed lines? Otherwise they need not be judged. */
+  readonly isInputJudged: boolean;
+}
+
 /** Makes an evaluator. `conditions` holds the compiled condition for every condition text of the plan. */
 export function createPlanEvaluator(plan: Plan, conditions: ReadonlyMap<string, Condition>): PlanEvaluator {
   const budgets = createBudgets(plan.budgets);
@@ -67,24 +100,30 @@ export function createPlanEvaluator(plan: Plan, conditions: ReadonlyMap<string, 
     access: (plan.accessBehind ?? []).map(testOf),
     context: principalContext(person),
   };
-  const guardrails = plan.guardrails.map((rule) =>
-    createGuardrailTest(
-      rule,
-      guardrailCondition(rule.when === null ? undefined : conditions.get(rule.when), behind?.context),
-    ),
+  const whenOf = (when: string | null) =>
+    guardrailCondition(when === null ? undefined : conditions.get(when), behind?.context);
+  const guardrails = plan.guardrails.map((rule) => createGuardrailTest(rule, whenOf(rule.when)));
+  const sshGuardrails = (plan.ssh?.guardrails ?? []).map((rule) =>
+    createSshGuardrailTest(rule, {
+      window: rule.window === null ? null : createWindowTest(rule.window),
+      when: whenOf(rule.when),
+    }),
   );
   const readsVariable = (name: string): boolean => [...conditions.values()].some(({ reads }) => reads.has(name));
   const isStepUpOffered = plan.principal.kind === 'person' && readsVariable('mfa');
   const parts: Parts = {
     ...{ plan, principal: principalContext(plan.principal), access: plan.access.map(testOf), behind },
-    ...{ guardrails, budgets, protectionOf, isProtected },
+    ...{ guardrails, sshGuardrails, budgets, protectionOf, isProtected },
+  };
+  const judged = (decideWith: (instead: Pick<ConditionContext, 'mfa'>) => Verdict): Verdict => {
+    const verdict = decideWith({});
+    return verdict.action === 'deny' && isStepUpOffered ? withStepUp(parts, verdict, decideWith) : verdict;
   };
   return {
     plan,
-    evaluate: (statement, context) => {
-      const verdict = decide(parts, statement, context);
-      return verdict.action === 'deny' && isStepUpOffered ? withStepUp(parts, verdict, statement, context) : verdict;
-    },
+    evaluate: (statement, context) => judged((instead) => decide(parts, statement, context, instead)),
+    evaluateSsh: (statement, context) => judged((instead) => decideOfSsh(parts, statement, context, instead)),
+    ssh: streamsOf(plan),
     maskOf: (column) => protectionOf(column).mask,
     detectOf: (column) => protectionOf(column).detect,
     isReleased: (output) =>
@@ -125,15 +164,20 @@ interface Parts {
   readonly access: readonly AccessTest[];
   readonly behind: Behind | undefined;
   readonly guardrails: readonly GuardrailTest[];
+  readonly sshGuardrails: readonly SshGuardrailTest[];
   readonly budgets: Budgets;
   readonly protectionOf: ReturnType<typeof createColumnProtection>;
   readonly isProtected: (column: ColumnRef) => boolean;
 }
 
 /** Says so when a fresh second factor is all that is missing. */
-function withStepUp(parts: Parts, denial: DenyVerdict, statement: Statement, context: EvaluationContext): Verdict {
-  if (decide(parts, statement, context, { mfa: { ageSeconds: 0n } }).action === 'deny') return denial;
-  const own = parts.plan.guardrails.find(({ rule }) => rule === denial.rule)?.hint;
+function withStepUp(
+  { plan }: Parts,
+  denial: DenyVerdict,
+  decideWith: (instead: Pick<ConditionContext, 'mfa'>) => Verdict,
+): Verdict {
+  if (decideWith({ mfa: { ageSeconds: 0n } }).action === 'deny') return denial;
+  const own = [...plan.guardrails, ...(plan.ssh?.guardrails ?? [])].find(({ rule }) => rule === denial.rule)?.hint;
   const stepUp = 'It needs a fresh second factor: weir login --step-up, then open a new session.';
   return { ...denial, hint: own ? `${own} ${stepUp}` : stepUp };
 }
@@ -143,31 +187,17 @@ function decide(
   parts: Parts,
   statement: Statement,
   context: EvaluationContext,
-  instead: Pick<ConditionContext, 'mfa'> = {},
+  instead: Pick<ConditionContext, 'mfa'>,
 ): Verdict {
-  const { plan } = parts;
   const { facts } = statement;
   const trace: TraceStep[] = [];
-  if (!plan.allowed) {
-    const reason = plan.reason ?? 'No access rule allows this connection.';
-    const hint = 'Ask an administrator of the policy for access.';
-    trace.push({ rule: builtInRules.noAccess, matched: true, why: reason });
-    return { action: 'deny', rule: builtInRules.noAccess, reason, hint, trace };
-  }
+  if (!parts.plan.allowed) return closed(parts.plan.reason ?? 'No access rule allows this connection.');
   let values: ConditionContext | undefined;
   const conditionContext = (): ConditionContext => {
     values ??= { ...contextOf(parts, statement, context), ...instead };
     return values;
   };
-  const own = decideAccess(parts.access, facts, context.now, conditionContext, trace);
-  const decideFor = ({ name, access: tests, context: of }: Behind): AccessDecision => {
-    const steps: TraceStep[] = [];
-    const decision = decideAccess(tests, facts, context.now, () => ({ ...conditionContext(), ...of }), steps);
-    trace.push(...steps.map((step) => ({ ...step, why: `for ${name}: ${step.why}` })));
-    return decision;
-  };
-  // A principal that acts for a person may do what both may do.
-  const access = parts.behind === undefined ? own : bothAllow(own, decideFor(parts.behind), parts.behind.name);
+  const access = accessFor(parts, facts, context.now, conditionContext, trace);
   const builtIn = decideBuiltIns(facts, access, parts.protectionOf, trace);
   const input = {
     facts,
@@ -184,6 +214,60 @@ function decide(
     return decision.action === 'deny' ? { ...decision, trace } : { ...decision, ...bounded, trace };
   const rule = access.rule ?? builtInRules.noAccess;
   return { action: 'allow', rule, reason: `Allowed by ${rule}.`, maxRows: access.maxRows, ...bounded, trace };
+}
+
+/** The same of what SSH carries. */
+function decideOfSsh(
+  parts: Parts,
+  statement: SshStatement,
+  { now, interactive }: Pick<EvaluationContext, 'now' | 'interactive'>,
+  instead: Pick<ConditionContext, 'mfa'>,
+): Verdict {
+  const { plan, principal } = parts;
+  if (!plan.allowed) return closed(plan.reason ?? 'No access rule allows this connection.');
+  if (plan.ssh === undefined) return closed('The policy of this session is not for SSH.');
+  const trace: TraceStep[] = [];
+  const around = { ...principal, connection: plan.connection, session: { interactive }, now };
+  const known = { ...around, ...(plan.session === null ? {} : sessionContext(plan.session, now)), ...instead };
+  const contextFor = (asks: 'access' | 'guardrail') => () => ({ ...known, ...sshVariables(statement, asks) });
+  const access = accessFor(parts, statement.facts, now, contextFor('access'), trace);
+  return decideSsh(statement, access, parts.sshGuardrails, now, contextFor('guardrail'), trace);
+}
+
+/** A principal that acts for a person may do what both may do. */
+function accessFor(
+  { access, behind }: Parts,
+  facts: AccessFacts,
+  now: Date,
+  context: () => ConditionContext,
+  trace: TraceStep[],
+): AccessDecision {
+  const own = decideAccess(access, facts, now, context, trace);
+  if (behind === undefined) return own;
+  const steps: TraceStep[] = [];
+  const ofPerson = decideAccess(behind.access, facts, now, () => ({ ...context(), ...behind.context }), steps);
+  trace.push(...steps.map((step) => ({ ...step, why: `for ${behind.name}: ${step.why}` })));
+  return bothAllow(own, ofPerson, behind.name);
+}
+
+/** Nothing is allowed here. */
+function closed(reason: string): DenyVerdict {
+  const trace = [{ rule: builtInRules.noAccess, matched: true, why: reason }];
+  const hint = 'Ask an administrator of the policy for access.';
+  return { action: 'deny', rule: builtInRules.noAccess, reason, hint, trace };
+}
+
+function streamsOf({ ssh, access, accessBehind = [] }: Plan): SshStreams {
+  const detected = (stream: OutputStreamKind) => {
+    const rules = (ssh?.masks ?? []).filter(({ output }) => output.includes(stream));
+    return contentTypes.filter((type) => rules.some(({ detect }) => detect.includes(type)));
+  };
+  const masks = { terminal: detected('terminal'), exec: detected('exec') };
+  return {
+    masksOf: (stream) => masks[stream],
+    isInputRecorded: [...access, ...accessBehind].some((rule) => rule.ssh?.recordInput === true),
+    isInputJudged: (ssh?.guardrails ?? []).some(({ kinds }) => kinds?.includes('input') === true),
+  };
 }
 
 /** Where somebody acts for a person, a function is trusted that both may trust. */

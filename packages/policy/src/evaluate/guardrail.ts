@@ -15,9 +15,12 @@ export interface GuardrailTest {
   readonly when: ((context: ConditionContext) => ConditionResult) | null;
 }
 
+/** What every guardrail says, whatever it is about. */
+export type RestrictingRule = Pick<GuardrailRule, 'rule' | 'approval' | 'reason' | 'hint' | 'mode'>;
+
 /** A guardrail that applies. `isCertain` false: taken to match because something could not be decided. */
-export interface Hit {
-  readonly rule: GuardrailRule;
+export interface Hit<Rule extends RestrictingRule = RestrictingRule> {
+  readonly rule: Rule;
   readonly why: string;
   readonly isCertain: boolean;
 }
@@ -36,7 +39,7 @@ export function findHits(
   trace: TraceStep[],
 ): { readonly hits: readonly Hit[]; readonly bounds: RowBounds | undefined } {
   const hits: Hit[] = [];
-  const bounding: Hit[] = [];
+  const bounding: Hit<GuardrailRule>[] = [];
   for (const test of tests) {
     const hit = findHit(test, input, context);
     const isObserved = test.rule.mode === 'observe';
@@ -68,7 +71,7 @@ function uncountedChange({ rows }: GuardrailRule, { facts, statementCount }: Mat
   return why === null ? null : `${why}, and no more than ${bound.over} may change`;
 }
 
-function boundsOf(hits: readonly Hit[]): RowBounds {
+function boundsOf(hits: readonly Hit<GuardrailRule>[]): RowBounds {
   const smallest = (what: 'affected' | 'returned', mode: 'enforce' | 'observe'): RowBound | null => {
     let bound: RowBound | null = null;
     for (const { rule } of hits) {
@@ -88,19 +91,28 @@ function findHit(
   { rule, match, window, when }: GuardrailTest,
   input: MatchInput & { readonly now: Date },
   context: () => ConditionContext,
-): Hit | null {
+): Hit<GuardrailRule> | null {
   if (window !== null && !window(input.now)) return null;
   const [opaque] = input.facts.opaque;
   const matched = match(input);
   if (matched === null && opaque === undefined) return null;
-  const isMatchCertain = matched !== null;
   const why = matched ?? `the statement may do what this rule is about, because ${opaque ?? 'it is not understood'}`;
-  if (when === null) return { rule, why, isCertain: isMatchCertain };
+  return underCondition(rule, when, { why, isCertain: matched !== null }, context);
+}
+
+/** A match under the rule's condition: one that cannot be decided counts as met. */
+export function underCondition<Rule extends RestrictingRule>(
+  rule: Rule,
+  when: GuardrailTest['when'],
+  { why, isCertain }: Pick<Hit, 'why' | 'isCertain'>,
+  context: () => ConditionContext,
+): Hit<Rule> | null {
+  if (when === null) return { rule, why, isCertain };
   const result = when(context());
   if ('error' in result) {
     return { rule, why: `${why} (its condition could not be decided: ${result.error})`, isCertain: false };
   }
-  return result.value ? { rule, why, isCertain: isMatchCertain } : null;
+  return result.value ? { rule, why, isCertain } : null;
 }
 
 /** The verdict of the guardrails that apply, without trace: deny beats approval, a certain hit is named before an uncertain one. null = none. */

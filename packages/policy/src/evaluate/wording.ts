@@ -1,7 +1,7 @@
 import type { ColumnRef, SqlFacts } from '../statement.ts';
 
 /** The statement's command for a sentence. */
-export function commandName(facts: SqlFacts): string {
+export function commandName(facts: Pick<SqlFacts, 'command'>): string {
   return facts.command === '' ? 'The statement' : facts.command;
 }
 

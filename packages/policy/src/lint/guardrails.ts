@@ -2,7 +2,7 @@ import type { Finding } from '../finding.ts';
 import { isGlobCovering } from '../glob.ts';
 import type { PlacedDocument } from '../parse.ts';
 import type { GuardrailDocument } from '../schema/document.ts';
-import type { Match } from '../schema/guardrail.ts';
+import type { DocumentMatch } from '../schema/guardrail.ts';
 import { warning } from './warning.ts';
 
 const filteredKinds: readonly string[] = ['select', 'update', 'delete'];
@@ -34,7 +34,7 @@ function reasonsOf({ spec }: GuardrailDocument, hasMasking: boolean): Reason[] {
   return reasons;
 }
 
-function matchReasons(match: Match, hasMasking: boolean): Reason[] {
+function matchReasons(match: DocumentMatch, hasMasking: boolean): Reason[] {
   const reasons: Reason[] = [];
   const { kinds } = match;
   if (match.where !== undefined && kinds !== undefined && !kinds.some((kind) => filteredKinds.includes(kind))) {

@@ -41,11 +41,13 @@ function isNobodyMasked(spec: MaskingSpec): boolean {
 
 /** Does `strong` leave nothing for `weak` to do? True only when it is certain. */
 function isShadowing(strong: MaskingSpec, weak: MaskingSpec): boolean {
-  return (
-    isScopeCovering(strong, weak) &&
-    isProtectionCovering(strong, weak) &&
-    weak.columns.every((column) => strong.columns.some((wide) => isPathCovering(wide, column)))
-  );
+  return isScopeCovering(strong, weak) && isProtectionCovering(strong, weak) && isPlaceCovering(strong, weak);
+}
+
+/** The same columns, or the same output. */
+function isPlaceCovering(strong: MaskingSpec, weak: MaskingSpec): boolean {
+  if (weak.output !== undefined) return weak.output.every((stream) => strong.output?.includes(stream) ?? false);
+  return weak.columns?.every((column) => strong.columns?.some((wide) => isPathCovering(wide, column))) ?? false;
 }
 
 function isScopeCovering(strong: MaskingSpec, weak: MaskingSpec): boolean {

@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import { sshKinds } from '../ssh-statement.ts';
 import { statementKinds } from '../statement.ts';
 import { count, list, oneOf, pathGlob, section, text } from './field.ts';
 import { connectionsSchema, whoSchema } from './selector.ts';
+import { sshAccessSchema } from './ssh.ts';
 import { windowSchema } from './window.ts';
 
 /** Longest CEL condition, characters. */
@@ -21,11 +23,12 @@ export const accessSchema = section({
     error: 'An access rule must name "groups" or "principals".',
   }),
   connections: connectionsSchema,
-  statements: section({ kinds: list(oneOf(statementKinds)).optional() }).optional(),
+  statements: section({ kinds: list(oneOf([...statementKinds, ...sshKinds])).optional() }).optional(),
   opaque: oneOf(['deny', 'allow']).default('deny'),
   maxRows: count(1).optional(),
   allowSettings: list(text(200)).optional(),
   trustedFunctions: list(exactFunction).optional(),
+  ssh: sshAccessSchema.optional(),
   window: windowSchema.optional(),
   when: conditionSchema.optional(),
   /** Only with a grant: of any rule that hands them out, or of the rules with these names. */

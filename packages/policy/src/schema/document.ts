@@ -20,6 +20,7 @@ export const builtInRules = {
   unknown: 'unknown-statement',
   opaque: 'opaque-statement',
   setting: 'unsafe-setting',
+  variable: 'unsafe-variable',
   copy: 'protected-copy',
   influence: 'protected-influence',
   writeBack: 'masked-write-back',

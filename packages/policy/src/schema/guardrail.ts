@@ -1,9 +1,11 @@
 import { z } from 'zod';
+import { sshKinds } from '../ssh-statement.ts';
 import { influenceWays, statementKinds } from '../statement.ts';
 import { conditionSchema } from './access.ts';
 import { approversSchema, durationText } from './approvers.ts';
 import { count, list, oneOf, pathGlob, section, text } from './field.ts';
 import { connectionsSchema, whoSchema } from './selector.ts';
+import { sshMatchSchema, watcherSchema } from './ssh.ts';
 import { windowSchema } from './window.ts';
 
 /** Effects on a relation that rules can name, as packages/sql reports them. */
@@ -19,10 +21,11 @@ const influenceSchema = z.union([columnsSchema, section({ columns: columnsSchema
   error: 'Expected the word "protected", a list of schema.table.column globs, or "columns" with "by".',
 });
 
-/** Conditions on a statement: all named ones must hold; within a list any entry will do. None named = every statement. */
-export const matchSchema = section({
-  kinds: list(oneOf(statementKinds)).optional(),
-  commands: list(text(200)).optional(),
+/** Conditions of both SQL and SSH. */
+const commonMatch = { commands: list(text(200)).optional() };
+
+/** Conditions on SQL statements. */
+const sqlMatch = {
   tables: list(pathGlob('schema.table')).optional(),
   effects: list(oneOf(tableEffects)).optional(),
   where: oneOf(['none', 'ineffective']).optional(),
@@ -38,8 +41,29 @@ export const matchSchema = section({
   influence: influenceSchema.optional(),
   copies: columnsSchema.optional(),
   multiStatement: z.literal(true, { error: 'Expected true; leave the key out otherwise.' }).optional(),
+};
+
+/** Keys of `match` that only SQL statements can meet. */
+export const sqlOnlyKeys = Object.keys(sqlMatch) as readonly (keyof typeof sqlMatch)[];
+
+/** Conditions on a statement: all named ones must hold; within a list any entry will do. None named = every statement. */
+export const matchSchema = section({
+  kinds: list(oneOf([...statementKinds, ...sshKinds])).optional(),
+  ...commonMatch,
+  ...sqlMatch,
+  ssh: sshMatchSchema.optional(),
+}).superRefine((match, context) => {
+  const sql = sqlOnlyKeys.find((key) => match[key] !== undefined);
+  if (sql === undefined || match.ssh === undefined) return;
+  const message = `"${sql}" is about SQL, "ssh" about SSH: nothing is both. Write two rules.`;
+  context.addIssue({ code: 'custom', path: ['ssh'], message });
 });
-export type Match = z.output<typeof matchSchema>;
+/** `match` of a document. */
+export type DocumentMatch = z.output<typeof matchSchema>;
+
+/** `match` of a plan's guardrail for SQL statements. */
+export const sqlMatchSchema = section({ kinds: list(oneOf(statementKinds)).optional(), ...commonMatch, ...sqlMatch });
+export type Match = z.output<typeof sqlMatchSchema>;
 
 /** How approval is asked for, as written in a document. */
 export const approvalSchema = section({
@@ -64,8 +88,9 @@ export const guardrailSchema = section({
   window: windowSchema.optional(),
   when: conditionSchema.optional(),
   rows: rowsSchema.optional(),
-  action: oneOf(['deny', 'require-approval']),
+  action: oneOf(['deny', 'require-approval', 'require-watcher']),
   approval: approvalSchema.optional(),
+  watcher: watcherSchema.optional(),
   reason: text(500).optional(),
   hint: text(500).optional(),
   mode: oneOf(['enforce', 'observe']).default('enforce'),
@@ -77,8 +102,21 @@ export const guardrailSchema = section({
       message: 'require-approval needs "approval" with approvers.',
     });
   }
+  const fail = (path: string[], message: string): void => context.addIssue({ code: 'custom', path, message });
   if (spec.action === 'deny' && spec.approval !== undefined) {
-    context.addIssue({ code: 'custom', path: ['approval'], message: 'A rule that denies cannot ask for approval.' });
+    fail(['approval'], 'A rule that denies cannot ask for approval.');
+  }
+  if (spec.action === 'require-watcher' && spec.approval !== undefined) {
+    fail(['approval'], 'Somebody watches or decides: write a second rule for the other.');
+  }
+  if ((spec.action === 'require-watcher') !== (spec.watcher !== undefined)) {
+    fail(['watcher'], 'require-watcher needs "watcher" with groups, and nothing else has it.');
+  }
+  if (spec.action === 'require-watcher' && spec.match !== undefined) {
+    const sql = sqlOnlyKeys.find((key) => spec.match?.[key] !== undefined);
+    if (sql !== undefined) fail(['match', sql], 'Watchers are for shells and commands of SSH.');
+    const other = spec.match.kinds?.find((kind) => kind !== 'shell' && kind !== 'exec');
+    if (other !== undefined) fail(['match', 'kinds'], `Watchers are for shell and exec, not for ${other}.`);
   }
   if (spec.rows !== undefined && spec.action !== 'deny') {
     const message = 'A bound on rows can only deny: they are counted while the statement runs.';

@@ -4,6 +4,7 @@ import { contentTypes, transforms } from '../verdict.ts';
 import { conditionSchema } from './access.ts';
 import { count, list, oneOf, pathGlob, section } from './field.ts';
 import { connectionsSchema, exemptSchema, whoSchema } from './selector.ts';
+import { outputStreams } from './ssh.ts';
 
 /** What a rule does about something: let it be, write it to the record, or deny it. */
 export const stances = ['allow', 'audit', 'deny'] as const;
@@ -31,7 +32,9 @@ const influenceStanceSchema = z.union(
 export const maskingSchema = section({
   who: whoSchema.optional(),
   connections: connectionsSchema.optional(),
-  columns: list(pathGlob('schema.table.column')),
+  columns: list(pathGlob('schema.table.column')).optional(),
+  /** Instead of columns: what SSH shows. */
+  output: list(oneOf(outputStreams)).optional(),
   transform: oneOf(transforms).optional(),
   contentType: oneOf(contentTypes).optional(),
   detect: list(oneOf(contentTypes)).optional(),
@@ -41,6 +44,17 @@ export const maskingSchema = section({
   exempt: exemptSchema.optional(),
   when: conditionSchema.optional(),
 }).superRefine((spec, context) => {
+  const fail = (path: string[], message: string): void => context.addIssue({ code: 'custom', path, message });
+  if ((spec.columns === undefined) === (spec.output === undefined)) {
+    fail([], 'A masking rule names "columns" of databases or "output" of SSH, one of the two.');
+  }
+  if (spec.output !== undefined) {
+    if (spec.detect === undefined) fail(['output'], 'Output has no columns: say by "detect" what is masked in it.');
+    for (const key of ['transform', 'contentType', 'aggregates'] as const) {
+      if (spec[key] !== undefined) fail([key], `"${key}" is about columns; output is masked by "detect".`);
+    }
+    return;
+  }
   if (spec.transform === undefined && spec.detect === undefined) {
     const message = 'A masking rule needs "transform" (mask the value) or "detect" (mask what is found in free text).';
     context.addIssue({ code: 'custom', path: [], message });

@@ -1,0 +1,42 @@
+import type { ContentType, PlanEvaluator, SshStatement } from '@weir/policy';
+import type { Denial } from '../denial.ts';
+
+/** Something that was let pass: what the gate gave with `forward`, and gets back with what follows from it. */
+export interface SshTicket {
+  /** Of its `statement` record, from 1 in the channel; of what is not recorded by itself (stat, realpath, …) the one in which it happens. */
+  readonly number: number;
+  /** It has a record of its own: its outcome belongs into the recording, too. */
+  readonly isRecorded: boolean;
+  readonly statement: SshStatement;
+  readonly evaluator: PlanEvaluator;
+  /** What detectors must look for in the content of this file before it passes; with what they find call `content`. */
+  readonly content: readonly ContentType[];
+  /** The rule that bounds the size of this file, and its hint, are in this text for the person. */
+  readonly tooLarge: string | null;
+  readonly startedAtMs: number;
+}
+
+/** What passes after it was started, in the words of packages/wire-ssh. */
+export type SshStreamProtocol =
+  | { readonly name: 'raw' }
+  | { readonly name: 'sftp' }
+  | { readonly name: 'scp'; readonly mode: 'sink' | 'source'; readonly paths: readonly string[] };
+
+/** Release, or refuse in words. Has the shape of packages/wire-ssh's SshDecision. */
+export type SshGateDecision =
+  | {
+      readonly action: 'forward';
+      readonly ticket: SshTicket;
+      /** Of shell, exec and subsystem. */
+      readonly protocol?: SshStreamProtocol;
+      /** Of a file: its content must be shown to detectors. */
+      readonly wantsContent: boolean;
+      /** Of a file: most bytes; null = no bound. */
+      readonly maxBytes: number | null;
+    }
+  | {
+      readonly action: 'deny';
+      /** For the person, lines separated by LF, the first begins with `weir: `. */
+      readonly text: string;
+      readonly denial: Denial;
+    };
