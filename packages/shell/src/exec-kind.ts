@@ -1,6 +1,6 @@
 import type { FileAccess } from '@weir/policy';
 import { pathOf } from './facts/path.ts';
-import { type FoldedWord, foldWord } from './fold/fold-word.ts';
+import { type FoldedWord, foldWord, unknownWord } from './fold/fold-word.ts';
 import { maxTextLength } from './limits.ts';
 import { readWholeProgram } from './parse/program.ts';
 import { Source } from './parse/source.ts';
@@ -161,6 +161,7 @@ function git(service: 'upload-pack' | 'receive-pack' | 'upload-archive', words: 
   const [word, ...more] = words;
   if (more.length > 0 || !pathWord(word)) return exec;
   // git resolves ~ and ~user itself, behind its quotes.
-  const path = word.value?.startsWith('~') === true ? { ...word, isHome: true } : word;
+  const isHome = word.value?.startsWith('~') === true;
+  const path = isHome && !/^~(\/|$)/.test(word.prefix) ? unknownWord : { ...word, isHome };
   return { kind: 'git', service, direction: service === 'receive-pack' ? 'upload' : 'download', path: pathOf(path) };
 }

@@ -7,5 +7,8 @@ export const maxDepth = 24;
 /** Most simple commands of one text. */
 export const maxCommands = 2000;
 
+/** Most opening braces of one word. */
+export const maxBraces = 32;
+
 /** Most words that the braces of one word may make. */
 export const maxBraceWords = 512;

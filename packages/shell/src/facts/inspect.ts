@@ -1,4 +1,6 @@
 import type { FoldedWord } from '../fold/fold-word.ts';
+import { maxDepth } from '../limits.ts';
+import { NotUnderstood } from '../parse/syntax.ts';
 import { noteDestruction } from './destructive.ts';
 import { files } from './files.ts';
 import type { Findings } from './findings.ts';
@@ -25,6 +27,7 @@ export function inspectCommand(words: readonly FoldedWord[], around: Surrounding
   const { findings, via, stdin } = around;
   const [first, ...rest] = words;
   if (first === undefined) return;
+  if (via.length > maxDepth) throw new NotUnderstood('It is nested too deeply.');
   const values = rest.map(({ value }) => value);
   if (first.value === null || first.isHome) {
     findings.command({ program: null, arguments: values, via });

@@ -6,8 +6,6 @@ import type { FoldedWord } from '../fold/fold-word.ts';
  */
 export function pathOf({ value, isHome }: FoldedWord): string | null {
   if (value === null || value === '') return null;
-  // ~user, ~+ and ~- need the target.
-  if (isHome && !/^~(\/|$)/.test(value)) return null;
   const isAbsolute = value.startsWith('/');
   const steps = value.split('/').filter((step) => step !== '' && step !== '.');
   if (steps.includes('..')) return null;

@@ -1,9 +1,11 @@
-import { maxBraceWords } from '../limits.ts';
+import { maxBraces, maxBraceWords } from '../limits.ts';
 import { NotUnderstood, type Part } from '../parse/syntax.ts';
 
 /** What the braces outside quotes make of a word (bash(1), Brace Expansion): one or more lists of parts without them. */
 export function expandBraces(parts: readonly Part[]): readonly (readonly Part[])[] {
-  if (!parts.some((part) => part.type === 'brace' && part.text === '{')) return [parts.map(literal)];
+  const open = parts.filter((part) => part.type === 'brace' && part.text === '{').length;
+  if (open === 0) return [parts.map(literal)];
+  if (open > maxBraces) throw new NotUnderstood('It has too many braces.');
   const words = expand(parts);
   if (words.length > maxBraceWords) throw new NotUnderstood('Its braces make too many words.');
   return words;

@@ -63,6 +63,8 @@ function foldParts(parts: readonly Part[]): FoldedWord | undefined {
       prefix = value;
     }
   }
+  // ~user, ~+ and ~- are known at the target.
+  if (isHome && value !== null && !/^~(\/|$)/.test(value)) return { value: null, prefix: '', isSplit, isHome };
   return { value, prefix, isSplit, isHome };
 }
 

@@ -146,21 +146,27 @@ function readSimple(reading: Reading): Command {
   const assignments: Assignment[] = [];
   const words: Word[] = [];
   const redirections: (() => Redirection)[] = [];
+  let isBackground = false;
   for (;;) {
     skipBlanks(source);
     if (startsRedirection(source)) {
+      isBackground ||= source.peek() === '&';
       redirections.push(readRedirection(source, undefined, reading.pending));
       continue;
     }
     if (!startsWord(source)) break;
+    // Where `&>` is not known, what follows it is a command of its own.
+    if (isBackground) throw new NotUnderstood('A word behind &> is a command to some shells.');
     const from = source.at;
     const word = readWord(source);
-    const raw = source.text.slice(from, source.at);
+    const raw = source.text.slice(from, source.at).replaceAll('\\\n', '');
+    // To some shells the brackets of an element hold blanks and operators.
+    if (words.length === 0 && /^\w+\[/.test(raw)) throw new NotUnderstood('The element of an array is computed.');
     const assignment = words.length === 0 ? readAssignment(source, word) : undefined;
     if (assignment !== undefined) assignments.push(assignment);
-    else if (/[<>]/.test(source.peek()) && /^(\d+|\{\w+\})$/.test(raw.replaceAll('\\\n', ''))) {
+    else if (/[<>]/.test(source.peek()) && /^(\d+|\{\w+\})$/.test(raw)) {
       if (raw.includes('{')) throw new NotUnderstood('Shells disagree about {name}>.');
-      redirections.push(readRedirection(source, Number(raw.replaceAll('\\\n', '')), reading.pending));
+      redirections.push(readRedirection(source, Number(raw), reading.pending));
     } else words.push(word);
     if (words.length === 1 && assignments.length + redirections.length === 0 && endsFunctionName(source)) {
       return readFunction(reading, nameOf(word));
@@ -214,7 +220,10 @@ function readArray(source: Source): Word[] {
   for (;;) {
     skipBlanks(source);
     if (source.take('\n')) continue;
-    if (source.take(')')) return values;
+    if (source.take(')')) {
+      if (startsWord(source)) throw new NotUnderstood('A word goes on behind a list of values.');
+      return values;
+    }
     if (!startsWord(source)) throw new NotUnderstood('A list of values is not closed.');
     values.push(readWord(source));
   }

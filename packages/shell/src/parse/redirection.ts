@@ -46,7 +46,16 @@ export function readRedirection(
   const isStripped = type === 'here' && source.take('-');
   while (source.peek() === ' ' || source.peek() === '\t') source.next();
   if (!startsWord(source)) throw new NotUnderstood('A redirection leads nowhere.');
+  const isDash = source.peek() === '-';
   const word = readWord(source);
+  const [only, ...more] = word.parts;
+  // To some shells `>&-` ends behind the dash, whatever follows.
+  if (
+    isDash &&
+    (type === 'both' || type === 'duplicate') &&
+    (more.length > 0 || only?.type !== 'text' || only.text !== '-')
+  )
+    throw new NotUnderstood('Shells disagree about where a redirection ends.');
   if (type === 'here') {
     let text: Word | undefined;
     pending.push({ ...delimiterOf(word), isStripped, fill: (filled) => (text = filled) });

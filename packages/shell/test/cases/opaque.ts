@@ -215,6 +215,11 @@ export const opaque: Readonly<Record<string, readonly string[]>> = {
   ],
   'what shells disagree about': [
     "echo $'\\' ; rm -rf / #'",
+    'echo &>/dev/null reboot',
+    'echo &>> x > y reboot',
+    'a >&-x',
+    'x=(a)b c',
+    'x[ ; reboot ]',
     '((reboot))',
     '[[ a > /etc/x ]]',
     '[[ a || reboot ]]',
