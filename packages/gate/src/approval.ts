@@ -14,7 +14,7 @@ export interface ApprovalQuestion {
   readonly tables: readonly string[];
   readonly kind: string;
   readonly verdict: ApprovalVerdict;
-  /** Somebody of `verdict.approvers` has to watch, not to decide; `approved` says that he does. */
+  /** Somebody of `verdict.approvers` has to watch, not to decide; `approved` says that he does. In mode `wait` only. */
   readonly watch?: true;
   /** What an estimate of its rows is made of. It stays in this process. */
   readonly subject: {
