@@ -11,5 +11,6 @@ export {
 export { type MaskedColumn, type MaskLikeness, maskLikeness, needsMemory } from './postgres/mask-likeness.ts';
 export { createPostgresCellMask, type PostgresCellMaskOptions } from './postgres/postgres-cell-mask.ts';
 export { plainText, valueText } from './postgres/value-text.ts';
+export { createStreamMask } from './stream/stream-mask.ts';
 export * from './stream/stream-mask-port.ts';
 export type { InputEvent, InputReader } from './terminal/input-reader-port.ts';

@@ -4,7 +4,8 @@ import { copyMask } from '../fixed-masks.ts';
 import { arrayElements, typeFamily } from '../postgres/type-family.ts';
 import { createDetector, type Detector } from './detect.ts';
 import { createJsonReader } from './json-span.ts';
-import type { DetectableType, Span } from './span.ts';
+import { placeholders } from './placeholders.ts';
+import type { Span } from './span.ts';
 
 export interface DetectMaskOptions {
   /** Content types to look for; those without a detector are ignored. */
@@ -14,14 +15,6 @@ export interface DetectMaskOptions {
   /** Not used by the placeholders that are written today; part of the contract so that tokens can take their place. */
   readonly key?: Buffer;
 }
-
-const placeholders: Readonly<Record<DetectableType, Buffer>> = {
-  email: Buffer.from('[email]'),
-  phone: Buffer.from('[phone]'),
-  'us-ssn': Buffer.from('[us-ssn]'),
-  card: Buffer.from('[card]'),
-  iban: Buffer.from('[iban]'),
-};
 
 /** The shortest span is what an escape leaves of an address in JSON: `@x.io` behind `\\n`, seven bytes in all, becomes nine. */
 const grown = (length: number): number => length + (length >> 1) + 16;

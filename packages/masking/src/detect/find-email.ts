@@ -13,6 +13,12 @@ for (let byte = 0; byte < 256; byte += 1) {
   isDomain[byte] = isWord || byte === dot || byte === dash ? 1 : 0;
 }
 
+/** Can the byte stand before the `@` of an address? */
+export const isLocalByte = (byte: number): boolean => isLocal[byte] === 1;
+
+/** Can the byte stand in a domain? */
+export const isDomainByte = (byte: number): boolean => isDomain[byte] === 1;
+
 /** @returns the first byte of the address whose `@` is at `at`, or `at` when nothing fit stands before it. */
 export function emailStart(buffer: Buffer, start: number, at: number): number {
   let first = at;

@@ -1,6 +1,7 @@
 import { isAlphanumeric, isDigit, isLetter } from '../content/byte-class.ts';
 import { ibanLength, ibanRemainder } from '../content/iban.ts';
 import { hasLuhnCheckDigit } from '../content/luhn.ts';
+import { ssnPattern } from './patterns.ts';
 
 const space = 0x20;
 const dash = 0x2d;
@@ -74,7 +75,7 @@ const digitAt = (buffer: Buffer, at: number): number => (buffer[at] as number) -
  * @returns its end or -1.
  */
 export function ssnEnd(buffer: Buffer, at: number, end: number): number {
-  if (!matchesPattern(buffer, at, end, '999-99-9999')) return -1;
+  if (!matchesPattern(buffer, at, end, ssnPattern)) return -1;
   const area = digitAt(buffer, at) * 100 + digitAt(buffer, at + 1) * 10 + digitAt(buffer, at + 2);
   if (area === 0 || area === 666 || area >= 900) return -1;
   if (digitAt(buffer, at + 4) + digitAt(buffer, at + 5) === 0) return -1;

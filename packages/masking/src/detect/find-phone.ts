@@ -1,16 +1,7 @@
 import { parsePhoneNumberFromString } from 'libphonenumber-js';
 import { isDigit } from '../content/byte-class.ts';
 import { matchesPattern } from './find-number.ts';
-
-/** North American forms that count without a country code; the first two also count behind an opening parenthesis. */
-const nationalPatterns = [
-  '999-999-9999',
-  '999.999.9999',
-  '999 999 9999',
-  '999) 999-9999',
-  '999)999-9999',
-  '999) 999 9999',
-];
+import { isPhoneSeparator, nationalPatterns } from './patterns.ts';
 
 /** @returns the end of a North American number without country code whose first digit is at `at`, or -1. */
 export function nationalPhoneEnd(buffer: Buffer, start: number, at: number, end: number): number {
@@ -21,9 +12,6 @@ export function nationalPhoneEnd(buffer: Buffer, start: number, at: number, end:
   }
   return -1;
 }
-
-const isSeparator = (byte: number): boolean =>
-  byte === 0x20 || byte === 0x2d || byte === 0x2e || byte === 0x2f || byte === 0x28 || byte === 0x29;
 
 /** Verifications by libphonenumber-js (12 µs each) that one cell may cost. */
 const maxVerifications = 64;
@@ -49,7 +37,7 @@ export function internationalPhoneEnd(buffer: Buffer, at: number, end: number, b
       gap = 0;
       if (count > 15) break;
       if (count >= 8 && (i + 1 === end || !isDigit(buffer[i + 1] as number))) ends.push(i + 1);
-    } else if (!isSeparator(byte) || gap === 2) break;
+    } else if (!isPhoneSeparator(byte) || gap === 2) break;
     else gap += 1;
   }
   for (let i = ends.length - 1; i >= 0; i -= 1) {

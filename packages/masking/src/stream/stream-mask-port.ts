@@ -28,6 +28,11 @@ export interface StreamMask {
    * value that began in it is still masked.
    */
   release(): Buffer;
+  /**
+   * Terminal mode: a person has just typed, so that the next chunk is taken for the echo and is not held back for a word that it begins.
+   * Chunks of a few bytes are taken for that in any case.
+   */
+  typed(): void;
   /** Terminal mode: the terminal has so many columns now; a value may go on in the next row. */
   resize(columns: number): void;
   /** Values that were masked so far, by type. */
