@@ -18,6 +18,10 @@ export const targets: Readonly<Record<string, FuzzTargetLoader>> = {
     sources: ['/packages/sql/src/'],
     load: async () => (await import('./analyser-target.ts')).createAnalyserTarget(),
   },
+  shell: {
+    sources: ['/packages/shell/src/'],
+    load: async () => (await import('./shell-target.ts')).shellTarget,
+  },
   policy: {
     sources: ['/packages/policy/src/'],
     load: async () => (await import('./policy-target.ts')).createPolicyTarget(),

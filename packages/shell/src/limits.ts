@@ -12,3 +12,6 @@ export const maxBraces = 32;
 
 /** Most words that the braces of one word may make. */
 export const maxBraceWords = 512;
+
+/** Longest reason; words of the text in it are cut. */
+export const maxReasonLength = 300;

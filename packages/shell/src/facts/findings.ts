@@ -1,7 +1,7 @@
 import type { FileAccess, ShellCommand } from '@weir/policy';
 import type { ShellAnalysis } from '../analysis.ts';
 import type { FoldedWord } from '../fold/fold-word.ts';
-import { maxCommands } from '../limits.ts';
+import { maxCommands, maxReasonLength } from '../limits.ts';
 import { NotUnderstood } from '../parse/syntax.ts';
 import { pathOf } from './path.ts';
 
@@ -32,11 +32,11 @@ export class Findings {
   }
 
   opaque(reason: string): void {
-    this.#opaque.add(reason);
+    this.#opaque.add(sentence(reason));
   }
 
   destructive(reason: string): void {
-    this.#destructive.add(reason);
+    this.#destructive.add(sentence(reason));
   }
 
   analysis(): ShellAnalysis {
@@ -47,4 +47,10 @@ export class Findings {
       destructive: [...this.#destructive],
     };
   }
+}
+
+/** Reasons hold words of the text, and are shown on terminals: nothing of it steers them, and none fills a page. */
+function sentence(reason: string): string {
+  const plain = reason.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, '?');
+  return plain.length <= maxReasonLength ? plain : `${plain.slice(0, maxReasonLength)}….`;
 }

@@ -37,7 +37,7 @@ export function inspectCommand(words: readonly FoldedWord[], around: Surrounding
   const program = first.value.slice(first.value.lastIndexOf('/') + 1);
   findings.command({ program, arguments: values, via });
   if (!isSystemProgram(first.value))
-    findings.opaque(`${first.value} is a file of the target that nobody has looked at.`);
+    findings.opaque(`The program ${first.value} is a file of the target that nobody has looked at.`);
   if (program === 'cd' || program === 'pushd' || program === 'popd') findings.hasMoved = true;
   if (around.functions.has(program)) return;
   const inner = [...via, program];

@@ -20,8 +20,7 @@ const shell: Handler = ({ program, words, stdin, findings, runText }) => {
   }
   const [first] = options.operands;
   if (options.found.has('c')) {
-    if (first === undefined) return;
-    if (first.value === null) findings.opaque(`The text that ${program} runs is computed.`);
+    if (first === undefined || first.value === null) findings.opaque(`The text that ${program} runs is computed.`);
     else runText(first.value);
   } else if (first !== undefined && !options.found.has('s')) {
     findings.opaque(`${program} runs a file of the target that nobody has looked at.`);
