@@ -3,7 +3,7 @@ import type { ApprovalAnswer, ApprovalDesk, ApprovalQuestion } from '@weir/gate'
 import type { ApprovalAsk, ApprovalState } from '@weir/proto';
 
 /** The desk's two ends: the gate asks, frames arrive. */
-export interface ChannelApprovalDesk extends ApprovalDesk {
+export interface ChannelApprovalDesk<Subject = unknown> extends ApprovalDesk<Subject> {
   /** An APPROVAL_STATE frame. */
   stateArrived(state: ApprovalState): void;
   /** The lane is gone: an open question cannot be answered any more. */
@@ -27,12 +27,12 @@ interface OpenQuestion {
   readonly reject: (error: Error) => void;
 }
 
-/** Creates the desk of one channel. `database` completes the question, and the estimate that approvers see. */
-export function createApprovalDesk(
+/** Creates the desk of one channel. `database` completes the question, and the estimate that approvers see; null = there is nothing to estimate. */
+export function createApprovalDesk<Subject>(
   frames: ApprovalFrames,
   database: string,
-  estimate: (question: ApprovalQuestion) => Promise<NonNullable<ApprovalAsk['estimate']>>,
-): ChannelApprovalDesk {
+  estimate: ((question: ApprovalQuestion<Subject>) => Promise<NonNullable<ApprovalAsk['estimate']>>) | null,
+): ChannelApprovalDesk<Subject> {
   let open: OpenQuestion | undefined;
   let asks = 0;
 
@@ -49,12 +49,14 @@ export function createApprovalDesk(
       return new Promise((resolve, reject) => {
         const asked = { ask, mode: question.mode, requestId: '', isSent: false, onPending, resolve, reject };
         open = asked;
-        estimate(question).then((expected) => {
+        const send = (expected: ApprovalAsk['estimate']): void => {
           // Withdrawn meanwhile: the gateway never hears of it.
           if (open !== asked) return;
           asked.isSent = true;
           frames.ask(askOf(question, ask, database, expected));
-        }, reject);
+        };
+        if (estimate === null) send(undefined);
+        else estimate(question).then(send, reject);
       });
     },
     stateArrived(state) {
@@ -87,7 +89,7 @@ function askOf(
   question: ApprovalQuestion,
   ask: number,
   database: string,
-  estimate: NonNullable<ApprovalAsk['estimate']>,
+  estimate: ApprovalAsk['estimate'],
 ): ApprovalAsk {
   const { verdict, subject: _kept, ...rest } = question;
   return {
@@ -100,6 +102,6 @@ function askOf(
     require: verdict.require,
     people: verdict.people,
     timeoutMs: verdict.timeoutMs,
-    estimate,
+    ...(estimate !== undefined && { estimate }),
   };
 }

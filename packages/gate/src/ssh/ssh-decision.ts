@@ -1,5 +1,5 @@
 import type { ContentType, PlanEvaluator, SshStatement } from '@weir/policy';
-import type { Denial } from '../denial.ts';
+import type { Denial } from '../order/denial.ts';
 
 /** Something that was let pass: what the gate gave with `forward`, and gets back with what follows from it. */
 export interface SshTicket {

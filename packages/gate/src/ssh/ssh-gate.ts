@@ -1,5 +1,5 @@
 import type { ContentType, OutputStreamKind, PlanEvaluator } from '@weir/policy';
-import type { ApprovalDesk } from '../approval.ts';
+import type { ApprovalDesk } from '../order/approval.ts';
 import type { SshGateDecision, SshTicket } from './ssh-decision.ts';
 import type { SshRequest } from './ssh-request.ts';
 
@@ -17,7 +17,7 @@ export interface SshGateServices {
   readonly identity: SshGateIdentity;
   /** The plan in force now; a new object after a plan update. */
   evaluator(): PlanEvaluator;
-  readonly approvals: ApprovalDesk;
+  readonly approvals: ApprovalDesk<null>;
   /** Sends one event up. `isEvidence`: everything that the client gets afterwards depends on it. */
   record(eventJson: Buffer, isEvidence: boolean): void;
   /** Lines for the person while it waits, separated by LF; the first begins with `weir: `. */

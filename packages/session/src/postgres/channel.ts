@@ -1,4 +1,4 @@
-import { type ApprovalQuestion, createGate, type DeliveredMasks, type Gate } from '@weir/gate';
+import { type ApprovalQuestion, createGate, type DeliveredMasks, type Gate, type SqlSubject } from '@weir/gate';
 import type { PlanEvaluator } from '@weir/policy';
 import { fullNameOf, type PostgresOpen } from '@weir/proto';
 import type { ChannelClosed, ChannelOpened } from '@weir/recording';
@@ -46,14 +46,14 @@ export interface ChannelParts {
   /** What the session was shown in place of protected values. */
   delivered(): DeliveredMasks;
   /** Rows that the target's planner expects, for those who decide about a statement. */
-  estimate(question: ApprovalQuestion): Promise<RowEstimate>;
+  estimate(question: ApprovalQuestion<SqlSubject>): Promise<RowEstimate>;
   readonly services: SessionServices;
   onClosed(): void;
 }
 
 /** What judges and answers. Made when the first byte comes: an idle channel, of which there may be ten thousand, has none of it. */
 interface Works {
-  readonly desk: ChannelApprovalDesk;
+  readonly desk: ChannelApprovalDesk<SqlSubject>;
   readonly budgets: ChannelBudgetDesk;
   readonly gate: Gate;
   readonly engine: PostgresEngine;
@@ -186,7 +186,7 @@ function createChannelGate(
   parts: ChannelParts,
   state: ChannelState,
   outflow: Outflow,
-  { desk, budgets }: { readonly desk: ChannelApprovalDesk; readonly budgets: ChannelBudgetDesk },
+  { desk, budgets }: { readonly desk: ChannelApprovalDesk<SqlSubject>; readonly budgets: ChannelBudgetDesk },
 ): Gate {
   const { open, services } = parts;
   const engine = () => {

@@ -1,4 +1,4 @@
-import type { ApprovalQuestion } from '@weir/gate';
+import type { SqlSubject } from '@weir/gate';
 
 const plannedCommands: readonly string[] = ['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'MERGE'];
 const plannedKinds: readonly string[] = ['select', 'insert', 'update', 'delete', 'merge'];
@@ -8,7 +8,7 @@ const serverSchemas: readonly string[] = ['pg_catalog', 'information_schema'];
  * Why the planner must not be asked about this, in a few words; null when it may. The planner evaluates functions whose arguments it knows: only the
  * server's own may be called.
  */
-export function notPlannable({ understood }: ApprovalQuestion['subject']): string | null {
+export function notPlannable({ understood }: SqlSubject): string | null {
   const { statements, view } = understood;
   const [statement] = statements;
   if (statement === undefined || statements.length > 1) return 'several statements were sent in one text';

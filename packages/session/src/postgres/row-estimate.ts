@@ -1,4 +1,4 @@
-import type { ApprovalQuestion } from '@weir/gate';
+import type { ApprovalQuestion, SqlSubject } from '@weir/gate';
 import { encodeBind, encodeExecute, encodeParse, encodeSync } from '@weir/wire-postgres';
 import type { DialledPostgres } from '../targets/postgres.ts';
 import type { TextRows } from './catalog-store.ts';
@@ -28,11 +28,11 @@ const mostKept = 256;
  * parameters bound by the protocol. Nothing runs: what the planner itself would run (functions of users) makes the estimate unknown. Never throws.
  */
 export function createRowEstimator(now: () => number): {
-  estimate(question: ApprovalQuestion, dial: () => Promise<DialledPostgres>): Promise<RowEstimate>;
+  estimate(question: ApprovalQuestion<SqlSubject>, dial: () => Promise<DialledPostgres>): Promise<RowEstimate>;
 } {
   const kept = new Map<string, { readonly untilMs: number; readonly answer: RowEstimate }>();
   let running = 0;
-  const ask = async (question: ApprovalQuestion, dial: () => Promise<DialledPostgres>) => {
+  const ask = async (question: ApprovalQuestion<SqlSubject>, dial: () => Promise<DialledPostgres>) => {
     const refusal = notPlannable(question.subject);
     if (refusal !== null) return unknown(refusal);
     if (running >= mostAtOnce) return unknown('other estimates were under way');
@@ -60,7 +60,10 @@ export function createRowEstimator(now: () => number): {
 
 const unknown = (why: string): RowEstimate => ({ rows: null, why });
 
-async function withinTime(question: ApprovalQuestion, dial: () => Promise<DialledPostgres>): Promise<RowEstimate> {
+async function withinTime(
+  question: ApprovalQuestion<SqlSubject>,
+  dial: () => Promise<DialledPostgres>,
+): Promise<RowEstimate> {
   const state: { dialled: DialledPostgres | undefined; isLate: boolean } = { dialled: undefined, isLate: false };
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<RowEstimate>((resolve) => {
@@ -96,7 +99,7 @@ function reasonOf(error: unknown): string {
 }
 
 async function askPlanner(
-  { subject: { understood, parameterFormats, parameterTypes }, parameters }: ApprovalQuestion,
+  { subject: { understood, parameterFormats, parameterTypes }, parameters }: ApprovalQuestion<SqlSubject>,
   { socket }: DialledPostgres,
 ): Promise<RowEstimate> {
   const values = boundValues(parameters, parameterFormats);
@@ -111,7 +114,7 @@ async function askPlanner(
   }
 }
 
-interface Explained extends Pick<ApprovalQuestion['subject'], 'understood' | 'parameterFormats' | 'parameterTypes'> {
+interface Explained extends SqlSubject {
   readonly values: readonly (Buffer | null)[];
 }
 

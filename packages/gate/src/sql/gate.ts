@@ -1,8 +1,9 @@
 import type { PlanEvaluator } from '@weir/policy';
-import type { ChannelNote } from '@weir/recording';
 import type { AnalysisRequest, AnalysisResult, Catalog } from '@weir/sql';
+import type { ApprovalDesk } from '../order/approval.ts';
+import { encodeNote } from '../order/statement-record.ts';
 import { createAnswers, type GateAnswers } from './answers.ts';
-import type { ApprovalDesk } from './approval.ts';
+import type { SqlSubject } from './approval-binding.ts';
 import type { BudgetDesk } from './budget.ts';
 import type { DeliveredMasks } from './delivered-masks.ts';
 import { createJudgement, type GateDecision, type GateRequest } from './judgement.ts';
@@ -31,7 +32,7 @@ export interface GateServices {
   evaluator(): PlanEvaluator;
   analyse(request: AnalysisRequest, database: string, catalog: Catalog): AnalysisResult | Promise<AnalysisResult>;
   readonly target: TargetState;
-  readonly approvals: ApprovalDesk;
+  readonly approvals: ApprovalDesk<SqlSubject>;
   /** What the session, in all of its channels, has been shown in place of protected values. */
   delivered(): DeliveredMasks;
   readonly budgets: BudgetDesk;
@@ -77,8 +78,7 @@ export function createGate(services: GateServices): Gate {
     objects,
     changes: () => changes,
     note(code, message, statement) {
-      const event: ChannelNote = { event: 'note', atMs: services.now(), code, message, statement };
-      services.record(Buffer.from(JSON.stringify(event)), true);
+      services.record(encodeNote(services.now(), code, message, statement), true);
     },
     forwarded(ticket, isIdle) {
       const { statements } = ticket.understood;

@@ -1,5 +1,5 @@
 import { type AnalysedStatement, type AnalysisResult, type CatalogUsage, usageToConfirm } from '@weir/sql';
-import { createDenial, type Denial } from './denial.ts';
+import { createDenial, type Denial } from '../order/denial.ts';
 import type { GateContext } from './gate.ts';
 import type { GateRequest } from './judgement.ts';
 import type { TargetView } from './target-view.ts';

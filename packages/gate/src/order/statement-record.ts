@@ -1,8 +1,5 @@
-import { createHash } from 'node:crypto';
-import type { ColumnRef, StatementKind, Verdict } from '@weir/policy';
-import type { StatementFinished, StatementJudged } from '@weir/recording';
-import type { AnalysedStatement } from '@weir/sql';
-import { tablesOf } from './approval-binding.ts';
+import type { ColumnRef, Verdict } from '@weir/policy';
+import type { ChannelNote, StatementJudged } from '@weir/recording';
 
 /** The part of a statement's record that is the same each time that the same analysis gets the same verdict: JSON text without braces. */
 export type RecordTail = string;
@@ -13,8 +10,8 @@ export interface RecordFacts {
   readonly rule: string;
   readonly reason: string;
   readonly trace: Verdict['trace'];
-  readonly kind: StatementKind;
-  readonly statements: readonly AnalysedStatement[];
+  readonly kind: string;
+  readonly tables: readonly string[];
   readonly maskedColumns: readonly ColumnRef[];
 }
 
@@ -27,7 +24,7 @@ export function createRecordTail(facts: RecordFacts): RecordTail {
       reason: facts.reason,
       trace: facts.trace.filter((step) => step.matched),
       kind: facts.kind,
-      tables: tablesOf(facts.statements),
+      tables: facts.tables,
       maskedColumns: facts.maskedColumns,
     };
   return JSON.stringify(constant).slice(1, -1);
@@ -52,30 +49,8 @@ export function encodeJudged(head: RecordHead, tail: RecordTail): Buffer {
   );
 }
 
-/** One StatementFinished event as JSON bytes. */
-export function encodeFinished(event: StatementFinished): Buffer {
+/** A note as JSON bytes. */
+export function encodeNote(atMs: number, code: string, message: string, statement: number | null): Buffer {
+  const event: ChannelNote = { event: 'note', atMs, code, message, statement };
   return Buffer.from(JSON.stringify(event));
 }
-
-/** A parameter that was not kept: its length, its first bytes and the SHA-256 (hex) of all. */
-export interface LargeParameter {
-  readonly length: number;
-  readonly head: Buffer;
-  readonly sha256: string;
-}
-
-/**
- * A parameter as the record shows it and an approval is bound to it: text as sent, binary as \x hex. Of a value beyond 64 KiB at most that much, its length
- * and its SHA-256, so that no other value looks the same.
- */
-export function describeParameter(value: Buffer | LargeParameter | null, format: number): string | null {
-  if (value === null) return null;
-  const isWhole = Buffer.isBuffer(value);
-  const kept = (isWhole ? value : value.head).subarray(0, maxParameterBytes);
-  const shown = format === 1 ? `\\x${kept.toString('hex')}` : kept.toString('utf8');
-  if (isWhole && value.length <= maxParameterBytes) return shown;
-  const sha256 = isWhole ? createHash('sha256').update(value).digest('hex') : value.sha256;
-  return `${shown}… (${value.length} bytes, SHA-256 ${sha256})`;
-}
-
-const maxParameterBytes = 65_536;

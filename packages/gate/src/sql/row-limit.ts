@@ -1,6 +1,6 @@
 import type { StatementKind, Verdict } from '@weir/policy';
 import type { AnalysedStatement } from '@weir/sql';
-import { createDenial, type Denial } from './denial.ts';
+import { createDenial, type Denial } from '../order/denial.ts';
 
 /** Bound on the rows of each result of a text. */
 export interface RowLimit {

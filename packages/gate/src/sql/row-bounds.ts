@@ -1,6 +1,6 @@
 import type { RowBound, RowBounds, Verdict } from '@weir/policy';
 import type { AnalysedStatement } from '@weir/sql';
-import { createDenial, type Denial } from './denial.ts';
+import { createDenial, type Denial } from '../order/denial.ts';
 
 /** The smallest bound on the rows that a text may change; null = none, or it changes none. `verdicts` as `statements`. */
 export function affectedBoundOf(

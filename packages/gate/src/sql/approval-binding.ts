@@ -1,6 +1,19 @@
 import { createHash } from 'node:crypto';
 import type { AnalysedStatement } from '@weir/sql';
 import type { TargetView } from './target-view.ts';
+import type { UnderstoodText } from './ticket.ts';
+
+/** What an estimate of the rows of an SQL statement is made of. */
+export interface SqlSubject {
+  readonly understood: UnderstoodText;
+  /** As of GateRequest, one of each parameter and as far as known. */
+  readonly parameterFormats: readonly number[];
+  readonly parameterTypes: readonly number[];
+}
+
+/** The kind that a request shows: of the statement that changes most. */
+export const leadingKind = (statements: readonly AnalysedStatement[]) =>
+  statements.find(({ facts }) => facts.kind !== 'transaction')?.facts.kind ?? 'empty';
 
 /** Everything that an approval is bound to. A change in any of it makes another approval necessary. */
 export interface BindingInput {

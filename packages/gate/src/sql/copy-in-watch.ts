@@ -1,6 +1,6 @@
 import type { CellMask } from '@weir/masking';
+import { type Denial, denialOfVerdict } from '../order/denial.ts';
 import type { AnswerMasks } from './answers.ts';
-import { type Denial, denialOfVerdict } from './denial.ts';
 import type { GateContext } from './gate.ts';
 import type { Ticket } from './ticket.ts';
 import { createWriteBackGuard, type WatchedColumn, watchColumns, writeBackVerdict } from './write-back.ts';

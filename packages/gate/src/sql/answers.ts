@@ -1,15 +1,14 @@
 import { createDetectMask, createPostgresCellMask, redactErrorFields } from '@weir/masking';
 import type { StatementFinished } from '@weir/recording';
+import type { Denial } from '../order/denial.ts';
 import { withheldDenial } from './budget.ts';
 import { type CopyInWatch, watchCopyIn } from './copy-in-watch.ts';
-import type { Denial } from './denial.ts';
 import type { GateContext } from './gate.ts';
 import { createMaskCache } from './mask-cache.ts';
 import { maskResult, type ResultField, strictestOf } from './result-masks.ts';
 import { addSampleRow, createResultSample } from './result-sample.ts';
 import { affectedDenial, observedExcesses } from './row-bounds.ts';
 import { rowLimitDenial } from './row-limit.ts';
-import { encodeFinished } from './statement-record.ts';
 import type { Ticket } from './ticket.ts';
 
 /** Result masks as the engine wants them. */
@@ -132,7 +131,7 @@ export function createAnswers(context: GateContext): GateAnswers {
         sample: sample?.rows ?? [],
         truncated: sample !== undefined && (sample.truncated || sample.rows.length < outcome.rows),
       };
-      context.record(encodeFinished(event), false);
+      context.record(Buffer.from(JSON.stringify(event)), false);
       const observed = ticket.observedBounds?.[outcome.index];
       if (!observed) return;
       for (const why of observedExcesses(observed, outcome.tag, outcome.rows))

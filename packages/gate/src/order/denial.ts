@@ -1,4 +1,4 @@
-import { catalogue, type ErrorCode } from '@weir/errors';
+import { catalogue, type ErrorCode, isWeirError } from '@weir/errors';
 import type { DenyVerdict } from '@weir/policy';
 
 /** A refusal in words that every protocol can carry. */
@@ -40,4 +40,14 @@ export function denialOfVerdict(verdict: DenyVerdict, sessionId: string): Denial
     detail: `Denied by rule "${verdict.rule}" of the access policy, session ${sessionId}.`,
     hint: verdict.hint,
   });
+}
+
+/** The denial of what could not be judged because of an error. */
+export function denialOfError(error: unknown, noun = 'statement'): Denial {
+  if (isWeirError(error))
+    return createDenial(error.code, error.message, { detail: error.why ?? null, hint: error.fix });
+  return createDenial(
+    'internal',
+    `the ${noun} could not be judged: ${error instanceof Error ? error.message : String(error)}`,
+  );
 }

@@ -1,11 +1,11 @@
 import type { BudgetRule, ColumnRef, PlanEvaluator, RowBound, Statement, Verdict } from '@weir/policy';
 import type { AnalysedStatement } from '@weir/sql';
-import { leadingKind } from './approval.ts';
+import { createRecordTail, type RecordTail } from '../order/statement-record.ts';
+import { leadingKind, tablesOf } from './approval-binding.ts';
 import { chargesOf } from './budget.ts';
 import type { GateContext } from './gate.ts';
 import { affectedBoundOf, observedBoundsOf } from './row-bounds.ts';
 import { type RowLimit, rowLimitOf } from './row-limit.ts';
-import { createRecordTail, type RecordTail } from './statement-record.ts';
 import type { Ticket, UnderstoodText } from './ticket.ts';
 
 /** The decision on a whole text: of several statements the strictest verdict counts, and nothing runs unless all may. */
@@ -116,7 +116,8 @@ function rulingOf(
     tail(final) {
       let tail = tails.get(final);
       if (tail === undefined) {
-        tail = createRecordTail({ action: final, rule, reason, trace, kind, statements, maskedColumns: masked });
+        const tables = tablesOf(statements);
+        tail = createRecordTail({ action: final, rule, reason, trace, kind, tables, maskedColumns: masked });
         tails.set(final, tail);
       }
       return tail;

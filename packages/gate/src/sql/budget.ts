@@ -1,6 +1,6 @@
 import type { ApprovalVerdict, BudgetRule, Verdict } from '@weir/policy';
 import type { AnalysedStatement } from '@weir/sql';
-import { createDenial, type Denial } from './denial.ts';
+import { createDenial, type Denial } from '../order/denial.ts';
 import { isRowless } from './row-limit.ts';
 
 /** Counts rows while they are delivered (the engine's RowMeter, the same shape). */

@@ -1,10 +1,8 @@
 import type { ApprovalVerdict } from '@weir/policy';
-import type { AnalysedStatement } from '@weir/sql';
 import { createDenial, type Denial } from './denial.ts';
-import type { UnderstoodText } from './ticket.ts';
 
-/** What the gate asks people; the joiner adds the channel and sends it to the gateway. */
-export interface ApprovalQuestion {
+/** What a gate asks people; the joiner adds the channel and sends it to the gateway. `Subject`: what an estimate is made of, where there is one. */
+export interface ApprovalQuestion<Subject = unknown> {
   readonly binding: string;
   readonly mode: 'wait' | 'retry';
   readonly statement: string;
@@ -16,13 +14,8 @@ export interface ApprovalQuestion {
   readonly verdict: ApprovalVerdict;
   /** Somebody of `verdict.approvers` has to watch, not to decide; `approved` says that he does. In mode `wait` only. */
   readonly watch?: true;
-  /** What an estimate of its rows is made of. It stays in this process. */
-  readonly subject: {
-    readonly understood: UnderstoodText;
-    /** As of GateRequest, one of each parameter and as far as known. */
-    readonly parameterFormats: readonly number[];
-    readonly parameterTypes: readonly number[];
-  };
+  /** It stays in this process. */
+  readonly subject: Subject;
 }
 
 /** How a question ended. `pending` ends a question in retry mode: the statement is refused with the request's id. */
@@ -36,13 +29,13 @@ export interface ApprovalAnswer {
 }
 
 /** The way to the people: one question at a time per channel. */
-export interface ApprovalDesk {
+export interface ApprovalDesk<Subject = unknown> {
   /**
    * `onPending` is called when the request exists and the statement waits; `notice` is the gateway's own sentence about it, where it has one.
    * @throws WeirError when the gateway is lost.
    */
   ask(
-    question: ApprovalQuestion,
+    question: ApprovalQuestion<Subject>,
     onPending: (requestId: string, link: string | null, notice?: string) => void,
   ): Promise<ApprovalAnswer>;
   /** Gives up the open question. @returns whether there was one. */
@@ -65,7 +58,7 @@ export function howToApprove(requestId: string, link: string | null): string {
 }
 
 /** The refusal that an answer other than approved means. */
-export function refuseByAnswer(answer: ApprovalAnswer, rule: string): Denial {
+export function refuseByAnswer(answer: ApprovalAnswer, rule: string, noun = 'statement'): Denial {
   const detail = `Approval request ${answer.requestId}, rule "${rule}".`;
   const who = answer.by === null ? '' : ` by ${answer.by}`;
   const why = answer.reason ? `: ${answer.reason}` : '';
@@ -73,24 +66,20 @@ export function refuseByAnswer(answer: ApprovalAnswer, rule: string): Denial {
     case 'pending':
       return createDenial(
         'approval_pending',
-        `this statement needs the approval of another person: request ${answer.requestId}`,
+        `this ${noun} needs the approval of another person: request ${answer.requestId}`,
         {
           detail,
-          hint: `After approval (${howToApprove(answer.requestId, answer.link ?? null)}) send the same statement again; it then runs once.`,
+          hint: `After approval (${howToApprove(answer.requestId, answer.link ?? null)}) send the same ${noun} again; it then runs once.`,
         },
       );
     case 'denied':
       return createDenial('approval_denied', `approval was denied${who}${why}`, { detail });
     case 'expired':
-      return createDenial('approval_expired', 'nobody approved this statement in time', { detail });
+      return createDenial('approval_expired', `nobody approved this ${noun} in time`, { detail });
     default:
-      return createDenial('query_canceled', 'canceling statement while it waited for approval', {
+      return createDenial('query_canceled', `canceling ${noun} while it waited for approval`, {
         detail,
         hint: 'Nothing ran; the approval request was withdrawn.',
       });
   }
 }
-
-/** The kind that a request shows: of the statement that changes most. */
-export const leadingKind = (statements: readonly AnalysedStatement[]) =>
-  statements.find(({ facts }) => facts.kind !== 'transaction')?.facts.kind ?? 'empty';

@@ -1,8 +1,10 @@
-import { isWeirError } from '@weir/errors';
-import type { ApprovalVerdict, Verdict } from '@weir/policy';
+import type { Verdict } from '@weir/policy';
 import type { AnalysedStatement } from '@weir/sql';
-import { type ApprovalAnswer, approvalMode, howToApprove, leadingKind, refuseByAnswer } from './approval.ts';
-import { bindToRule, tablesOf } from './approval-binding.ts';
+import { type ApprovalAnswer, approvalMode } from '../order/approval.ts';
+import { askPeople } from '../order/asking.ts';
+import { createDenial, type Denial, denialOfError, denialOfVerdict } from '../order/denial.ts';
+import { encodeJudged } from '../order/statement-record.ts';
+import { bindToRule, leadingKind, tablesOf } from './approval-binding.ts';
 import {
   type Allowance,
   type BudgetLease,
@@ -13,9 +15,7 @@ import {
   observedBudgets,
   type ResultMeter,
 } from './budget.ts';
-import { createDenial, type Denial, denialOfVerdict } from './denial.ts';
 import type { GateContext } from './gate.ts';
-import { encodeJudged } from './statement-record.ts';
 import type { BoundIn } from './target-view.ts';
 import type { Ticket, UnderstoodText } from './ticket.ts';
 import { createUnderstanding } from './understanding.ts';
@@ -63,6 +63,12 @@ export function createJudgement(context: GateContext): {
   const verdicts = createVerdicts(context);
   const writeBack = createWriteBackGuard(context.delivered);
   let count = 0;
+  const asking = {
+    approvals: context.approvals,
+    sessionId: identity.sessionId,
+    note: context.note,
+    notice: context.notice,
+  };
 
   const record = (
     request: GateRequest,
@@ -149,7 +155,7 @@ export function createJudgement(context: GateContext): {
     return allowance instanceof Promise ? allowance.then(settle) : settle(allowance);
   };
 
-  const park = async (
+  const park = (
     request: GateRequest,
     understood: UnderstoodText,
     ruling: Ruling,
@@ -172,54 +178,40 @@ export function createJudgement(context: GateContext): {
       interactive: identity.interactive,
       insideTransaction: request.insideTransaction,
     });
-    const answer = await context.approvals.ask(
-      {
-        binding,
-        mode,
-        statement: withDefinitions(request.text, definitionsOf(understood)),
-        parameters: request.parameters,
-        role: understood.view.role,
-        searchPath: understood.view.searchPath,
-        tables: tablesOf(understood.statements),
-        kind: leadingKind(understood.statements),
-        verdict,
-        subject: {
-          understood,
-          parameterFormats: request.parameterFormats ?? [],
-          parameterTypes: request.parameterTypes ?? [],
-        },
+    const question = {
+      binding,
+      mode,
+      statement: withDefinitions(request.text, definitionsOf(understood)),
+      parameters: request.parameters,
+      role: understood.view.role,
+      searchPath: understood.view.searchPath,
+      tables: tablesOf(understood.statements),
+      kind: leadingKind(understood.statements),
+      verdict,
+      subject: {
+        understood,
+        parameterFormats: request.parameterFormats ?? [],
+        parameterTypes: request.parameterTypes ?? [],
       },
-      (requestId, link) => {
-        context.note('approval-asked', `request ${requestId} waits for a decision`, count + 1);
-        context.notice(
-          `weir: this statement waits for approval, request ${requestId}`,
-          `Another person decides: ${howToApprove(requestId, link)}. Ctrl-C withdraws it.`,
-        );
+    };
+    return askPeople(asking, {
+      question,
+      number: count + 1,
+      noun: 'statement',
+      isBesideRules: budget !== null,
+      again: async () => {
+        // What was approved must still be what would run.
+        const now = await understanding.again(request.text);
+        if ('denial' in now || bind(now) !== binding) return null;
+        const present = verdicts.of(now, request.parameters);
+        return { now, present, verdict: present.verdict };
       },
-    );
-    if (answer.state !== 'approved') return deny(request, refuseByAnswer(answer, verdict.rule), ruling, answer);
-    // The world may have moved while people thought: what was approved must still be what would run.
-    const now = await understanding.again(request.text);
-    if ('denial' in now || bind(now) !== binding) {
-      const moved = createDenial(
-        'approval_expired',
-        'the statement would now do something else than what was approved: its tables or settings changed meanwhile',
-      );
-      return deny(request, moved, ruling, answer);
-    }
-    // So may the policy: the approval stands for one person's agreement, never against a rule that denies by now.
-    const present = verdicts.of(now, request.parameters);
-    if (present.verdict.action === 'deny')
-      return deny(request, denialOfVerdict(present.verdict, identity.sessionId), present, answer);
-    if (present.verdict.action === 'require-approval' && budget === null && !asksTheSame(present.verdict, verdict)) {
-      const moved = createDenial(
-        'approval_expired',
-        'the rules ask for another approval by now: send the statement again',
-      );
-      return deny(request, moved, present, answer);
-    }
-    const added = budget === null ? null : { rule: budget, requestId: answer.requestId };
-    return admit(request, now, present, answer, added);
+      refuse: (denial, answer, judged) => deny(request, denial, judged?.present ?? ruling, answer),
+      release: ({ now, present }, answer) => {
+        const added = budget === null ? null : { rule: budget, requestId: answer.requestId };
+        return admit(request, now, present, answer, added);
+      },
+    });
   };
 
   const decide = (request: GateRequest, understood: UnderstoodText): GateDecision | Promise<GateDecision> => {
@@ -260,13 +252,6 @@ export function createJudgement(context: GateContext): {
   };
 }
 
-/** Would the same people be asked by the same rule? */
-const asksTheSame = (now: ApprovalVerdict, then: ApprovalVerdict) =>
-  now.rule === then.rule &&
-  now.require === then.require &&
-  now.people === then.people &&
-  JSON.stringify(now.approvers) === JSON.stringify(then.approvers);
-
 const deliversColumns = ({ facts }: AnalysedStatement) =>
   facts.outputs?.some(({ origins }) => origins.length > 0) ?? false;
 
@@ -297,12 +282,3 @@ const afterFailure = () =>
     sqlstate: '25P02',
     hint: 'Send ROLLBACK, then the rest.',
   });
-
-function denialOfError(error: unknown): Denial {
-  if (isWeirError(error))
-    return createDenial(error.code, error.message, { detail: error.why ?? null, hint: error.fix });
-  return createDenial(
-    'internal',
-    `the statement could not be judged: ${error instanceof Error ? error.message : String(error)}`,
-  );
-}
