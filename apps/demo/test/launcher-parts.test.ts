@@ -67,8 +67,8 @@ describe('the settings', () => {
 
   it('never give one port twice', async () => {
     const { api } = preferredPorts;
-    const chosen = await choosePorts({ api, front: api, tunnel: api, postgres: api, target: api });
-    expect(new Set(Object.values(chosen)).size).toBe(5);
+    const chosen = await choosePorts({ api, front: api, tunnel: api, postgres: api, target: api, ssh: api });
+    expect(new Set(Object.values(chosen)).size).toBe(6);
   });
 });
 

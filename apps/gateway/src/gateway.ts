@@ -12,7 +12,7 @@ import { writeFileAtomically } from './config/write-file.ts';
 import { type Capabilities, createCapabilities } from './control/capabilities.ts';
 import { addressText, createDataPlaneLink, type RunningDataPlane } from './control/data-plane-link.ts';
 import { loadKeyProvider } from './credentials/load-key-provider.ts';
-import type { ControlPlane, Journal } from './dataplane/ports.ts';
+import type { ControlPlane, Journal, SshAuthenticator } from './dataplane/ports.ts';
 import { type ApiServer, startApiServer } from './http/api-server.ts';
 import { createIdempotentAnswers } from './http/idempotent-answers.ts';
 import { openProviders } from './identity/providers/open-providers.ts';
@@ -34,6 +34,7 @@ export interface DataPlaneIngredients {
   readonly serverIdentity: ServerIdentity;
   readonly controlPlane: ControlPlane;
   readonly journal: Journal;
+  readonly sshAuthenticator?: SshAuthenticator | undefined;
   /** 32 bytes, the same at every start: equal values get equal masks. */
   readonly maskingKey: Buffer;
   readonly log: Log;
@@ -59,6 +60,7 @@ export interface GatewayAddresses {
   readonly front: string;
   readonly tunnel: string;
   readonly postgres: { readonly host: string; readonly port: number };
+  readonly ssh?: { readonly host: string; readonly port: number };
   /** PEM of the gateway's CA. */
   readonly caFile: string;
 }
@@ -142,8 +144,10 @@ async function start(options: GatewayOptions, undo: Undo): Promise<Omit<Gateway,
   const serverIdentity = await createServerIdentity({ ca, hosts: config.publicHost, now, log });
   undo.push(() => serverIdentity.stop());
   const maskingKey = await loadSecretKey(config.stateDir, 'masking');
-  const { controlPlane, modules, identity, authorizationServer } = capabilities;
-  const running = await options.startDataPlane({ config, serverIdentity, controlPlane, journal, maskingKey, log });
+  const { controlPlane, sshAuthenticator, modules, identity, authorizationServer } = capabilities;
+  const running = await options.startDataPlane({
+    ...{ config, serverIdentity, controlPlane, journal, sshAuthenticator, maskingKey, log },
+  });
   dataPlane.attach(running);
   await capabilities.authorityRotation.start();
   undo.push(() => capabilities.authorityRotation.stop());
@@ -210,13 +214,14 @@ function issuerOf({ identity, api, publicHost }: GatewayConfig, { url, port }: A
 }
 
 function addressesOf(running: RunningDataPlane, api: string, stateDir: string): GatewayAddresses {
-  const { front, tunnel, postgres } = running.addresses;
+  const { front, tunnel, postgres, ssh } = running.addresses;
   return {
     pid: process.pid,
     api,
     front: addressText(front),
     tunnel: addressText(tunnel),
     postgres,
+    ...(ssh === undefined ? {} : { ssh }),
     caFile: caFileOf(stateDir),
   };
 }

@@ -52,14 +52,16 @@ function readArguments(): { config: string; check?: boolean | undefined } {
   return { config: values.config, check: values.check };
 }
 
-function startWithPorts({ config, serverIdentity, controlPlane, journal, maskingKey, log }: DataPlaneIngredients) {
+function startWithPorts(ingredients: DataPlaneIngredients) {
+  const { config, serverIdentity, controlPlane, journal, sshAuthenticator, maskingKey, log } = ingredients;
   return startDataPlane({
-    listen: { front: config.front, tunnel: config.tunnel, postgres: config.postgres },
+    listen: { front: config.front, tunnel: config.tunnel, postgres: config.postgres, ssh: config.ssh },
     tls: () => serverIdentity.current(),
     onTlsChanged: (listener) => serverIdentity.onRenewed(listener),
     gatewayVersion,
     controlPlane,
     journal,
+    sshAuthenticator,
     maskingKey,
     recording,
     log: (level, message) => (level === 'error' ? log.error(message, message) : log[level](message)),

@@ -16,7 +16,7 @@ import { createCancelKeys } from '../src/dataplane/postgres/cancel-keys.ts';
 import { type AdmittedClient, createPostgresDoor } from '../src/dataplane/postgres/postgres-door.ts';
 
 const session = {
-  ...{ id: 'ses_1', connection: { name: 'orders' }, target: { database: 'shop' } },
+  ...{ id: 'ses_1', connection: { name: 'orders' }, target: { protocol: 'postgres', database: 'shop' } },
   verifier: makeScramVerifier('right', Buffer.alloc(16, 3), 4096),
 } as unknown as LiveSession;
 const cancelKeys = createCancelKeys();

@@ -7,6 +7,8 @@ export {
   encodeMessage,
   encodeRequest,
 } from './encode-message.ts';
+export { FieldReader } from './field-reader.ts';
+export { FieldWriter } from './field-writer.ts';
 export * from './file-host.ts';
 export { createForwardEngine } from './forward-engine.ts';
 export * from './forward-host.ts';

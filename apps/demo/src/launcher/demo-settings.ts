@@ -10,7 +10,14 @@ export const demoUsers = [
 ] as const;
 
 /** First choices; each is below the range that systems give to outgoing connections. */
-export const preferredPorts = { api: 8010, front: 8011, tunnel: 8012, postgres: 15432, target: 15433 } as const;
+export const preferredPorts = {
+  api: 8010,
+  front: 8011,
+  tunnel: 8012,
+  postgres: 15432,
+  target: 15433,
+  ssh: 15422,
+} as const;
 export type PortName = keyof typeof preferredPorts;
 export type Ports = Readonly<Record<PortName, number>>;
 

@@ -12,6 +12,7 @@ export function gatewayConfig(layout: StateLayout, settings: DemoSettings, polic
       front: listen(ports.front),
       tunnel: listen(ports.tunnel),
       postgres: listen(ports.postgres),
+      ssh: listen(ports.ssh),
       store: { embedded: true },
       runtimeFile: layout.gatewayRuntime,
       bootstrap: {
@@ -30,6 +31,8 @@ export interface GatewayRuntime {
   readonly api: string;
   readonly front: string;
   readonly postgres: string;
+  /** Absent when the gateway serves no SSH. */
+  readonly ssh?: string;
   readonly tunnel: string;
   /** PEM file of the gateway's CA. */
   readonly caFile: string;
@@ -41,7 +44,8 @@ export function tryGatewayRuntime(value: Readonly<Record<string, unknown>>): Gat
     tryAddress(value[name]),
   );
   if (!api || !front || !postgres || !tunnel || !caFile) return undefined;
-  return { api, front, postgres, tunnel, caFile };
+  const ssh = tryAddress(value['ssh']);
+  return { api, front, postgres, ...(ssh === undefined ? {} : { ssh }), tunnel, caFile };
 }
 
 function tryAddress(value: unknown): string | undefined {

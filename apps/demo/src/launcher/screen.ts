@@ -30,6 +30,9 @@ export function readyScreen(facts: ScreenFacts): string {
     '',
     `  API         ${facts.runtime.api}`,
     `  PostgreSQL  ${facts.runtime.postgres}  (native clients; sign in with a session's password)`,
+    ...(facts.runtime.ssh === undefined
+      ? []
+      : [`  SSH         ${facts.runtime.ssh}  (native clients; sign in as USER+CONNECTION)`]),
     '',
     bold('Users'),
     ...users,

@@ -158,6 +158,8 @@ export const gatewayConfigSchema = z.strictObject({
   tunnel: listenerSchema,
   /** The native PostgreSQL listener. */
   postgres: listenerSchema,
+  /** The native SSH listener. */
+  ssh: listenerSchema.default({ host: '127.0.0.1', port: 0 }),
   /** Names and addresses under which clients and agents reach the gateway, for its certificate; the first is shown to them. */
   publicHost: z.array(z.string().min(1).max(253)).default([]),
   store: storeSchema.default({ embedded: true }),

@@ -22,7 +22,7 @@ import { type Connections, createConnections } from '../connections/connections.
 import { credentialsModule } from '../credentials/credentials.module.ts';
 import { type Credentials, createCredentials } from '../credentials/credentials.ts';
 import type { KeyProvider } from '../credentials/key-provider.ts';
-import type { ControlPlane, Journal, LiveSession } from '../dataplane/ports.ts';
+import type { ControlPlane, Journal, LiveSession, SshAuthenticator } from '../dataplane/ports.ts';
 import { evidenceModule } from '../evidence/evidence.module.ts';
 import { createEvidence, type Evidence } from '../evidence/evidence.ts';
 import { type AccessRequests, createAccessRequests } from '../grants/access-requests.ts';
@@ -133,6 +133,8 @@ export interface Capabilities {
   readonly evidence: Evidence;
   readonly status: Status;
   readonly controlPlane: ControlPlane;
+  /** Who may come in by SSH; absent = nobody. */
+  readonly sshAuthenticator?: SshAuthenticator;
   /** Nest modules that show them over HTTP. */
   readonly modules: readonly DynamicModule[];
 }

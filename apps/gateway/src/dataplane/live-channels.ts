@@ -5,6 +5,8 @@ import type { Relay } from './relay.ts';
 export interface LiveChannels {
   /** Numbers the next channel of a session, from 1 over the session's life. */
   nextNumber(sessionId: string): number;
+  /** Numbers the next SSH connection of a session, likewise. */
+  nextConnection(sessionId: string): number;
   add(sessionId: string, relay: Relay): void;
   remove(sessionId: string, relay: Relay): void;
   /** Holds all channels of a session, and those that are added while it is paused. */
@@ -21,6 +23,12 @@ export interface LiveChannels {
 export function createLiveChannels(): LiveChannels {
   const live = new Map<string, Set<Relay>>();
   const numbers = new Map<string, number>();
+  const connections = new Map<string, number>();
+  const next = (of: Map<string, number>, sessionId: string) => {
+    const number = (of.get(sessionId) ?? 0) + 1;
+    of.set(sessionId, number);
+    return number;
+  };
   /** Notices of paused sessions. */
   const paused = new Map<string, string>();
   const cut = (sessionId: string, error: WeirError) => {
@@ -29,11 +37,8 @@ export function createLiveChannels(): LiveChannels {
     return relays.length;
   };
   return {
-    nextNumber(sessionId) {
-      const number = (numbers.get(sessionId) ?? 0) + 1;
-      numbers.set(sessionId, number);
-      return number;
-    },
+    nextNumber: (sessionId) => next(numbers, sessionId),
+    nextConnection: (sessionId) => next(connections, sessionId),
     add(sessionId, relay) {
       const group = live.get(sessionId) ?? new Set();
       live.set(sessionId, group.add(relay));
@@ -61,6 +66,7 @@ export function createLiveChannels(): LiveChannels {
     has: (sessionId) => live.has(sessionId),
     forget(sessionId) {
       numbers.delete(sessionId);
+      connections.delete(sessionId);
       paused.delete(sessionId);
     },
   };

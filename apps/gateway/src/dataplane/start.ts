@@ -14,14 +14,20 @@ import { createConnectedAgents } from './connected-agents.ts';
 import { createLiveChannels } from './live-channels.ts';
 import { createNonceRotation } from './nonce-rotation.ts';
 import { type ChannelGround, keyOf } from './open-channel.ts';
-import type { ControlPlane, DataPlane, Journal } from './ports.ts';
+import type { ControlPlane, DataPlane, Journal, SshAuthenticator } from './ports.ts';
 import { createCancelKeys } from './postgres/cancel-keys.ts';
 import { openPostgresChannel } from './postgres/open-postgres.ts';
 import { createPostgresDoor } from './postgres/postgres-door.ts';
+import { createSshDoor, type SshDoor } from './ssh/ssh-door.ts';
 
 /** Where the data plane listens (port 0 = any) and what it shows. */
 export interface DataPlaneOptions {
-  readonly listen: { readonly front: Address; readonly tunnel: Address; readonly postgres: Address };
+  readonly listen: {
+    readonly front: Address;
+    readonly tunnel: Address;
+    readonly postgres: Address;
+    readonly ssh: Address;
+  };
   /** PEM; asked again for each use so that a renewed certificate counts at once. `certificate` = leaf, then CA. */
   tls(): { readonly certificate: string; readonly key: string; readonly ca: string };
   /** Told of each new certificate and each change of the CAs. */
@@ -29,6 +35,8 @@ export interface DataPlaneOptions {
   readonly gatewayVersion: string;
   readonly controlPlane: ControlPlane;
   readonly journal: Journal;
+  /** Who may come in by SSH; absent = nobody, and nothing listens. */
+  readonly sshAuthenticator?: SshAuthenticator | undefined;
   /** 32 bytes; key of hash and fake transforms. */
   readonly maskingKey: Buffer;
   readonly recording: { readonly maxRows: number; readonly maxBytes: number };
@@ -41,7 +49,12 @@ export interface Address {
 
 /** The running data plane. */
 export interface StartedDataPlane extends DataPlane {
-  readonly addresses: { readonly front: Address; readonly tunnel: Address; readonly postgres: Address };
+  readonly addresses: {
+    readonly front: Address;
+    readonly tunnel: Address;
+    readonly postgres: Address;
+    readonly ssh?: Address;
+  };
   close(): Promise<void>;
 }
 
@@ -74,6 +87,10 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<Started
     admit: (client) => openPostgresChannel(ground, cancelKeys, client),
     requireTls: true,
   });
+
+  const { sshAuthenticator: authenticator, log } = options;
+  const nextConnection = (sessionId: string) => live.nextConnection(sessionId);
+  const sshDoor: SshDoor | undefined = authenticator && createSshDoor({ ground, authenticator, nextConnection, log });
 
   const nonces = createNonceRotation(controlPlane, (problem) => options.log('warn', problem));
   const tellTrust = (agent: ConnectedAgent, when: 'always' | 'while it changes'): void => {
@@ -145,7 +162,9 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<Started
     recover: (request, remoteAddress) => controlPlane.recoverAgent(request, remoteAddress),
     async connect({ credentials, sessionId, stream, remoteAddress }) {
       const session = await controlPlane.findByToken({ ...credentials, address: remoteAddress }, sessionId);
-      door.connected(session, stream, remoteAddress);
+      if (session.target.protocol === 'postgres') return door.connected(session, stream, remoteAddress);
+      if (sshDoor === undefined) throw new WeirError('feature_not_supported', 'This gateway serves no SSH.');
+      sshDoor.connected(session, stream, remoteAddress);
     },
     onProblem: (problem) => options.log('warn', problem.message),
   });
@@ -156,9 +175,14 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<Started
   });
   const postgres = createServer({ noDelay: true }, (socket) => door.native(socket));
   await listen(postgres, options.listen.postgres);
+  const ssh = sshDoor === undefined ? undefined : createServer((socket) => sshDoor.native(socket));
+  if (ssh !== undefined) await listen(ssh, options.listen.ssh);
 
   return {
-    addresses: { front: front.address, tunnel: tunnel.address, postgres: addressOf(postgres) },
+    addresses: {
+      ...{ front: front.address, tunnel: tunnel.address, postgres: addressOf(postgres) },
+      ...(ssh === undefined ? {} : { ssh: addressOf(ssh) }),
+    },
     async killSession(sessionId, reason) {
       live.cut(sessionId, new WeirError('session_ended', reason));
       const agent = agents.servedBy(sessionId);
@@ -224,7 +248,9 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<Started
     async close() {
       nonces.stop();
       live.cutAll(new WeirError('session_ended', 'the gateway stops'));
+      sshDoor?.close('weir: the gateway stops');
       postgres.close();
+      ssh?.close();
       await Promise.all([tunnel.close(), front.close()]);
     },
   };
