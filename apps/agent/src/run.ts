@@ -5,6 +5,7 @@ import { createTunnelClient, type LinkState, type TunnelClient } from '@weir/tun
 import { createCertificateKeeper } from './certificate-keeper.ts';
 import { createPasswordResolver } from './credentials/resolve-password.ts';
 import { createSealingKey } from './credentials/sealing-key.ts';
+import { createSshKey } from './credentials/ssh-key.ts';
 import { log } from './log.ts';
 import { createAgentStateStore, readAgentState } from './state.ts';
 import { agentVersion } from './version.ts';
@@ -25,8 +26,9 @@ export async function runAgent(stateDir: string): Promise<RunningAgent> {
   const state = store.current;
   const analysis = createAnalysisHost();
   const sealingKey = createSealingKey();
+  const sshKey = createSshKey();
   const resolvePassword = createPasswordResolver({ sealingKey });
-  const runtime = createSessionRuntime({ analysis, resolvePassword, now: Date.now, log });
+  const runtime = createSessionRuntime({ analysis, resolvePassword, sshKey: sshKey.privateKey, now: Date.now, log });
   let stop: (reason: string) => void = () => undefined;
   const stopped = new Promise<string>((resolve) => {
     stop = resolve;
@@ -40,6 +42,7 @@ export async function runAgent(stateDir: string): Promise<RunningAgent> {
       capabilities: [...capabilities, ...linkCapabilities],
       instanceId,
       sealingKey: sealingKey.publicKeyDer,
+      sshKey: sshKey.publicKey,
       pool: state.pool ?? '',
     },
     nonce: () => Buffer.from(store.current.nonce ?? '', 'base64'),

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { CredentialReference } from '@weir/proto';
 import type { AnalysisHost } from './analysis/analysis-host.ts';
 
@@ -9,6 +10,8 @@ export interface SessionServices {
   readonly analysis: AnalysisHost;
   /** Resolves a credential reference in this network. @throws WeirError when it cannot. */
   resolvePassword(reference: CredentialReference, use: CredentialUse): Promise<string | null>;
+  /** Private ed25519 key for which the gateway signs user certificates of SSH targets. */
+  readonly sshKey: KeyObject;
   /** Milliseconds since the epoch. */
   now(): number;
   log(level: 'debug' | 'info' | 'warn' | 'error', message: string): void;

@@ -39,6 +39,8 @@ export interface AgentHello {
   readonly instanceId: string;
   /** Key to which the gateway seals credentials (X25519, SPKI DER), new at each process start; empty or absent = it takes none. */
   readonly sealingKey?: Uint8Array;
+  /** For which user certificates of SSH targets are signed (ssh-ed25519, wire form); absent or empty: it signs in to none by certificate. */
+  readonly sshKey?: Uint8Array;
   /** The nonce that the agent has stored last; empty before its first. */
   readonly nonce?: Uint8Array;
   /** The pool that it says it serves; empty or absent = it does not say. */

@@ -76,10 +76,12 @@ export class GatewayLink {
     this.control.on('data', (message: ControlResponse) => this.receive(message));
     this.control.on('error', (error) => this.end(fromServiceError(error, options.address)));
     this.control.on('end', () => this.fail('The gateway ended the connection.'));
-    const { version, capabilities, instanceId, sealingKey = new Uint8Array(), pool = '' } = options.hello;
+    const { version, capabilities, instanceId, pool = '' } = options.hello;
+    const sealingKey = new Uint8Array(options.hello.sealingKey ?? []);
+    const sshKey = new Uint8Array(options.hello.sshKey ?? []);
     const nonce = new Uint8Array(options.nonce?.() ?? []);
     const hello = { agentVersion: version, capabilities: [...capabilities], instanceId, nonce, pool };
-    this.send({ event: { case: 'hello', value: { ...hello, sealingKey: new Uint8Array(sealingKey) } } });
+    this.send({ event: { case: 'hello', value: { ...hello, sealingKey, sshKey } } });
   }
 
   /** Asks for a new certificate. */

@@ -229,8 +229,8 @@ class TunnelDesk {
           reject(new WeirError('protocol_violation', 'The first control message is not a hello.'));
           return;
         }
-        const { agentVersion, capabilities, instanceId, sealingKey, nonce, pool } = event.value;
-        resolve({ version: agentVersion, capabilities, instanceId, sealingKey, nonce, pool });
+        const { agentVersion, capabilities, instanceId, sealingKey, sshKey, nonce, pool } = event.value;
+        resolve({ version: agentVersion, capabilities, instanceId, sealingKey, sshKey, nonce, pool });
       });
     });
   }

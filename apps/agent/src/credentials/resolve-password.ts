@@ -1,15 +1,16 @@
 import { readFile } from 'node:fs/promises';
-import type { PostgresTarget } from '@weir/proto';
+import type { CredentialReference } from '@weir/proto';
 import type { CredentialUse } from '@weir/session';
 import { readKubernetesSecret } from './kubernetes-secret.ts';
 import { credentialMissing } from './missing.ts';
 import type { SealingKey } from './sealing-key.ts';
 import { readVaultSecret } from './vault-secret.ts';
 
-const maxPasswordBytes = 4096;
+/** A password, or a private key: RSA of 16384 bits takes 12 KiB. */
+const maxPasswordBytes = 16_384;
 
 /** Resolves credential references. @throws WeirError target_unavailable that names the reference, never the value. */
-export type ResolvePassword = (reference: PostgresTarget['password'], use: CredentialUse) => Promise<string | null>;
+export type ResolvePassword = (reference: CredentialReference, use: CredentialUse) => Promise<string | null>;
 
 /** Makes the resolver of this agent's own surroundings (D6). Nothing is kept: each dial asks again, so that a rotated secret counts at once. */
 export function createPasswordResolver(parts: {
@@ -20,14 +21,15 @@ export function createPasswordResolver(parts: {
   return async (reference, use) => {
     const password = await read(reference, use, sealingKey, env);
     if (password === null) return null;
-    if (Buffer.byteLength(password) > maxPasswordBytes) throw credentialMissing('it is too large for a password');
+    if (Buffer.byteLength(password) > maxPasswordBytes)
+      throw credentialMissing('it is too large for a password or a key');
     if (password === '') throw credentialMissing('it is empty');
     return password;
   };
 }
 
 async function read(
-  reference: PostgresTarget['password'],
+  reference: CredentialReference,
   use: CredentialUse,
   sealingKey: SealingKey,
   env: NodeJS.ProcessEnv,

@@ -94,7 +94,11 @@ export function openChannel<T extends Target>(ground: ChannelGround, wish: Chann
 }
 
 /** Name and key of the agent that a target is sealed to. */
-export const keyOf = (name: string, agent: ConnectedAgent) => ({ name, sealingKey: agent.hello.sealingKey });
+export const keyOf = (name: string, agent: ConnectedAgent) => ({
+  name,
+  sealingKey: agent.hello.sealingKey,
+  sshKey: agent.hello.sshKey,
+});
 
 /** Does the gateway put something into the target for this agent alone? */
 const isSealed = (target: Target): boolean =>

@@ -392,6 +392,14 @@ export declare type Hello = Message<"weir.tunnel.v1.Hello"> & {
    * @generated from field: string pool = 6;
    */
   pool: string;
+
+  /**
+   * Key for which the gateway signs user certificates of SSH targets (ssh-ed25519, wire form of RFC 8709); new at each process start. Empty: the
+   * agent signs in to none by certificate.
+   *
+   * @generated from field: bytes ssh_key = 7;
+   */
+  sshKey: Uint8Array;
 };
 
 /**
