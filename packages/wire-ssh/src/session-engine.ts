@@ -299,6 +299,7 @@ class Session implements SessionEngine {
       endServer: () => this.#act({ type: 'eof' }),
       notice: (text) => this.notice(text),
       resumed: () => this.#goOn(),
+      refused: (text) => this.kill(text),
       broken: (text) => {
         this.#host.note('protocol', text);
         this.kill(`weir: ${text}`);
@@ -326,6 +327,7 @@ class Session implements SessionEngine {
   /** Everything that is held back of the output goes. */
   #flush(): void {
     if (this.#hasServerEof) return;
+    this.#filter?.serverEnded();
     this.#hasServerEof = true;
     if (this.#filter === null) this.#output('stdout', this.#host.outputEnded(this.#ticket, 'stdout'));
     this.#output('stderr', this.#host.outputEnded(this.#ticket, 'stderr'));

@@ -34,7 +34,12 @@ export interface FileRequest {
   readonly path: string;
   /** Absolute, `.` and `..` resolved by their letters (links are not followed); null = the folder in which it lies is not known. */
   readonly absolutePath: string | null;
-  /** Where it goes: new name of a rename or hard link, what a symbolic link leads to, target of a copy; `absoluteTo` as absolutePath. */
+  /** false = only its last part is: the folder is one that the target's shell resolves (scp with wildcards). */
+  readonly isPathKnown: boolean;
+  /**
+   * Where it goes: new name of a rename or hard link, what a symbolic link leads to, target of a copy; `absoluteTo` as absolutePath. For scp -t the
+   * path of the command, when only the target knows whether that is a folder (`path` lies in it) or the file itself: both must be allowed.
+   */
   readonly to: string | null;
   readonly absoluteTo: string | null;
   /** Bytes of the whole file where the protocol tells before (scp), the new size in setstat. */
@@ -83,8 +88,15 @@ export type StartRequest = Extract<SshRequest, { kind: 'shell' | 'exec' | 'subsy
 export type StreamProtocol =
   | { readonly name: 'raw' }
   | { readonly name: 'sftp' }
-  /** The old scp protocol: `sink` = the target takes files (scp -t), `source` = it gives them (scp -f). `paths` as in the command. */
-  | { readonly name: 'scp'; readonly mode: 'sink' | 'source'; readonly paths: readonly string[] };
+  /** The old scp protocol: `sink` = the target takes files (scp -t), `source` = it gives them (scp -f). */
+  | {
+      readonly name: 'scp';
+      readonly mode: 'sink' | 'source';
+      /** As in the command, without quotes; null = only the target's shell knows it. */
+      readonly path: string | null;
+      /** The path is a folder (scp -d). */
+      readonly isFolder: boolean;
+    };
 
 /** Refused. `text`: why, for the person, lines separated by LF, the first begins with `weir: `. */
 export interface Denied {

@@ -6,6 +6,8 @@ export interface StreamFilter {
   clientEnded(): void;
   /** The next bytes of the target's standard output. */
   fromServer(bytes: Buffer): void;
+  /** The target sends no more. */
+  serverEnded(): void;
   /** Something is decided or awaited: the client's bytes are kept outside. */
   readonly isWaiting: boolean;
   /** The channel ends: what is open ends with `why`. */
@@ -22,6 +24,8 @@ export interface FilterOutlets {
   notice(text: string): void;
   /** `isWaiting` has become false outside of fromClient and clientEnded. */
   resumed(): void;
+  /** What is under way must not go on: the channel is to end with this text for the person. */
+  refused(text: string): void;
   /** The stream cannot be trusted any more: the channel is to end with this text for the person. */
   broken(text: string): void;
 }

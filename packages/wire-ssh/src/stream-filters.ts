@@ -1,4 +1,5 @@
 import type { FileHost } from './file-host.ts';
+import { createScpFilter } from './scp/scp-filter.ts';
 import { createSftpFilter } from './sftp/sftp-filter.ts';
 import type { SshDecision, SshRequest, StreamProtocol } from './ssh-request.ts';
 import type { FilterOutlets, StreamFilter } from './stream-filter.ts';
@@ -22,7 +23,6 @@ export function createStreamFilter(
     case 'sftp':
       return createSftpFilter(within, host, outlets);
     case 'scp':
-      outlets.broken(`${protocol.name} is not understood`);
-      return null;
+      return createScpFilter(protocol, within, host, outlets);
   }
 }

@@ -39,6 +39,7 @@ class Operation {
       ...{ kind: 'file', protocol: 'sftp', within, operation, path },
       direction: 'change',
       absolutePath: resolvePath(path, folder),
+      isPathKnown: true,
       ...{ to: null, absoluteTo: null, size: null, mode: null, flags: noFlags },
       ...more,
     };

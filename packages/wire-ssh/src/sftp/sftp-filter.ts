@@ -26,6 +26,7 @@ export function createSftpFilter(within: unknown, host: FilterHost, outlets: Fil
       if (wasWaiting && state.phase !== 'over' && !client.isWaiting) goOn();
     },
     clientEnded: () => outlets.endServer(),
+    serverEnded: () => undefined,
     get isWaiting() {
       return state.phase !== 'over' && client.isWaiting;
     },

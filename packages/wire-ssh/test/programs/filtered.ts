@@ -2,9 +2,10 @@
  * Stands for ssh, gateway and target in tests: `node filtered.ts RULES COMMAND…` runs the command behind a session engine, whose client is this
  * process's stdin and stdout. RULES is JSON; what happened is written to its `log` when all has ended.
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
+import type { Readable, Writable } from 'node:stream';
 import {
   createMessageReader,
   createSessionEngine,
@@ -47,7 +48,7 @@ function decide(request: SshRequest): SshDecision {
   };
 }
 
-const child = spawn(command, words, { stdio: ['pipe', 'pipe', 'inherit'] });
+let child: ChildProcessByStdio<Writable, Readable, null> | undefined;
 let status = 0;
 const reader = createMessageReader();
 const engine = createSessionEngine(
@@ -61,9 +62,10 @@ const engine = createSessionEngine(
       }
     },
     toServer(action) {
-      if (action.type === 'data') child.stdin.write(action.bytes);
-      else if (action.type === 'eof') child.stdin.end();
-      else if (action.type === 'close') child.kill();
+      if (action.type === 'start') start();
+      else if (action.type === 'data') child?.stdin.write(action.bytes);
+      else if (action.type === 'eof') child?.stdin.end();
+      else if (action.type === 'close') child?.kill();
     },
     judge: (request) =>
       rules.isSlow === true ? new Promise((resolve) => setImmediate(() => resolve(decide(request)))) : decide(request),
@@ -97,7 +99,11 @@ process.stdin.on('data', (bytes: Buffer) => {
   if (engine.paused) process.stdin.pause();
 });
 process.stdin.on('end', () => engine.fromClient(encodeMessage({ type: 'eof' })));
-child.stdout.on('data', (bytes: Buffer) => engine.fromServer({ type: 'data', stream: 'stdout', bytes }));
-child.stdout.on('end', () => engine.fromServer({ type: 'eof' }));
-child.on('exit', (code) => engine.fromServer({ type: 'exit-status', status: code ?? 255 }));
-child.on('close', () => engine.fromServer({ type: 'close' }));
+
+function start(): void {
+  child = spawn(command, words, { stdio: ['pipe', 'pipe', 'inherit'] });
+  child.stdout.on('data', (bytes: Buffer) => engine.fromServer({ type: 'data', stream: 'stdout', bytes }));
+  child.stdout.on('end', () => engine.fromServer({ type: 'eof' }));
+  child.on('exit', (code) => engine.fromServer({ type: 'exit-status', status: code ?? 255 }));
+  child.on('close', () => engine.fromServer({ type: 'close' }));
+}
