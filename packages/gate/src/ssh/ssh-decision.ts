@@ -11,8 +11,8 @@ export interface SshTicket {
   readonly evaluator: PlanEvaluator;
   /** What detectors must look for in the content of this file before it passes; with what they find call `content`. */
   readonly content: readonly ContentType[];
-  /** The rule that bounds the size of this file, and its hint, are in this text for the person. */
-  readonly tooLarge: string | null;
+  /** What they have found so far. */
+  readonly found: Set<ContentType>;
   readonly startedAtMs: number;
 }
 

@@ -1,6 +1,7 @@
 import type { ContentType, OutputStreamKind, PlanEvaluator } from '@weir/policy';
 import type { ApprovalDesk } from '../order/approval.ts';
 import type { SshGateDecision, SshTicket } from './ssh-decision.ts';
+import { createSshJudgement } from './ssh-judgement.ts';
 import type { SshRequest } from './ssh-request.ts';
 
 /** Who acts where: constants of a channel of SSH. */
@@ -48,6 +49,18 @@ export interface SshGate {
 }
 
 /** Creates the gate of one channel of SSH. */
-export function createSshGate(_services: SshGateServices): SshGate {
-  throw new Error('The gate for SSH is not there yet.');
+export function createSshGate(services: SshGateServices): SshGate {
+  const judgement = createSshJudgement(services);
+  const streams = () => services.evaluator().ssh;
+  return {
+    ...judgement,
+    get isInputJudged() {
+      return streams().isInputJudged;
+    },
+    get isInputRecorded() {
+      return streams().isInputRecorded;
+    },
+    masks: (stream) => streams().masksOf(stream),
+    withdraw: (why) => services.approvals.withdraw(why),
+  };
 }
