@@ -258,7 +258,7 @@ export function createClientChannel(parts: ClientChannelParts): ClientChannel {
       return {
         start() {
           isOnLane = true;
-          input.release();
+          if (!isPaused) input.release();
         },
         deliver(data) {
           // The client has gone or has closed the channel: what comes is dropped, its credit returned, so that the agent can finish.
@@ -291,7 +291,7 @@ export function createClientChannel(parts: ClientChannelParts): ClientChannel {
         resume(notice) {
           isPaused = false;
           if (input.hasTerminal && input.isStarted) sendStderr(`weir: ${notice}\n`);
-          input.release();
+          if (isOnLane) input.release();
           pumpAndCredit();
         },
       };

@@ -33,6 +33,7 @@ export function createConnectionSide(transport: SshTransport, news: ConnectionNe
   let end: RelayEnd | undefined;
   let isHeld = true;
   let isOnLane = false;
+  let isPaused = false;
   let isAgentDone = false;
   let heldBytes = 0;
   const held: Buffer[] = [];
@@ -75,7 +76,7 @@ export function createConnectionSide(transport: SshTransport, news: ConnectionNe
       return {
         start() {
           isOnLane = true;
-          release();
+          if (!isPaused) release();
         },
         deliver(data) {
           reader.push(data);
@@ -97,9 +98,11 @@ export function createConnectionSide(transport: SshTransport, news: ConnectionNe
           setImmediate(() => transport.disconnect(disconnectReason.byApplication, oneLine(`weir: ${error.message}`)));
         },
         pause() {
+          isPaused = true;
           isHeld = true;
         },
         resume() {
+          isPaused = false;
           if (!isOnLane) return;
           release();
           for (const message of waiting.splice(0)) take(message);
