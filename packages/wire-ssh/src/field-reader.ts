@@ -17,6 +17,13 @@ export function tryUtf8(bytes: Uint8Array): string | undefined {
   }
 }
 
+/** A text of a message is not UTF-8. The message's borders are known all the same. */
+export class NotUtf8 extends WeirError {
+  constructor() {
+    super('protocol_violation', 'a text is not UTF-8');
+  }
+}
+
 /** Reads the fields of one message (RFC 4251, section 5). Lengths are checked before anything is taken. */
 export class FieldReader {
   readonly #bytes: Buffer;
@@ -62,11 +69,16 @@ export class FieldReader {
     return this.#bytes.subarray(at, at + length);
   }
 
-  /** @throws WeirError protocol_violation unless it is UTF-8 */
+  /** @throws NotUtf8 */
   text(): string {
     const text = tryUtf8(this.bytes());
-    if (text === undefined) throw violation('a text is not UTF-8');
+    if (text === undefined) throw new NotUtf8();
     return text;
+  }
+
+  /** Everything that is left, which stays. */
+  peekRest(): Buffer {
+    return this.#bytes.subarray(this.#at, this.#end);
   }
 
   /** Everything that is left. */

@@ -1,6 +1,6 @@
 import { WeirError } from '@weir/errors';
 import { readChannelRequest } from './channel-request.ts';
-import { FieldReader, violation } from './field-reader.ts';
+import { FieldReader, NotUtf8, violation } from './field-reader.ts';
 import { readGlobalRequest, readIncomingChannel } from './global-request.ts';
 import { messageNumber } from './message-number.ts';
 import type { SshMessage } from './messages.ts';
@@ -163,12 +163,12 @@ function readFields(number: number, fields: FieldReader): SshMessage {
     case messageNumber.channelRequest: {
       const type = fields.text();
       const wantReply = fields.boolean();
-      return { type: 'request', wantReply, request: readChannelRequest(type, fields) };
+      return { type: 'request', wantReply, request: orOther(type, fields, readChannelRequest) };
     }
     case messageNumber.globalRequest: {
       const type = fields.text();
       const wantReply = fields.boolean();
-      return { type: 'global-request', wantReply, request: readGlobalRequest(type, fields) };
+      return { type: 'global-request', wantReply, request: orOther(type, fields, readGlobalRequest) };
     }
     case messageNumber.requestSuccess:
       return { type: 'request-success', port: fields.left === 0 ? null : fields.uint32() };
@@ -187,6 +187,22 @@ function readFields(number: number, fields: FieldReader): SshMessage {
       return { type: 'disconnect', ...readReason(fields) };
     default:
       throw violation(`a message of the unknown number ${number}`);
+  }
+}
+
+/** A request with a text that is not UTF-8 is known by its type only: nothing could judge it. */
+function orOther<Request>(
+  type: string,
+  fields: FieldReader,
+  read: (type: string, fields: FieldReader) => Request,
+): Request | { name: 'other'; type: string; data: Buffer } {
+  const data = fields.peekRest();
+  try {
+    return read(type, fields);
+  } catch (error) {
+    if (!(error instanceof NotUtf8)) throw error;
+    fields.rest();
+    return { name: 'other', type, data };
   }
 }
 

@@ -269,6 +269,10 @@ class Session implements SessionEngine {
         this.#outlet.answer(wantReply, true);
         break;
       }
+      case 'flawed':
+        this.#outlet.answer(wantReply, true);
+        this.#refuseStart(prepared.why);
+        break;
       case 'refused':
         this.#refuse(prepared.why, wantReply);
         break;
@@ -278,12 +282,13 @@ class Session implements SessionEngine {
   #ask(request: StartRequest): void {
     this.#phase = 'asked';
     const flaw = flawOfStart(request);
-    if (flaw === null) {
-      this.#judging.ask(request, (decision) => this.#decided(request, decision));
-      return;
-    }
-    this.#host.note('refused', flaw);
-    this.kill(`weir: ${flaw}`);
+    if (flaw === null) this.#judging.ask(request, (decision) => this.#decided(request, decision));
+    else this.#refuseStart(flaw);
+  }
+
+  #refuseStart(why: string): void {
+    this.#host.note('refused', why);
+    this.kill(`weir: ${why}`);
   }
 
   #decided(request: StartRequest, decision: SshDecision): void {

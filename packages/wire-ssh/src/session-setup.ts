@@ -15,6 +15,8 @@ export const maxCommandBytes = 256 * 1024;
 export type Prepared =
   | { readonly type: 'ask'; readonly request: SshRequest; readonly apply: () => void }
   | { readonly type: 'start'; readonly request: StartRequest }
+  /** A start that nothing could judge. */
+  | { readonly type: 'flawed'; readonly why: string }
   | { readonly type: 'done' }
   | { readonly type: 'refused'; readonly why: string };
 
@@ -70,6 +72,10 @@ export class SessionSetup {
         return { type: 'start', request: { kind: 'exec', command: request.command, terminal } };
       case 'subsystem':
         return { type: 'start', request: { kind: 'subsystem', name: request.subsystem, terminal } };
+      case 'other':
+        if (request.type === 'exec' || request.type === 'subsystem')
+          return { type: 'flawed', why: `the ${request.type === 'exec' ? 'command' : 'subsystem'} is not UTF-8` };
+        return refused(`the request ${nameOf(request)}`);
       default:
         return refused(`the request ${nameOf(request)} has no meaning before something was started`);
     }

@@ -92,10 +92,10 @@ export type StreamProtocol =
   | {
       readonly name: 'scp';
       readonly mode: 'sink' | 'source';
-      /** As in the command, without quotes; null = only the target's shell knows it. */
-      readonly path: string | null;
+      /** The one path of the command, without quotes; empty = only the target's shell knows it. */
+      readonly paths: readonly string[];
       /** The path is a folder (scp -d). */
-      readonly isFolder: boolean;
+      readonly isFolder?: boolean;
     };
 
 /** Refused. `text`: why, for the person, lines separated by LF, the first begins with `weir: `. */

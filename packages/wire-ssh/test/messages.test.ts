@@ -118,6 +118,15 @@ describe('messages of a lane channel', () => {
     expect(() => read(bytes.map((byte) => Buffer.from([byte])))).toThrow(why);
   });
 
+  it('of a request whose text is not UTF-8 keep its type', () => {
+    const request = encodeMessage({ type: 'request', wantReply: true, request: { name: 'exec', command: '\u00ff' } });
+    request[request.length - 1] = 0xff;
+    expect(read([request, encodeMessage({ type: 'eof' })])).toEqual([
+      { type: 'request', wantReply: true, request: { name: 'other', type: 'exec', data: request.subarray(-6) } },
+      { type: 'eof' },
+    ]);
+  });
+
   it('never throw anything but a refusal, whatever comes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {

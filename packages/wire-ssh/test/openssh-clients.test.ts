@@ -65,7 +65,7 @@ suite('sftp and scp of OpenSSH', () => {
 
   const sftp = { protocol: { name: 'sftp' } } as const;
   const scp = (mode: 'sink' | 'source', path: string, isFolder = false) =>
-    ({ protocol: { name: 'scp', mode, path, isFolder } }) as const;
+    ({ protocol: { name: 'scp', mode, paths: [path], isFolder } }) as const;
   const ended = (log: readonly string[]) => log.filter((line) => line.startsWith('ended open'));
 
   it.each([[false], [true]])('sftp carries files both ways (decisions take time: %s)', async (isSlow) => {

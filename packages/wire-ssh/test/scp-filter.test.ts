@@ -14,8 +14,8 @@ function decide({ operation, path, to, size }: FileRequest): SshDecision {
   return { action: 'forward', ticket: `${operation} ${path}${to === null ? '' : ` or ${to}`} ${size}` };
 }
 
-const sink: Scp = { mode: 'sink', path: '/up', isFolder: true };
-const source: Scp = { mode: 'source', path: '/down', isFolder: false };
+const sink: Scp = { mode: 'sink', paths: ['/up'], isFolder: true };
+const source: Scp = { mode: 'source', paths: ['/down'], isFolder: false };
 
 function createScpBench(scp: Scp, { file = decide, ...others }: ScpBenchOptions = {}) {
   const requests: FileRequest[] = [];
@@ -70,11 +70,11 @@ describe('scp to the target', () => {
   });
 
   it.each([
-    ['a folder by its option', { ...sink, path: 'x' }, 'x/f', null],
-    ['a folder by its /', { ...sink, path: '/x/', isFolder: false }, '/x/f', null],
-    ['the home folder', { ...sink, path: '.', isFolder: false }, './f', null],
-    ['a parent', { ...sink, path: '/x/..', isFolder: false }, '/x/../f', null],
-    ['a file or a folder', { ...sink, path: '/x/y', isFolder: false }, '/x/y/f', '/x/y'],
+    ['a folder by its option', { ...sink, paths: ['x'] }, 'x/f', null],
+    ['a folder by its /', { ...sink, paths: ['/x/'], isFolder: false }, '/x/f', null],
+    ['the home folder', { ...sink, paths: ['.'], isFolder: false }, './f', null],
+    ['a parent', { ...sink, paths: ['/x/..'], isFolder: false }, '/x/../f', null],
+    ['a file or a folder', { ...sink, paths: ['/x/y'], isFolder: false }, '/x/y/f', '/x/y'],
   ])('names the file in %s', (_what, scp, path, to) => {
     const bench = createScpBench(scp);
     bench.print('\0');
@@ -91,7 +91,7 @@ describe('scp to the target', () => {
   });
 
   it('names what lies in a folder that may be the path itself', () => {
-    const bench = createScpBench({ mode: 'sink', path: '/x', isFolder: false });
+    const bench = createScpBench({ mode: 'sink', paths: ['/x'], isFolder: false });
     bench.print('\0');
     bench.type('D0755 0 d\n');
     bench.print('\0');
@@ -103,7 +103,7 @@ describe('scp to the target', () => {
   });
 
   it('tells a path that only the shell knows', () => {
-    const bench = createScpBench({ mode: 'sink', path: null, isFolder: false });
+    const bench = createScpBench({ mode: 'sink', paths: [], isFolder: false });
     bench.print('\0');
     bench.type('C0644 5 f\n');
     expect(bench.requests[0]).toMatchObject({ path: 'f', absolutePath: null, isPathKnown: false });
@@ -124,12 +124,7 @@ describe('scp to the target', () => {
     bench.type('C0644 15 f\nC0644 1 denied\n\0');
     bench.print('\x01cannot write\n');
     expect(bench.target()).toBe('C0644 15 f\n');
-    expect(bench.got()).toBe(
-      '\0\x01cannot write\n\x01weir: /up/denied is denied hint: ask\n\x01weir: a line that is not understood\n'.slice(
-        0,
-        bench.got().length,
-      ),
-    );
+    expect(bench.got()).toBe('\0\x01cannot write\n\x01weir: /up/denied is denied hint: ask\n');
     expect(bench.ended()).toEqual(['open /up/f 15 0 0 part cannot write']);
   });
 
@@ -235,7 +230,7 @@ describe('scp from the target', () => {
   });
 
   it('tells client and target of a refused file', () => {
-    const bench = createScpBench({ ...source, path: '/etc/denied' });
+    const bench = createScpBench({ ...source, paths: ['/etc/denied'] });
     bench.type('\0');
     bench.print('C0600 5 denied\n');
     expect(bench.got()).toBe('\x01weir: /etc/denied is denied hint: ask\n');

@@ -204,6 +204,7 @@ describe('a session channel', () => {
   it.each([
     ['a command of more than 256 KiB', { name: 'exec', command: 'x'.repeat(256 * 1024 + 1) }],
     ['a command with a NUL', exec('a\0b')],
+    ['a command that is not UTF-8', { name: 'other', type: 'exec', data: Buffer.from([0, 0, 0, 1, 0xff]) }],
     ['a subsystem of no name', { name: 'subsystem', subsystem: '' }],
     ['a subsystem of a long name', { name: 'subsystem', subsystem: 'x'.repeat(300) }],
   ] as const)('never asks about %s', (_what, request) => {

@@ -66,10 +66,11 @@ export class ScpPaths {
       const or = folder.or === null ? null : inside(folder.or, name);
       return { path: inside(folder.path, name), isKnown: folder.isKnown, or };
     }
-    const { path, mode, isFolder } = this.#scp;
-    if (path === null) return { path: name, isKnown: false, or: null };
+    const { paths, mode, isFolder } = this.#scp;
+    const [path] = paths;
+    if (path === undefined || paths.length > 1) return { path: name, isKnown: false, or: null };
     if (mode === 'sink') {
-      const isSurelyFolder = isFolder || /(^|\/)\.{0,2}$/.test(path);
+      const isSurelyFolder = isFolder === true || /(^|\/)\.{0,2}$/.test(path);
       return { path: inside(path === '' ? '.' : path, name), isKnown: true, or: isSurelyFolder ? null : path };
     }
     const given = path.replace(/(?<=.)\/+$/, '');
