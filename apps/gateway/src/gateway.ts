@@ -33,8 +33,8 @@ export interface DataPlaneIngredients {
   readonly config: GatewayConfig;
   readonly serverIdentity: ServerIdentity;
   readonly controlPlane: ControlPlane;
+  readonly sshAuthenticator: SshAuthenticator;
   readonly journal: Journal;
-  readonly sshAuthenticator?: SshAuthenticator | undefined;
   /** 32 bytes, the same at every start: equal values get equal masks. */
   readonly maskingKey: Buffer;
   readonly log: Log;
@@ -144,13 +144,16 @@ async function start(options: GatewayOptions, undo: Undo): Promise<Omit<Gateway,
   const serverIdentity = await createServerIdentity({ ca, hosts: config.publicHost, now, log });
   undo.push(() => serverIdentity.stop());
   const maskingKey = await loadSecretKey(config.stateDir, 'masking');
-  const { controlPlane, sshAuthenticator, modules, identity, authorizationServer } = capabilities;
+  const { controlPlane, modules, identity, authorizationServer } = capabilities;
   const running = await options.startDataPlane({
-    ...{ config, serverIdentity, controlPlane, journal, sshAuthenticator, maskingKey, log },
+    ...{ config, serverIdentity, controlPlane, journal, maskingKey, log },
+    sshAuthenticator: capabilities.ssh.authenticator,
   });
   dataPlane.attach(running);
   await capabilities.authorityRotation.start();
   undo.push(() => capabilities.authorityRotation.stop());
+  await capabilities.ssh.rotation.start();
+  undo.push(() => capabilities.ssh.rotation.stop());
   undo.push(() => running.close());
   undo.push(() => capabilities.sessions.close('the gateway stopped'));
   const cursorKey = await loadSecretKey(config.stateDir, 'cursors');

@@ -6,6 +6,7 @@ import { ledTo, openBrowser, signedInBrowser } from './fixture/browser.ts';
 import { type Change, createChangeTools, type Elsewhere, fresh, type Prepared } from './fixture/changes/change.ts';
 import { directoryChanges, scimToken } from './fixture/changes/directory-changes.ts';
 import { machineChanges } from './fixture/changes/machine-changes.ts';
+import { sshChanges } from './fixture/changes/ssh-changes.ts';
 import { testPolicy } from './fixture/policy.ts';
 import { askAs, type Holder, password, startTestGateway, type TestGateway } from './fixture/test-gateway.ts';
 
@@ -405,6 +406,7 @@ const changes: Readonly<Record<string, Change | Elsewhere>> = {
   'POST /upstream/:provider/acs': { test: 'upstream-saml.test.ts', action: 'login' },
   'POST /upstream/:provider/logout': { test: 'upstream-oidc.test.ts', action: 'upstream-logout' },
   'POST /integrations/slack/interactions': { test: 'notifications.test.ts', action: 'decision-refused' },
+  ...sshChanges(() => gateway),
   ...machineChanges(() => gateway),
   ...directoryChanges(() => gateway),
 };

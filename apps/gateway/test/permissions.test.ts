@@ -89,6 +89,16 @@ const matrix: Record<RouteName, Who> = {
   revokeAgent: 'admins',
   listAuthorities: 'auditors',
   rotateAuthority: 'admins',
+  sshTrust: 'everybody',
+  listSshAuthorities: 'auditors',
+  rotateSshAuthority: 'admins',
+  issueSshCertificate: 'members',
+  listSshKeys: 'members',
+  addSshKey: 'members',
+  removeSshKey: 'members',
+  listSshKeysOf: 'auditors',
+  addSshKeyOf: 'admins',
+  removeSshKeyOf: 'admins',
   listAuditEvents: 'auditors',
   listAnchors: 'auditors',
   readRecording: 'auditors',
@@ -124,6 +134,8 @@ const ofBrowsers = [
   'GET /requests',
   'GET /requests/:id',
   'POST /requests/:id',
+  'GET /ssh/sign-in/:id',
+  'POST /ssh/sign-in/:id',
   'GET /pages/weir.css',
   'GET /sign-in',
   'GET /sign-in/:interaction',
@@ -185,6 +197,7 @@ test('an auditor changes nothing but what is his own', () => {
     [
       ...['beginStepUp', 'changePassword', 'createDelegation', 'decideRequest', 'killSession', 'logout', 'openSession'],
       ...['keepWatching', 'revokeDelegation', ...aboutAccess],
+      ...['addSshKey', 'issueSshCertificate', 'removeSshKey'],
     ].sort(),
   );
 });

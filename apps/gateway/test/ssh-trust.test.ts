@@ -2,14 +2,17 @@ import { generateKeyPairSync } from 'node:crypto';
 import type { SshTarget } from '@weir/proto';
 import {
   checkCertificate,
+  fingerprintOf,
+  formatKeyLine,
   parseCertificate,
   parseKeyLine,
+  parseKnownHost,
   publicKeyOf,
   type SshPublicKey,
 } from '@weir/ssh-certificate';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startTestGateway, type TestGateway } from './fixture/test-gateway.ts';
+import { failure, startTestGateway, type TestGateway } from './fixture/test-gateway.ts';
 
 let gateway: TestGateway;
 beforeAll(async () => {
@@ -112,5 +115,109 @@ describe('certificates for targets', () => {
 
   test.each(['', 'a b', 'a,b', 'a\nb'])('are not given for the user %j', async (user) => {
     await expect(seal({ user })).rejects.toMatchObject({ code: 'invalid_request' });
+  });
+});
+
+describe('what clients and hosts have to know', () => {
+  test('is told to everybody: CAs, host keys and lines for known_hosts', async () => {
+    const trust = await gateway.anonymous().sshTrust();
+    const shown = Object.fromEntries(
+      await Promise.all(
+        (['users', 'targets', 'hosts', 'listener'] as const).map(async (purpose) => [
+          purpose,
+          (await rows()).filter((row) => row.purpose === purpose).map((row) => row.public_key),
+        ]),
+      ),
+    );
+    expect(trust).toMatchObject({
+      listener: { host: '127.0.0.1', port: 7022 },
+      hostKeys: shown['listener'],
+      hostAuthorities: shown['hosts'],
+      targetAuthorities: shown['targets'],
+      userAuthorities: shown['users'],
+    });
+    const lines = trust.knownHosts.map((line) => parseKnownHost(line));
+    expect(lines.map((line) => line?.marker)).toEqual(['cert-authority', undefined, undefined]);
+    expect(lines.every((line) => line?.hosts.includes('[127.0.0.1]:7022'))).toBe(true);
+  });
+
+  test('is what the listener shows: stable keys with certificates for its names', async () => {
+    const keys = gateway.dataPlane.sshAuthenticator.hostKeys();
+    expect(keys.map(({ privateKey }) => privateKey.split('\n')[0])).toEqual([
+      '-----BEGIN OPENSSH PRIVATE KEY-----',
+      '-----BEGIN EC PRIVATE KEY-----',
+    ]);
+    const authorities = await keysOf('hosts');
+    const own = (await keysOf('listener')).map(fingerprintOf);
+    for (const [index, { certificate = Buffer.alloc(0) }] of keys.entries()) {
+      const read = parseCertificate(certificate);
+      expect(fingerprintOf(read.key)).toBe(own[index]);
+      for (const principal of ['localhost', '127.0.0.1']) {
+        const expected = { kind: 'host', nowMs: gateway.now(), principal, address: undefined, authorities } as const;
+        expect(checkCertificate(read, expected)).toMatchObject({ isValid: true });
+      }
+    }
+    expect(gateway.dataPlane.sshAuthenticator.hostKeys()).toBe(keys);
+  });
+
+  test('has certificates that are renewed before they end', () => {
+    const before = gateway.dataPlane.sshAuthenticator.hostKeys();
+    gateway.advance(11 * 86_400_000);
+    gateway.forget('admin');
+    const after = gateway.dataPlane.sshAuthenticator.hostKeys();
+    expect(after.map(({ privateKey }) => privateKey)).toEqual(before.map(({ privateKey }) => privateKey));
+    const endOf = (keys: typeof after) => parseCertificate(keys[0]?.certificate ?? Buffer.alloc(0)).validBefore;
+    expect(endOf(after)).toBeGreaterThan(endOf(before));
+  });
+});
+
+describe('a CA that is replaced', () => {
+  const signerOf = async (): Promise<string> => {
+    const { certificates = {} } = await seal();
+    return fingerprintOf(parseCertificate(Buffer.from(certificates['deploy'] ?? '', 'base64')).authority);
+  };
+  const hostSigner = (): string =>
+    fingerprintOf(
+      parseCertificate(gateway.dataPlane.sshAuthenticator.hostKeys()[0]?.certificate ?? Buffer.alloc(0)).authority,
+    );
+  const userSigner = async (): Promise<string> => {
+    const { publicKey } = generateKeyPairSync('ed25519');
+    const { type, blob } = publicKeyOf(publicKey);
+    const { certificate } = await (await gateway.as('admin')).issueSshCertificate({
+      publicKey: formatKeyLine(type, blob),
+    });
+    return fingerprintOf(parseKeyLine(certificate).certificate?.authority ?? { blob: Buffer.alloc(0) });
+  };
+  const idOf = async (purpose: string, state: string) =>
+    (await (await gateway.as('admin')).listSshAuthorities()).find(
+      (one) => one.purpose === purpose && one.state === state,
+    )?.id;
+
+  test.each([
+    ['targets', 'old', signerOf],
+    ['hosts', 'old', async () => hostSigner()],
+    ['users', 'new', userSigner],
+  ] as const)('%s: the %s one signs while both are trusted', async (purpose, which, signer) => {
+    const admin = await gateway.as('admin');
+    const before = await signer();
+    const made = await admin.rotateSshAuthority(purpose, { overlapSeconds: 60 });
+    expect(made).toMatchObject({ purpose, state: 'current', createdBy: 'admin' });
+    expect(await idOf(purpose, 'leaving')).toBe(before);
+    expect(await signer()).toBe(which === 'old' ? before : made.id);
+    const trust = await gateway.anonymous().sshTrust();
+    const known = { users: trust.userAuthorities, targets: trust.targetAuthorities, hosts: trust.hostAuthorities };
+    expect(known[purpose].map((line) => fingerprintOf(parseKeyLine(line).key))).toEqual([made.id, before]);
+    expect((await failure(admin.rotateSshAuthority(purpose))).code).toBe('conflict');
+
+    await gateway.restart();
+    gateway.forget('admin');
+    expect(await signer()).toBe(which === 'old' ? before : made.id);
+    gateway.advance(61_000);
+    await gateway.restart();
+    gateway.forget('admin');
+    expect(await signer()).toBe(made.id);
+    expect(await idOf(purpose, 'leaving')).toBeUndefined();
+    const dropped = (await rows()).find((row) => row.public_key.length > 0 && row.content === null);
+    expect(dropped).toBeDefined();
   });
 });

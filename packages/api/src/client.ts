@@ -7,6 +7,8 @@ import * as machine from './machine-schemas.ts';
 import type * as m from './messages.ts';
 import { followPages } from './pages.ts';
 import * as s from './schemas.ts';
+import type * as sm from './ssh-messages.ts';
+import * as ssh from './ssh-schemas.ts';
 import { type ApiClientOptions, createSend, readJson } from './transport.ts';
 import { headersOf, type OnlyIf, type Versioned, versionOf } from './versions.ts';
 
@@ -94,6 +96,19 @@ export interface ApiClient {
   listAuthorities(): Promise<m.AuthorityView[]>;
   /** Replaces the CA that signs agents, and tells the new one. */
   rotateAuthority(body?: m.RotateAuthorityRequest): Promise<m.AuthorityView>;
+  /** CAs and host keys that SSH clients and hosts have to know; needs no sign-in. */
+  sshTrust(): Promise<sm.SshTrust>;
+  listSshAuthorities(): Promise<sm.SshAuthority[]>;
+  /** Replaces a CA, and tells the new one. */
+  rotateSshAuthority(purpose: sm.SshAuthorityPurpose, body?: sm.RotateSshAuthorityRequest): Promise<sm.SshAuthority>;
+  issueSshCertificate(body: sm.IssueSshCertificateRequest): Promise<sm.SshCertificate>;
+  listSshKeys(): Promise<sm.SshKey[]>;
+  addSshKey(body: sm.AddSshKeyRequest): Promise<sm.SshKey>;
+  removeSshKey(id: string): Promise<void>;
+  /** Keys of another account. */
+  listSshKeysOf(name: string): Promise<sm.SshKey[]>;
+  addSshKeyOf(name: string, body: sm.AddSshKeyRequest): Promise<sm.SshKey>;
+  removeSshKeyOf(name: string, id: string): Promise<void>;
   listAuditEvents(query?: m.ListAuditQuery): Promise<m.AuditEvent[]>;
   listAnchors(): Promise<m.RecordingAnchor[]>;
   /** The recording file's bytes as they are on the gateway's disk. */
@@ -159,6 +174,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
       readJson(await send('decideRequest', { params: { id }, body }), s.approvalRequestSchema),
     ...accessMethods(send),
     ...machineMethods(send),
+    ...sshMethods(send),
     listBudgets: () => followPages(send, 'listBudgets', s.budgetSchema),
     getPolicy: async () => readJson(await send('getPolicy'), s.policyDocumentSetSchema),
     applyPolicy: async (body, onlyIf) =>
@@ -238,6 +254,36 @@ function machineMethods(send: ReturnType<typeof createSend>): Pick<ApiClient, Ma
     listDelegations: () => followPages(send, 'listDelegations', machine.delegationSchema),
     createDelegation: async (body) => readJson(await send('createDelegation', { body }), machine.delegationSchema),
     revokeDelegation: async (id) => done(await send('revokeDelegation', { params: { id } })),
+  };
+}
+
+type SshMethod =
+  | 'sshTrust'
+  | 'listSshAuthorities'
+  | 'rotateSshAuthority'
+  | 'issueSshCertificate'
+  | 'listSshKeys'
+  | 'addSshKey'
+  | 'removeSshKey'
+  | 'listSshKeysOf'
+  | 'addSshKeyOf'
+  | 'removeSshKeyOf';
+
+function sshMethods(send: ReturnType<typeof createSend>): Pick<ApiClient, SshMethod> {
+  const key = async (response: Promise<Response>) => readJson(await response, ssh.sshKeySchema);
+  return {
+    sshTrust: async () => readJson(await send('sshTrust'), ssh.sshTrustSchema),
+    listSshAuthorities: () => followPages(send, 'listSshAuthorities', ssh.sshAuthoritySchema),
+    rotateSshAuthority: async (purpose, body = {}) =>
+      readJson(await send('rotateSshAuthority', { params: { purpose }, body }), ssh.sshAuthoritySchema),
+    issueSshCertificate: async (body) =>
+      readJson(await send('issueSshCertificate', { body }), ssh.sshCertificateSchema),
+    listSshKeys: () => followPages(send, 'listSshKeys', ssh.sshKeySchema),
+    addSshKey: (body) => key(send('addSshKey', { body })),
+    removeSshKey: async (id) => done(await send('removeSshKey', { params: { id } })),
+    listSshKeysOf: (name) => followPages(send, 'listSshKeysOf', ssh.sshKeySchema, {}, { name }),
+    addSshKeyOf: (name, body) => key(send('addSshKeyOf', { params: { name }, body })),
+    removeSshKeyOf: async (name, id) => done(await send('removeSshKeyOf', { params: { name, id } })),
   };
 }
 

@@ -11,4 +11,6 @@ export * from './messages.ts';
 export * from './routes.ts';
 export * from './schemas.ts';
 export * from './sign-in/index.ts';
+export * from './ssh-messages.ts';
+export * from './ssh-schemas.ts';
 export type { OnlyIf, Versioned } from './versions.ts';

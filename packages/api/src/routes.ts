@@ -68,6 +68,16 @@ export const routes = {
   revokeAgent: 'DELETE /api/v1/agents/:name', // admin; 204
   listAuthorities: 'GET /api/v1/authorities', // authority[] (admin, auditor), oldest first
   rotateAuthority: 'POST /api/v1/authorities/rotate', // admin; rotateAuthorityRequest -> authority, the new one
+  sshTrust: 'GET /api/v1/ssh', // public; sshTrust: CAs and host keys
+  listSshAuthorities: 'GET /api/v1/ssh/authorities', // sshAuthority[] (admin, auditor), oldest first
+  rotateSshAuthority: 'POST /api/v1/ssh/authorities/:purpose/rotate', // admin; rotateSshAuthorityRequest -> sshAuthority, the new one
+  issueSshCertificate: 'POST /api/v1/ssh/certificates', // issueSshCertificateRequest -> sshCertificate; 201
+  listSshKeys: 'GET /api/v1/ssh/keys', // own; sshKey[]
+  addSshKey: 'POST /api/v1/ssh/keys', // own; addSshKeyRequest -> sshKey; 201; fresh sign-in
+  removeSshKey: 'DELETE /api/v1/ssh/keys/:id', // own; 204; ends its sessions
+  listSshKeysOf: 'GET /api/v1/users/:name/ssh-keys', // admin, auditor; sshKey[]
+  addSshKeyOf: 'POST /api/v1/users/:name/ssh-keys', // admin, not for himself; addSshKeyRequest -> sshKey; 201
+  removeSshKeyOf: 'DELETE /api/v1/users/:name/ssh-keys/:id', // admin; 204; ends its sessions
   listAuditEvents: 'GET /api/v1/audit', // auditEvent[]; admin, auditor; ?after=&limit=&action=&actor=
   listAnchors: 'GET /api/v1/recordings', // recordingAnchor[]; admin, auditor
   readRecording: 'GET /api/v1/recordings/:session', // the recording file's bytes; admin, auditor

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { DynamicModule } from '@nestjs/common';
+import { formatKeyLine } from '@weir/ssh-certificate';
 import { type Access, createAccess } from '../access/access.ts';
 import { createAgentTwins } from '../agents/agent-twins.ts';
 import { agentsModule } from '../agents/agents.module.ts';
@@ -22,7 +23,7 @@ import { type Connections, createConnections } from '../connections/connections.
 import { credentialsModule } from '../credentials/credentials.module.ts';
 import { type Credentials, createCredentials } from '../credentials/credentials.ts';
 import type { KeyProvider } from '../credentials/key-provider.ts';
-import type { ControlPlane, Journal, LiveSession, SshAuthenticator } from '../dataplane/ports.ts';
+import type { ControlPlane, Journal, LiveSession } from '../dataplane/ports.ts';
 import { evidenceModule } from '../evidence/evidence.module.ts';
 import { createEvidence, type Evidence } from '../evidence/evidence.ts';
 import { type AccessRequests, createAccessRequests } from '../grants/access-requests.ts';
@@ -55,6 +56,7 @@ import { createUpstreamWatch, type UpstreamWatch } from '../identity/providers/u
 import { scimModule } from '../identity/scim/scim.module.ts';
 import type { ScimTokens } from '../identity/scim/scim-tokens.ts';
 import { serviceAccountsModule } from '../identity/service-accounts/service-accounts.module.ts';
+import { isSshSignInEnded } from '../identity/ssh/ssh-sign-ins.ts';
 import { createIssuerKeys } from '../identity/workload/issuer-keys.ts';
 import { signMachineIn } from '../identity/workload/machine-sign-in.ts';
 import { createMachineStanding, type MachineStanding } from '../identity/workload/machine-standing.ts';
@@ -83,6 +85,7 @@ import { watchingModule } from '../watching/watching.module.ts';
 import { createWatching } from '../watching/watching.ts';
 import { createControlPlane } from './control-plane.ts';
 import type { DataPlaneLink } from './data-plane-link.ts';
+import { createSshCapabilities, type SshCapabilities } from './ssh-capabilities.ts';
 
 /** What everything stands on. */
 export interface Foundation {
@@ -132,9 +135,8 @@ export interface Capabilities {
   readonly notifications: Notifications;
   readonly evidence: Evidence;
   readonly status: Status;
+  readonly ssh: SshCapabilities;
   readonly controlPlane: ControlPlane;
-  /** Who may come in by SSH; absent = nobody. */
-  readonly sshAuthenticator?: SshAuthenticator;
   /** Nest modules that show them over HTTP. */
   readonly modules: readonly DynamicModule[];
 }
@@ -168,7 +170,7 @@ export function createCapabilities(parts: Foundation): Capabilities {
   const identity = createIdentity({
     ...{ users: repositories.users, oauth: repositories.oauth, passwords, throttle, audit },
     accessTokens: createAccessTokens({ server: authorizationServer, users: repositories.users, audit, now }),
-    ...{ roleGroups: foundation.config.identity.roles, machineStanding },
+    ...{ roleGroups: foundation.config.identity.roles, machineStanding, now },
   });
   const policies = createPolicies({ policies: repositories.policies, audit });
   const book = createGrantBook({ grants: repositories.grants, now });
@@ -231,6 +233,10 @@ export function createCapabilities(parts: Foundation): Capabilities {
   });
   const { notifications, slack } = createNotificationsOf(foundation, approvals);
   const status = createStatusOf(foundation, { agents, sessions, approvals, policies, ...jit });
+  const ssh = createSshCapabilities(foundation, {
+    ...{ identity, connections, sessions, local, signIn, browsers },
+    issuer: () => authorizationServer.issuer,
+  });
   signInEnds.onEnded((ended) => sessions.endSignedInBy(ended));
   signInEnds.onEnded(async (ended) => watching.endSignedInBy(ended));
   pushChanges({ identity, policies, connections, sessions });
@@ -274,6 +280,7 @@ export function createCapabilities(parts: Foundation): Capabilities {
     auditModule(audit),
     evidenceModule(evidence),
     statusModule(status),
+    ...ssh.modules,
     openapiModule(foundation.version),
   ];
   const { clock: approvalClock } = approval;
@@ -295,7 +302,7 @@ export function createCapabilities(parts: Foundation): Capabilities {
       approvalClock,
       budgets,
     },
-    ...{ notifications, evidence, status, controlPlane, modules, ...jit },
+    ...{ notifications, evidence, status, ssh, controlPlane, modules, ...jit },
   };
 }
 
@@ -439,7 +446,7 @@ function createNotificationsOf(
 }
 
 function createSessionsOf(
-  { config, repositories, ca, dataPlane, journal, audit, log, now }: Foundation,
+  { config, repositories, ca, ssh, dataPlane, journal, audit, log, now }: Foundation,
   parts: {
     readonly connections: Connections;
     readonly access: Access;
@@ -454,13 +461,16 @@ function createSessionsOf(
     sessions: repositories.sessions,
     ttlSeconds: config.sessions.ttlSeconds,
     ca: () => ca.bundle,
-    hostKeys: () => [],
+    hostKeys: () => ssh.hostKeys().map(({ publicKey: { type, blob } }) => formatKeyLine(type, blob)),
     onEnded: (id) => {
       joint.ended(id);
       withdrawAsksOf(asks, id);
     },
     isOverseer: (caller, id) => joint.isNeeded(id, caller),
-    isSignInEnded: (tokenId) => signInEnds.isEnded(tokenId),
+    isSignInEnded: async (tokenId) => {
+      const { sshKeys: keys, browserSessions } = repositories;
+      return (await isSshSignInEnded(tokenId, { keys, browserSessions, now })) ?? signInEnds.isEnded(tokenId);
+    },
     isSealed: async (id) => (await repositories.anchors.find(id))?.sealed ?? false,
     accountOf: async (name) => {
       const user = await repositories.users.findByName(name);

@@ -1,6 +1,6 @@
 import { WeirError } from '@weir/errors';
 import type { OAuthRepository } from '../store/oauth.ts';
-import type { MachineSignIn, UserRow } from '../store/users.ts';
+import type { MachineSignIn, SignInRow, UserRow } from '../store/users.ts';
 import { type AccountParts, type Accounts, createAccounts, type NewUser } from './accounts/accounts.ts';
 import type { Caller } from './caller.ts';
 import { effectiveRoles } from './effective-roles.ts';
@@ -11,6 +11,8 @@ import type { MachineStanding } from './workload/machine-standing.ts';
 export interface Identity {
   /** @throws WeirError sign_in_required. */
   authenticate(presented: Presented): Promise<Caller>;
+  /** Who is behind a sign-in of a program, as it stands now; `tokenId` names it. @throws WeirError sign_in_required when it has ended. */
+  ofSignIn(tokenId: string, address: string | null): Promise<Caller>;
   /** Ends the sign-in that the caller's token is of. */
   logout(caller: Caller): Promise<void>;
   /** Adds an account at start if its name is free. */
@@ -44,27 +46,36 @@ export interface IdentityParts extends AccountParts {
   readonly oauth: Pick<OAuthRepository, 'revokeGrant'>;
   readonly accessTokens: AccessTokens;
   readonly machineStanding: MachineStanding;
+  readonly now: () => number;
 }
 
 /** Makes the use-cases. */
 export function createIdentity(parts: IdentityParts): Identity {
   const { oauth, audit } = parts;
   const accounts = createAccounts(parts);
+  const callerOf = async (signIn: SignInRow, tokenId: string, address: string | null): Promise<Caller> => {
+    const { user, authTime, mfaAt, expiresAt, machine } = signIn;
+    const { kind } = user;
+    return {
+      ...{ id: user.id, name: user.name, kind, tokenId, expiresAt },
+      personId: kind === 'person' ? user.person_id : null,
+      groups: user.groups.filter((group) => machine?.groups?.includes(group) ?? true),
+      ...(machine === null ? {} : await boundsOf(parts, user, machine)),
+      roles: effectiveRoles(user, parts.roleGroups),
+      authTimeMs: authTime.getTime(),
+      mfaAtMs: mfaAt?.getTime() ?? null,
+      clientAddress: address,
+    };
+  };
   return {
     authenticate: async (presented) => {
       const { signIn, tokenId } = await parts.accessTokens.check(presented);
-      const { user, authTime, mfaAt, expiresAt, machine } = signIn;
-      const { kind } = user;
-      return {
-        ...{ id: user.id, name: user.name, kind, tokenId, expiresAt },
-        personId: kind === 'person' ? user.person_id : null,
-        groups: user.groups.filter((group) => machine?.groups?.includes(group) ?? true),
-        ...(machine === null ? {} : await boundsOf(parts, user, machine)),
-        roles: effectiveRoles(user, parts.roleGroups),
-        authTimeMs: authTime.getTime(),
-        mfaAtMs: mfaAt?.getTime() ?? null,
-        clientAddress: presented.address ?? null,
-      };
+      return callerOf(signIn, tokenId, presented.address ?? null);
+    },
+    ofSignIn: async (tokenId, address) => {
+      const signIn = await parts.users.findBySignIn(Buffer.from(tokenId, 'hex'), new Date(parts.now()));
+      if (signIn !== undefined) return callerOf(signIn, tokenId, address);
+      throw new WeirError('sign_in_required', 'You are not signed in.', { why: 'The sign-in was ended.' });
     },
     logout: async (caller) => {
       const detail = { before: { signIn: 'active' }, after: { signIn: 'ended' } };

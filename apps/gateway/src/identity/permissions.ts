@@ -27,6 +27,8 @@ export const permissions = [
   'policy:write',
   'agents:read',
   'agents:write',
+  'ssh:read',
+  'ssh:write',
   'audit:read',
   'recordings:read',
   'notifications:read',

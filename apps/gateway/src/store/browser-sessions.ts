@@ -19,6 +19,8 @@ export interface BrowserSessionRepository {
     readonly expiresAt: Date;
   }): Promise<boolean>;
   find(id: string, now: Date): Promise<BrowserSessionRow | undefined>;
+  /** Has the sign-in of this hash not ended? */
+  isLive(hash: Buffer, now: Date): Promise<boolean>;
   /** The person of the browser has used a second factor. */
   mark(hash: Buffer, mfaAt: Date): Promise<void>;
   delete(id: string): Promise<void>;
@@ -41,6 +43,13 @@ export function createBrowserSessionRepository({ db }: Pick<Store, 'db'>): Brows
         .where('hash', '=', hashOfId(id))
         .where('expires_at', '>', now)
         .executeTakeFirst(),
+    isLive: async (hash, now) =>
+      (await db
+        .selectFrom('browser_sessions')
+        .select('hash')
+        .where('hash', '=', hash)
+        .where('expires_at', '>', now)
+        .executeTakeFirst()) !== undefined,
     mark: async (hash, mfaAt) => {
       await db.updateTable('browser_sessions').set({ mfa_at: mfaAt }).where('hash', '=', hash).execute();
     },

@@ -23,6 +23,7 @@ import { idempotency } from './migrations/010-idempotency.ts';
 import { versions } from './migrations/010-versions.ts';
 import { credentials } from './migrations/011-credentials.ts';
 import { sshAuthorities } from './migrations/012-ssh-authorities.ts';
+import { sshKeys } from './migrations/012-ssh-keys.ts';
 import type { StoreTables } from './tables.ts';
 
 const provider: MigrationProvider = {
@@ -49,6 +50,7 @@ const provider: MigrationProvider = {
     '009-agent-pools': agentPools,
     '011-credentials': credentials,
     '012-ssh-authorities': sshAuthorities,
+    '012-ssh-keys': sshKeys,
   }),
 };
 

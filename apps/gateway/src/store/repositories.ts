@@ -22,6 +22,7 @@ import { createPolicyRepository, type PolicyRepository } from './policies.ts';
 import { createContentSeal } from './sealed-content.ts';
 import { createSessionRepository, type SessionRepository } from './sessions.ts';
 import { createSshAuthorityRepository, type SshAuthorityRepository } from './ssh-authorities.ts';
+import { createSshKeyRepository, type SshKeyRepository } from './ssh-keys.ts';
 import { createUpstreamAttemptRepository, type UpstreamAttemptRepository } from './upstream-attempts.ts';
 import { createUserRepository, type UserRepository } from './users.ts';
 
@@ -41,6 +42,7 @@ export interface Repositories {
   readonly agentNonces: AgentNonceRepository;
   readonly authorities: AuthorityRepository;
   readonly sshAuthorities: SshAuthorityRepository;
+  readonly sshKeys: SshKeyRepository;
   readonly sessions: SessionRepository;
   readonly approvals: ApprovalRepository;
   readonly accessRequests: AccessRequestRepository;
@@ -70,6 +72,7 @@ export function createRepositories(store: Pick<Store, 'db'>, contentKey: Buffer)
     agentNonces: createAgentNonceRepository(store),
     authorities: createAuthorityRepository(store),
     sshAuthorities: createSshAuthorityRepository(store),
+    sshKeys: createSshKeyRepository(store),
     sessions: createSessionRepository(store),
     approvals: createApprovalRepository(store, createContentSeal(contentKey)),
     accessRequests: createAccessRequestRepository(store),

@@ -247,6 +247,32 @@ export interface StoreTables {
     retires_at: MaybeMoment;
     retired_at: MaybeMoment;
   };
+  ssh_keys: {
+    id: string;
+    user_id: string;
+    /** `SHA256:…` */
+    fingerprint: string;
+    /** Type and base64 text. */
+    public_key: string;
+    label: string;
+    /** Of a security key: how often it had signed. */
+    counter: Big;
+    created_by: string;
+    created_at: Moment;
+    last_used_at: MaybeMoment;
+    last_used_from: ColumnType<string | null, string | null | undefined, string | null>;
+  };
+  ssh_certificates: {
+    /** Decimal. */
+    serial: string;
+    user_id: string;
+    /** Hash of the sign-in that it ends with. */
+    sign_in: Buffer;
+    /** Of the key inside. */
+    fingerprint: string;
+    issued_at: Moment;
+    expires_at: Moment;
+  };
   join_tokens: {
     hash: Buffer;
     /** Name of the one agent that it enrols; null: agents of the pool, with names of the gateway's choice. */

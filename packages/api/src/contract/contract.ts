@@ -4,6 +4,7 @@ import * as s from '../schemas.ts';
 import { accessContract } from './access-contract.ts';
 import { machineContract } from './machine-contract.ts';
 import type { RouteContract } from './route-contract.ts';
+import { sshContract } from './ssh-contract.ts';
 
 /** What each route of the table takes and gives. The OpenAPI document is made of it, and tests hold the running gateway to it. */
 export const contract: Readonly<Record<RouteName, RouteContract>> = {
@@ -217,6 +218,7 @@ export const contract: Readonly<Record<RouteName, RouteContract>> = {
     errors: ['not_found', 'conflict', 'self_approval'],
   },
   ...accessContract,
+  ...sshContract,
   ...machineContract,
   listBudgets: {
     summary: 'Budgets whose window runs now: own ones for members, all for administrators and auditors.',
