@@ -34,6 +34,12 @@ export interface FileRequest {
   readonly path: string;
   /** Absolute, `.` and `..` resolved by their letters (links are not followed); null = the folder in which it lies is not known. */
   readonly absolutePath: string | null;
+  /**
+   * Where it really leads, as the target says: links are followed, but not the last part of what acts on a link itself. null = not known: what only
+   * looks at names and attributes, a folder that is not there, scp.
+   */
+  readonly realPath: string | null;
+  readonly realTo: string | null;
   /** false = only its last part is: the folder is one that the target's shell resolves (scp with wildcards). */
   readonly isPathKnown: boolean;
   /**
@@ -87,7 +93,8 @@ export type StartRequest = Extract<SshRequest, { kind: 'shell' | 'exec' | 'subsy
 /** What passes in a session channel after it was started: bytes as they are, or a protocol whose file operations are judged one by one. */
 export type StreamProtocol =
   | { readonly name: 'raw' }
-  | { readonly name: 'sftp' }
+  /** `isByLetters`: the target is not asked where paths really lead (no rule is about paths). Default false. */
+  | { readonly name: 'sftp'; readonly isByLetters?: boolean }
   /** The old scp protocol: `sink` = the target takes files (scp -t), `source` = it gives them (scp -f). */
   | {
       readonly name: 'scp';

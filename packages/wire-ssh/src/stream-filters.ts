@@ -21,7 +21,7 @@ export function createStreamFilter(
     case 'raw':
       return null;
     case 'sftp':
-      return createSftpFilter(within, host, outlets);
+      return createSftpFilter(protocol, within, host, outlets);
     case 'scp':
       return createScpFilter(protocol, within, host, outlets);
   }

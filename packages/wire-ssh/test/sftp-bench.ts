@@ -6,6 +6,8 @@ import { answer, ask, packetsOf } from './sftp-packets.ts';
 /** What a bench of sftp decides; `file` is asked about file operations. */
 export interface SftpBenchOptions extends Omit<BenchOptions, 'judge'> {
   readonly file?: (request: FileRequest) => SshDecision | Promise<SshDecision>;
+  /** Default true. */
+  readonly isByLetters?: boolean;
 }
 
 /** Decisions of a bench: `denied` in a path is refused. */
@@ -18,13 +20,14 @@ export function decideByPath(request: FileRequest): SshDecision {
 
 /** A session engine in which the subsystem sftp was started. */
 export function createSftpBench(options: SftpBenchOptions = {}) {
-  const { file = decideByPath, ...others } = options;
+  const { file = decideByPath, isByLetters = true, ...others } = options;
   const asked: string[] = [];
   const bench = createSessionBench({
     hash: () => createHash('sha256'),
     ...others,
     judge(request) {
-      if (request.kind !== 'file') return { action: 'forward', ticket: 'sftp', protocol: { name: 'sftp' } };
+      if (request.kind !== 'file')
+        return { action: 'forward', ticket: 'sftp', protocol: { name: 'sftp', isByLetters } };
       asked.push(`${request.operation} ${request.path}`);
       return file(request);
     },

@@ -45,6 +45,7 @@ export class ScpPaths {
       absolutePath: isKnown ? resolvePath(path, null) : null,
       to: or,
       absoluteTo: or === null ? null : resolvePath(or, null),
+      ...{ realPath: null, realTo: null },
       size: isFile ? entry.size : null,
       mode: entry.mode,
       flags: { truncates: isFile && isSink, appends: false, isExclusive: false },

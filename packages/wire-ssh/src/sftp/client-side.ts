@@ -5,8 +5,9 @@ import type { FileRequest } from '../ssh-request.ts';
 import { readAttributes } from './attributes.ts';
 import { isSftpExtension } from './extensions.ts';
 import { copyOperation, readExtendedOperation, readOperation } from './file-operations.ts';
-import { encodeInit, nameOfStatus, packetType, statusCode } from './packet.ts';
+import { encodeInit, encodeRealpath, nameOfStatus, packetType, statusCode } from './packet.ts';
 import { PacketCutter } from './packet-cutter.ts';
+import { joinRealPath, type RealPathQuestion, realPathQuestions } from './real-path.ts';
 import { maxHandles, maxPending, type OpenFile, type Pending, type SftpState } from './sftp-state.ts';
 
 /** A WRITE whose payload is coming. `refusal` null = it passes. */
@@ -34,6 +35,8 @@ export class SftpClientSide {
   readonly #cutter = new PacketCutter(packetType.write);
   #write: CurrentWrite | null = null;
   #isPumping = false;
+  /** The server is asked where a path leads. */
+  #isResolving = false;
 
   constructor(state: SftpState, judging: Judging, note: (text: string) => void) {
     this.#state = state;
@@ -43,7 +46,9 @@ export class SftpClientSide {
 
   get isWaiting(): boolean {
     const { phase, pending } = this.#state;
-    return this.#judging.isOpen || phase === 'version' || phase === 'home' || pending.size >= maxPending;
+    return (
+      this.#judging.isOpen || this.#isResolving || phase === 'version' || phase === 'home' || pending.size >= maxPending
+    );
   }
 
   feed(bytes: Buffer): void {
@@ -150,11 +155,35 @@ export class SftpClientSide {
       state.reply(packet.id, statusCode.failure, `weir: more than ${maxHandles} files are open`);
       return;
     }
-    this.#judging.ask(request, (decision) => {
-      if (state.phase === 'over') return;
-      if (decision.action === 'deny') state.deny(packet.id, decision.text);
-      else this.#pass(packet, { type: packet.type, judged: { request, decision }, file: null, offset: 0 });
+    this.#resolve(request, state.isByLetters ? [] : realPathQuestions(request), (resolved) => {
+      this.#judging.ask(resolved, (decision) => {
+        if (state.phase === 'over') return;
+        if (decision.action === 'deny') state.deny(packet.id, decision.text);
+        else this.#pass(packet, { type: packet.type, judged: { request: resolved, decision }, file: null, offset: 0 });
+      });
     });
+  }
+
+  /** Asks the server where paths really lead, one after the other; what the client sends waits. */
+  #resolve(
+    request: FileRequest,
+    [question, ...more]: readonly RealPathQuestion[],
+    done: (resolved: FileRequest) => void,
+  ): void {
+    if (question === undefined) {
+      done(request);
+      return;
+    }
+    const state = this.#state;
+    const id = state.freeId();
+    this.#isResolving = true;
+    const own = (path: string | null) => {
+      this.#isResolving = false;
+      const real = path === null ? null : joinRealPath(path, question.name);
+      this.#resolve({ ...request, [question.field]: real }, more, done);
+    };
+    state.pending.set(id, { type: packetType.realpath, judged: null, file: null, offset: 0, own });
+    state.toServer.send(encodeRealpath(id, question.path));
   }
 
   /** The packet goes on as it came. */
@@ -276,7 +305,7 @@ export class SftpClientSide {
       }
     }
     to.tally.passedUnseen();
-    this.#judge(packet, copyOperation(from.request.path, to.request.path, length, this.#state.context));
+    this.#judge(packet, copyOperation(from.request, to.request, length, this.#state.context));
   }
 
   /** Why a WRITE must not pass; null = it may. */

@@ -40,6 +40,7 @@ class Operation {
       direction: 'change',
       absolutePath: resolvePath(path, folder),
       isPathKnown: true,
+      ...{ realPath: null, realTo: null },
       ...{ to: null, absoluteTo: null, size: null, mode: null, flags: noFlags },
       ...more,
     };
@@ -128,8 +129,16 @@ export function readExtendedOperation(
 }
 
 /** A copy between two open files (copy-data). */
-export function copyOperation(from: string, to: string, size: number, context: OperationContext): FileRequest {
-  return { ...new Operation(context).pair('copy', from, to), size: size === 0 ? null : size };
+export function copyOperation(
+  from: FileRequest,
+  to: FileRequest,
+  size: number,
+  context: OperationContext,
+): FileRequest {
+  return {
+    ...new Operation(context).pair('copy', from.path, to.path),
+    ...{ realPath: from.realPath, realTo: to.realPath, size: size === 0 ? null : size },
+  };
 }
 
 /** `~` and `~/PATH` lie in the folder in which the server begins; other homes are not known. */

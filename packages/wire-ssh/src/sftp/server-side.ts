@@ -70,6 +70,10 @@ export class SftpServerSide {
       return;
     }
     const pending = this.#take(id);
+    if (pending.own !== undefined) {
+      pending.own(readAnsweredPath(type, fields));
+      return;
+    }
     switch (type) {
       case packetType.status:
         this.#status(pending, fields);
@@ -103,10 +107,7 @@ export class SftpServerSide {
     if (state.phase !== 'home' || this.#version === null) throw violation(`a packet of type ${type} before VERSION`);
     const fields = new FieldReader(packet, 5);
     if (fields.uint32() !== ownId) throw violation('an answer to nothing');
-    if (type === packetType.name && fields.uint32() === 1) {
-      const folder = tryUtf8(fields.bytes());
-      if (folder?.startsWith('/') === true) state.folder = folder;
-    } else if (type !== packetType.status && type !== packetType.name) throw violation(`a packet of type ${type}`);
+    state.folder = readAnsweredPath(type, fields);
     state.phase = 'ready';
     state.toClient.send(this.#version);
     this.#version = null;
@@ -231,4 +232,13 @@ export class SftpServerSide {
     tally.passed('download', offset, content, 0, content.length);
     this.#state.toClient.pass(buffer, start, end);
   }
+}
+
+/** The absolute path in the answer to REALPATH; null = it says none. @throws WeirError protocol_violation when it is no answer to one */
+function readAnsweredPath(type: number, fields: FieldReader): string | null {
+  if (type === packetType.status) return null;
+  if (type !== packetType.name) throw violation(`a packet of type ${type}`);
+  if (fields.uint32() !== 1) return null;
+  const path = tryUtf8(fields.bytes());
+  return path?.startsWith('/') === true ? path : null;
 }

@@ -1,4 +1,5 @@
 import { Judging } from '../judging.ts';
+import type { StreamProtocol } from '../ssh-request.ts';
 import type { FilterOutlets, StreamFilter } from '../stream-filter.ts';
 import type { FilterHost } from '../stream-filters.ts';
 import { SftpClientSide } from './client-side.ts';
@@ -9,8 +10,13 @@ import { SftpState } from './sftp-state.ts';
  * Reads sftp, version 3 (draft-ietf-secsh-filexfer-02, OpenSSH's PROTOCOL section 4), between a client and a server: each operation on a path is
  * judged before the server sees it; packets that may go on pass as they came.
  */
-export function createSftpFilter(within: unknown, host: FilterHost, outlets: FilterOutlets): StreamFilter {
-  const state = new SftpState(host, within, outlets);
+export function createSftpFilter(
+  { isByLetters = false }: Extract<StreamProtocol, { name: 'sftp' }>,
+  within: unknown,
+  host: FilterHost,
+  outlets: FilterOutlets,
+): StreamFilter {
+  const state = new SftpState(host, within, isByLetters, outlets);
   const goOn = () => {
     client.pump();
     if (state.phase !== 'over' && !client.isWaiting) outlets.resumed();

@@ -25,6 +25,8 @@ export interface Pending {
   readonly file: OpenFile | null;
   /** READ: its place in the file. */
   readonly offset: number;
+  /** Of a request that the filter itself made: takes the path that the server answers, null = none. */
+  readonly own?: (path: string | null) => void;
 }
 
 /** Requests that may be without an answer; a client that sends more waits. */
@@ -44,6 +46,8 @@ export class SftpState {
   /** By handle (latin1). */
   readonly files = new Map<string, OpenFile>();
   readonly within: unknown;
+  /** The server is not asked where paths really lead. */
+  readonly isByLetters: boolean;
   /** `version`: INIT was sent; `home`: the server was asked where it stands. */
   phase: 'init' | 'version' | 'home' | 'ready' | 'over' = 'init';
   /** Where relative paths begin at the server. */
@@ -54,8 +58,9 @@ export class SftpState {
   #lastNotice = '';
   #notices = 0;
 
-  constructor(host: FileHost, within: unknown, outlets: FilterOutlets) {
+  constructor(host: FileHost, within: unknown, isByLetters: boolean, outlets: FilterOutlets) {
     this.host = host;
+    this.isByLetters = isByLetters;
     this.within = within;
     this.outlets = outlets;
     this.toClient = new SliceOutlet((bytes) => outlets.toClient(bytes));
@@ -64,6 +69,13 @@ export class SftpState {
 
   get context(): OperationContext {
     return { within: this.within, folder: this.folder };
+  }
+
+  /** An id that no request has which the server has not answered. */
+  freeId(): number {
+    let id = 0xffff_ffff;
+    while (this.pending.has(id)) id--;
+    return id;
   }
 
   /** Answers a request in the server's place. */
