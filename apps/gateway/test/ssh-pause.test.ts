@@ -94,8 +94,8 @@ describe('a paused channel', () => {
 
 describe('a paused connection', () => {
   test('holds global requests, also when it is opened while its session is paused', () => {
-    const { end, toAgent, transport } = createEnds();
-    const connection = createConnectionSide(transport, {
+    const { end, toAgent } = createEnds();
+    const connection = createConnectionSide({
       openForTarget: () => undefined,
       answer: () => undefined,
       sayFarewell: () => undefined,

@@ -1,7 +1,6 @@
 import type { WeirError } from '@weir/errors';
 import { createMessageReader, disconnectReason, type IncomingChannel, type SshMessage } from '@weir/wire-ssh';
 import type { ClientSide, RelayEnd } from '../relay.ts';
-import type { SshTransport } from './transport.ts';
 
 /** What the agent says about a connection as a whole. */
 export interface ConnectionNews {
@@ -9,7 +8,7 @@ export interface ConnectionNews {
   openForTarget(number: number, channel: IncomingChannel): void;
   /** Answer to the oldest global request that went on. */
   answer(isSuccess: boolean, port: number | null): void;
-  /** The target is gone, or cannot be reached. */
+  /** The target is gone or cannot be reached, or Weir ends the session: when the channels have said so, the client is disconnected. */
   sayFarewell(reason: number, text: string): void;
   onAgentDone(): void;
 }
@@ -28,7 +27,7 @@ const maxHeldBytes = 256 * 1024;
 const maxTextLength = 400;
 
 /** Creates it. */
-export function createConnectionSide(transport: SshTransport, news: ConnectionNews): ConnectionSide {
+export function createConnectionSide(news: ConnectionNews): ConnectionSide {
   const reader = createMessageReader();
   let end: RelayEnd | undefined;
   let isHeld = true;
@@ -94,8 +93,7 @@ export function createConnectionSide(transport: SshTransport, news: ConnectionNe
         cut(error: WeirError, done) {
           done();
           agentDone();
-          // The channels are cut in the same turn, and say why to those who read them.
-          setImmediate(() => transport.disconnect(disconnectReason.byApplication, oneLine(`weir: ${error.message}`)));
+          news.sayFarewell(disconnectReason.byApplication, oneLine(`weir: ${error.message}`));
         },
         pause() {
           isPaused = true;

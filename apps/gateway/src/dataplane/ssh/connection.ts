@@ -38,8 +38,8 @@ export interface SshConnection {
 const maxChannels = 256;
 /** How long the agent may take for its last records when the client has gone. */
 const lastRecordsMs = 5_000;
-/** How long a connection whose target is gone waits for its channels to say so. */
-const farewellMs = 3_000;
+/** How long a connection that ends waits until its client has read why in its channels and has closed them. */
+const farewellMs = 1_000;
 /** How often a silent client is asked whether it is there, and how often it may not answer. */
 const keepalive = { everyMs: 30_000, maxMissed: 3 };
 const smallestPacketBytes = 1;
@@ -103,10 +103,10 @@ export function createSshConnection(parts: ConnectionParts): SshConnection {
     createSide: (end: RelayEnd) => ClientSide,
     needsSecret = false,
   ) => {
-    // Rules may have changed since the connection began.
-    const current = ground.controlPlane.current(session.id) ?? session;
     openChannel(ground, {
-      ...{ session: current, target, clientAddress, needsSecret },
+      // Rules may have changed since the connection began.
+      session: ground.controlPlane.current(session.id) ?? session,
+      ...{ target, clientAddress, needsSecret },
       createRelay: (relayParts) => createRelay(relayParts, createSide),
       contentOf: (basis, sealed) => ({ ...basis, target: sealed, ssh: openOf(ssh) }),
     });
@@ -142,6 +142,8 @@ export function createSshConnection(parts: ConnectionParts): SshConnection {
     if (wish.type === 'session' && noMoreSessions)
       return refuse(openFailure.prohibited, 'weir: the client asked for no more sessions');
     if (maxPacketBytes < smallestPacketBytes) return refuse(openFailure.prohibited, 'weir: the packets are too small');
+    if (farewell !== undefined || ground.controlPlane.current(session.id) === null)
+      return refuse(openFailure.prohibited, farewell?.text ?? 'weir: the session has ended');
     const remote = { channel: sender, window, maxPacketBytes: Math.min(maxPacketBytes, 32_768) };
     const channel = addChannel(remote, wish, () => undefined);
     // What a session may do is judged by its requests; a forward is judged before it is open.
@@ -156,7 +158,7 @@ export function createSshConnection(parts: ConnectionParts): SshConnection {
     if (isTooMany) added.gone('too many channels');
   };
 
-  const own = createConnectionSide(transport, {
+  const own = createConnectionSide({
     openForTarget,
     sayFarewell,
     answer(isSuccess, port) {
