@@ -283,5 +283,7 @@ function meets(words: readonly FoldedWord[], { letters = '', longs = [], operand
       return found !== undefined && (found.value === null || pattern.test(found.value));
     });
   }
-  return word === undefined || words.some(({ value }) => value === null || word.test(value));
+  return (
+    word === undefined || words.some(({ value, prefix }) => (value === null ? !/^\d/.test(prefix) : word.test(value)))
+  );
 }

@@ -5,7 +5,7 @@ import { expandBraces } from './braces.ts';
 export interface FoldedWord {
   /** Quotes removed; null = computed when it runs. `~` in front stands for a home folder only when `isHome`. */
   readonly value: string | null;
-  /** Its fixed beginning; the value when that is known. */
+  /** Its fixed beginning, or `0` for a number; the value when that is known. */
   readonly prefix: string;
   /** It may become more words than one, or none. */
   readonly isSplit: boolean;
@@ -54,6 +54,12 @@ function foldParts(parts: readonly Part[]): FoldedWord | undefined {
   for (const part of parts) {
     const fixed = fixedText(part, parts);
     if (fixed === undefined) {
+      // Of a number the first digit is not known, but that it is one.
+      if (part.type === 'computed' && part.isNumber) {
+        if (value === '') prefix = '0';
+        value = null;
+        continue;
+      }
       value = null;
       isSplit ||= part.type === 'computed' && !part.isQuoted;
       // A quoted "$@" is as many words as there are; what was quoted is not kept apart from it.

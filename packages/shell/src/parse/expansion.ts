@@ -32,8 +32,9 @@ export function readDollar(source: Source, word: WordBuilder, isQuoted: boolean)
     readName(source);
     word.computed(isQuoted);
   } else if (special.test(next)) {
-    source.next();
-    word.computed(isQuoted);
+    const character = source.next();
+    // The last background process may not exist.
+    word.computed(isQuoted, [], /[$?#]/.test(character));
   } else word.text('$', isQuoted);
 }
 

@@ -6,7 +6,11 @@ export type Part =
   /** `{`, `,` or `}` outside quotes: POSIX.1 has no brace expansion, bash has. */
   | { readonly type: 'brace'; readonly text: '{' | ',' | '}' }
   /** Parameter, command substitution, arithmetic: known when it runs. */
-  | { readonly type: 'computed'; readonly isQuoted: boolean };
+  | {
+      readonly type: 'computed';
+      readonly isQuoted: boolean /** Digits, whatever happens: `$$`, `$?`, `$#`. */;
+      readonly isNumber: boolean;
+    };
 
 /** A word before its expansions. */
 export interface Word {

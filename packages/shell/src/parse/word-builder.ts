@@ -6,7 +6,7 @@ export interface WordBuilder {
   glob(text: string): void;
   brace(text: '{' | ',' | '}'): void;
   /** A value that is known when it runs, and what is run for it. */
-  computed(isQuoted: boolean, programs?: readonly Program[]): void;
+  computed(isQuoted: boolean, programs?: readonly Program[], isNumber?: boolean): void;
   build(): Word;
 }
 
@@ -23,8 +23,8 @@ export function createWordBuilder(): WordBuilder {
     },
     glob: (text) => parts.push({ type: 'glob', text }),
     brace: (text) => parts.push({ type: 'brace', text }),
-    computed(isQuoted, run = []) {
-      parts.push({ type: 'computed', isQuoted });
+    computed(isQuoted, run = [], isNumber = false) {
+      parts.push({ type: 'computed', isQuoted, isNumber });
       programs.push(...run);
     },
     build: () => ({ parts, programs }),
