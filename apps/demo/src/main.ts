@@ -7,6 +7,7 @@ import { createDemoChildren } from './launcher/demo-children.ts';
 import { recordChildren } from './launcher/leftover-children.ts';
 import { createProgress } from './launcher/progress.ts';
 import { readyScreen } from './launcher/screen.ts';
+import { findSshd } from './launcher/ssh-target.ts';
 import { isOnPath, startDemo } from './launcher/start-demo.ts';
 import { createStateLayout, type StateLayout } from './launcher/state-layout.ts';
 import { untilStopAsked } from './launcher/stop-signal.ts';
@@ -14,7 +15,7 @@ import { untilStopAsked } from './launcher/stop-signal.ts';
 const ownCheckout = fileURLToPath(new URL('../../..', import.meta.url));
 
 /**
- * The launcher: `main.js [--state DIR] [--customers N] [--checkout DIR]`. The checkout is where the built programs are. Runs until it is asked to stop, or until one of its processes fails.
+ * The launcher: `main.js [--state DIR] [--customers N] [--checkout DIR] [--sshd PATH|none]`. The checkout is where the built programs are. Runs until it is asked to stop, or until one of its processes fails.
  */
 async function main(): Promise<void> {
   const startedAt = performance.now();
@@ -23,6 +24,7 @@ async function main(): Promise<void> {
       state: { type: 'string' },
       customers: { type: 'string', default: '100000' },
       checkout: { type: 'string', default: ownCheckout },
+      sshd: { type: 'string', default: findSshd() ?? 'none' },
     },
   });
   const layout = createStateLayout(resolve(values.state ?? join(values.checkout, '.weir')));
@@ -32,7 +34,10 @@ async function main(): Promise<void> {
   const stopAsked = untilStopAsked();
   try {
     const { checkout } = values;
-    const options = { checkout, layout, customers: Number(values.customers), progress: createProgress(process.stderr) };
+    const options = {
+      ...{ checkout, layout, customers: Number(values.customers), progress: createProgress(process.stderr) },
+      sshd: values.sshd === 'none' ? undefined : values.sshd,
+    };
     const starting = startDemo(options, children);
     const demo = await Promise.race([starting, stopAsked]);
     if (demo === 'stop') {
@@ -43,7 +48,7 @@ async function main(): Promise<void> {
       return;
     }
     const elapsedSeconds = (performance.now() - startedAt) / 1000;
-    const facts = { runtime: demo.runtime, settings: demo.settings, elapsedSeconds };
+    const facts = { runtime: demo.runtime, settings: demo.settings, host: demo.host, elapsedSeconds };
     process.stdout.write(readyScreen({ ...facts, hasPsql: isOnPath('psql'), hasColour: hasColour() }));
     try {
       await Promise.race([stopAsked, demo.failure]);

@@ -67,8 +67,16 @@ describe('the settings', () => {
 
   it('never give one port twice', async () => {
     const { api } = preferredPorts;
-    const chosen = await choosePorts({ api, front: api, tunnel: api, postgres: api, target: api, ssh: api });
-    expect(new Set(Object.values(chosen)).size).toBe(6);
+    const chosen = await choosePorts({
+      api,
+      front: api,
+      tunnel: api,
+      postgres: api,
+      target: api,
+      ssh: api,
+      sshHost: api,
+    });
+    expect(new Set(Object.values(chosen)).size).toBe(7);
   });
 });
 
@@ -184,14 +192,18 @@ describe('the last screen', () => {
       tunnel: 't',
       caFile: '/ca',
     };
-    const facts = { runtime, settings, elapsedSeconds: 12.34, hasColour: false };
+    const facts = { runtime, settings, host: 'there is no sshd', elapsedSeconds: 12.34, hasColour: false };
     const screen = readyScreen({ ...facts, hasPsql: false });
     for (const text of ['http://127.0.0.1:8010', ...Object.values(settings.passwords), './weir exec demo-pg "SELECT']) {
       expect(screen).toContain(text);
     }
     expect(screen).not.toContain('-- psql');
+    expect(screen).toContain('No demo-ssh: there is no sshd.');
+    expect(screen).not.toContain('weir ssh');
     // biome-ignore lint/suspicious/noControlCharactersInRegex: the point of the test
     expect(screen).not.toMatch(/\u001b/);
     expect(readyScreen({ ...facts, hasPsql: true })).toContain('./weir connect demo-pg -- psql');
+    const host = { port: 1, user: 'me', hostKey: 'SHA256:x', sample: '/state/customers.csv' };
+    expect(readyScreen({ ...facts, host, hasPsql: true })).toContain('./weir ssh demo-ssh -- cat /state/customers.csv');
   });
 });

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -19,6 +19,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { lockHolder, processCommand, runningPostmaster } from '@weir/embedded-postgres';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { findSshd } from '../src/launcher/ssh-target.ts';
 
 const here = import.meta.dirname;
 
@@ -55,9 +56,9 @@ describe('the launcher', { timeout: 120_000 }, () => {
     rmSync(root, { recursive: true, force: true });
   });
 
-  function launch(): Launcher {
+  function launch(sshd = 'none'): Launcher {
     const main = join(here, '..', 'src', 'main.ts');
-    const args = ['--conditions=source', main, '--checkout', root, '--customers', '30'];
+    const args = ['--conditions=source', main, '--checkout', root, '--customers', '30', '--sshd', sshd];
     const env = { ...process.env, WEIR_SERVER_HOME: join(root, 'servers'), HOME: undefined };
     const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
     running.push(child);
@@ -72,8 +73,8 @@ describe('the launcher', { timeout: 120_000 }, () => {
     return { child, output: () => output, ended };
   }
 
-  async function launchReady(): Promise<Launcher> {
-    const launcher = launch();
+  async function launchReady(sshd?: string): Promise<Launcher> {
+    const launcher = launch(sshd);
     await until(() => launcher.output().includes('Press Ctrl-C') || launcher.child.exitCode !== null);
     expect(launcher.output()).toContain('Weir is ready');
     return launcher;
@@ -115,6 +116,7 @@ describe('the launcher', { timeout: 120_000 }, () => {
       api: demo.api,
       ca: 'the CA\n',
     });
+    expect(launcher.output()).toContain('No demo-ssh: this machine has no sshd.');
     for (const { password } of demo.users) expect(launcher.output()).toContain(password);
     const admin = new pg.Client({ connectionString: demo.targets[0].adminUrl });
     await admin.connect();
@@ -127,6 +129,49 @@ describe('the launcher', { timeout: 120_000 }, () => {
     expect(existsSync(join(state, 'demo.json'))).toBe(false);
     expect(processes()).toEqual([]);
     expect(readFileSync(join(state, 'logs', 'gateway.log'), 'utf8')).toContain('gateway stops');
+  });
+
+  it('offers the machine as an SSH host when it has an sshd, to holders of certificates alone', async () => {
+    const sshd = findSshd();
+    mkdirSync(state, { recursive: true, mode: 0o700 });
+    const key = (name: string) => join(root, name);
+    if (sshd !== undefined) {
+      for (const name of ['ca', 'key']) execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key(name)]);
+      cpSync(key('ca.pub'), join(state, 'ca.pub'));
+    }
+    const launcher = await launchReady(sshd ?? 'none');
+    const demo = JSON.parse(readFileSync(join(state, 'demo.json'), 'utf8'));
+    if (sshd === undefined) {
+      expect(launcher.output()).toContain('No demo-ssh');
+      return;
+    }
+    expect(demo.connections).toContainEqual({ name: 'demo-ssh', protocol: 'ssh' });
+    const log = readFileSync(join(state, 'logs', 'gateway.log'), 'utf8');
+    const { port, user, hostKeys, auth } = JSON.parse(/^demo-ssh (.*)$/m.exec(log)?.[1] ?? '{}');
+    expect(auth).toBe('certificate');
+    const printed = execFileSync('ssh-keygen', ['-l', '-f', join(state, 'demo-ssh', 'host_ed25519.pub')], {
+      encoding: 'utf8',
+    });
+    expect(printed).toContain(hostKeys[0]);
+    const knock = (): string => {
+      const options = [
+        'BatchMode=yes',
+        'StrictHostKeyChecking=no',
+        'UserKnownHostsFile=/dev/null',
+        'IdentityAgent=none',
+      ];
+      const args = ['-F', '/dev/null', '-i', key('key'), ...options.flatMap((option) => ['-o', option])];
+      const ssh = spawnSync('ssh', [...args, '-p', String(port), `${user}@127.0.0.1`, 'echo in'], { encoding: 'utf8' });
+      return ssh.stdout.trim();
+    };
+    expect(knock()).toBe('');
+    execFileSync('ssh-keygen', ['-q', '-s', key('ca'), '-I', 'x', '-n', user, '-V', '-1m:+5m', key('key.pub')]);
+    expect(knock()).toBe('in');
+    const sample = readFileSync(join(state, 'demo-ssh', 'customers.csv'), 'utf8');
+    expect(sample.split('\n')[1]).toMatch(/^[^,]+,[^,]+@[^,]+,[\d ]+,\d{3}-\d{2}-\d{4}$/);
+    launcher.child.kill('SIGTERM');
+    expect(await launcher.ended).toBe(0);
+    expect(knock()).toBe('');
   });
 
   it('refuses a second start, and says which process runs', async () => {

@@ -17,6 +17,7 @@ export const preferredPorts = {
   postgres: 15432,
   target: 15433,
   ssh: 15422,
+  sshHost: 15423,
 } as const;
 export type PortName = keyof typeof preferredPorts;
 export type Ports = Readonly<Record<PortName, number>>;

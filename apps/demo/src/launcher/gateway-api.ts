@@ -12,6 +12,8 @@ export interface GatewayApi {
   /** The text of a one-use join token. */
   createJoinToken(agent: string): Promise<string>;
   revokeAgent(name: string): Promise<void>;
+  /** Public keys of the CAs that sign for SSH hosts. */
+  sshAuthorities(): Promise<readonly string[]>;
   logout(): Promise<void>;
 }
 
@@ -55,6 +57,10 @@ export async function signIn(api: string, user: string, password: string): Promi
     },
     revokeAgent: async (name) => {
       await call('DELETE', `/api/v1/agents/${name}`);
+    },
+    sshAuthorities: async () => {
+      const answer = (await call('GET', '/api/v1/ssh')) as { targetAuthorities: readonly string[] };
+      return answer.targetAuthorities;
     },
     logout: async () => {
       await call('POST', '/api/v1/logout');

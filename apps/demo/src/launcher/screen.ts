@@ -1,11 +1,14 @@
 import type { DemoSettings } from './demo-settings.ts';
 import { demoUsers } from './demo-settings.ts';
 import type { GatewayRuntime } from './gateway-config.ts';
+import type { SshTarget } from './ssh-target.ts';
 
 /** What the final screen depends on. */
 export interface ScreenFacts {
   readonly runtime: GatewayRuntime;
   readonly settings: DemoSettings;
+  /** The SSH host, or why there is none. */
+  readonly host: SshTarget | string;
   readonly hasPsql: boolean;
   readonly elapsedSeconds: number;
   /** Escape sequences for emphasis; plain text when false. */
@@ -24,6 +27,14 @@ export function readyScreen(facts: ScreenFacts): string {
     command('./weir connect demo-pg -- psql', 'the same in psql: views, joins, COPY, prepared statements'),
     command('./weir connect demo-pg', 'a local port and a DSN for any other client'),
   ];
+  const { host } = facts;
+  const ssh =
+    typeof host === 'string'
+      ? []
+      : [
+          command(`./weir ssh demo-ssh -- cat ${host.sample}`, 'this machine by its own sshd: personal data is masked'),
+          command('./weir ssh demo-ssh -- rm -rf /tmp/x', 'asks for approval, too'),
+        ];
   return [
     '',
     bold(`Weir is ready (${facts.elapsedSeconds.toFixed(1)} s).`),
@@ -34,6 +45,7 @@ export function readyScreen(facts: ScreenFacts): string {
       ? []
       : [`  SSH         ${facts.runtime.ssh}  (native clients; sign in as USER+CONNECTION)`]),
     '',
+    ...(typeof host === 'string' ? [`  No demo-ssh: ${host}.`, ''] : []),
     bold('Users'),
     ...users,
     '',
@@ -46,6 +58,7 @@ export function readyScreen(facts: ScreenFacts): string {
       'asks for approval: alice cannot approve it herself',
     ),
     ...(facts.hasPsql ? psql : []),
+    ...ssh,
     '',
     bold('Then approve as bob'),
     command('WEIR_HOME=.weir-home/bob ./weir login --user bob', "a profile of bob's own beside alice's"),

@@ -9,6 +9,7 @@ import type { GatewayRuntime } from './gateway-config.ts';
 import { waitForLeftovers } from './leftover-children.ts';
 import { findPrograms, programEnvironment } from './node-programs.ts';
 import type { Progress } from './progress.ts';
+import { type SshTarget, sshConnection, startSshTarget } from './ssh-target.ts';
 import { startAgent } from './start-agent.ts';
 import { type StartContext, startGateway } from './start-gateway.ts';
 import { type DemoTarget, demoConnection, startTarget } from './start-target.ts';
@@ -22,12 +23,16 @@ export interface DemoOptions {
   readonly layout: StateLayout;
   readonly customers: number;
   readonly progress: Progress;
+  /** Path of the machine's sshd; undefined = no SSH host. */
+  readonly sshd: string | undefined;
 }
 
 /** A running demo. */
 export interface Demo {
   readonly runtime: GatewayRuntime;
   readonly settings: DemoSettings;
+  /** The SSH host, or why there is none. */
+  readonly host: SshTarget | string;
   /** Rejects when a process ended by itself; never resolves. */
   readonly failure: Promise<never>;
   /** Removes demo.json, then stops agent, gateway and target in this order. */
@@ -51,13 +56,14 @@ export async function startDemo(options: DemoOptions, children: DemoChildren): P
     const env = programEnvironment(serverHomePath(layout.root));
     const context: StartContext = { layout, settings, programs, children, env };
     const runtime = await progress.step('Starting the gateway', () => startGateway(context));
-    await progress.step('Starting the agent', () =>
-      Promise.race([connectAgent(context, runtime, target), children.failure]),
+    const host = await progress.step('Starting the agent', () =>
+      Promise.race([connectAgent(context, runtime, target, options.sshd), children.failure]),
     );
-    writeReadyFiles(layout, settings, runtime, target);
+    writeReadyFiles(layout, settings, runtime, target, host);
     return {
       runtime,
       settings,
+      host,
       failure: children.failure,
       stop: async () => {
         rmSync(layout.demoFile, { force: true });
@@ -70,20 +76,31 @@ export async function startDemo(options: DemoOptions, children: DemoChildren): P
   }
 }
 
-/** Defines the connection (the target's port may have changed since the last start), starts the agent and tries the way through. */
-async function connectAgent(context: StartContext, runtime: GatewayRuntime, target: DemoTarget): Promise<void> {
+/** Defines the connections (the targets' ports may have changed since the last start), starts the agent and tries the ways through. */
+async function connectAgent(
+  context: StartContext,
+  runtime: GatewayRuntime,
+  target: DemoTarget,
+  sshd: string | undefined,
+): Promise<SshTarget | string> {
   const api = await signIn(runtime.api, 'admin', context.settings.passwords['admin'] ?? '');
-  const connection = demoConnection(context.layout, target);
-  await api.putConnection(connection);
-  await startAgent(context, api, runtime, connection.name);
-  const problems = await api.testConnection(connection.name);
-  if (problems.length > 0) {
-    throw new WeirError('target_unavailable', `The connection ${connection.name} does not work.`, {
+  const database = demoConnection(context.layout, target);
+  await api.putConnection(database);
+  const host =
+    sshd === undefined ? 'this machine has no sshd' : await startSshTarget(sshd, context, await api.sshAuthorities());
+  const connections = [database, ...(typeof host === 'string' ? [] : [sshConnection(host)])];
+  for (const connection of connections.slice(1)) await api.putConnection(connection);
+  await startAgent(context, api, runtime, database.name);
+  for (const { name } of connections) {
+    const problems = await api.testConnection(name);
+    if (problems.length === 0) continue;
+    throw new WeirError('target_unavailable', `The connection ${name} does not work.`, {
       why: problems.join('\n'),
       fix: `Read the logs in ${context.layout.logs}`,
     });
   }
   await api.logout();
+  return host;
 }
 
 function writeReadyFiles(
@@ -91,13 +108,17 @@ function writeReadyFiles(
   settings: DemoSettings,
   runtime: GatewayRuntime,
   target: DemoTarget,
+  host: SshTarget | string,
 ): void {
   const { api, front } = runtime;
   writeStateJson(layout.clientFile, { api, front, ca: readFileSync(runtime.caFile, 'utf8') });
   writeStateJson(layout.demoFile, {
     api,
     users: demoUsers.map(({ name, groups }) => ({ name, password: settings.passwords[name], groups })),
-    connections: [{ name: 'demo-pg', protocol: 'postgres' }],
+    connections: [
+      { name: 'demo-pg', protocol: 'postgres' },
+      ...(typeof host === 'string' ? [] : [{ name: 'demo-ssh', protocol: 'ssh' }]),
+    ],
     targets: [{ connection: 'demo-pg', adminUrl: target.shop.adminUrl }],
   });
 }

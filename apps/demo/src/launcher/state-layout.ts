@@ -18,6 +18,8 @@ export interface StateLayout {
   readonly agentToken: string;
   /** Password of the target's role; the agent's credential reference leads here (0600). */
   readonly targetPassword: string;
+  /** Keys and settings of the demo's SSH host, and a file to look at. */
+  readonly sshHost: string;
   /** For scripts: exists while everything is ready (0600). */
   readonly demoFile: string;
   /** Address and CA for the CLI. */
@@ -39,6 +41,7 @@ export function createStateLayout(root: string): StateLayout {
     agentEnrolment: join(root, 'agent-enrolment.json'),
     agentToken: join(root, 'agent-join-token'),
     targetPassword: join(root, 'demo-pg.password'),
+    sshHost: join(root, 'demo-ssh'),
     demoFile: join(root, 'demo.json'),
     clientFile: join(root, 'client.json'),
   };

@@ -40,9 +40,16 @@ const answers = {
     agents[body.name] = body.agent;
     return body;
   },
+  'PUT /api/v1/connections/demo-ssh': (body) => {
+    agents[body.name] = body.agent;
+    process.stdout.write(`demo-ssh ${JSON.stringify(body.target)}\n`);
+    return body;
+  },
+  'GET /api/v1/ssh': () => ({ targetAuthorities: [readFileSync(`${config.stateDir}/../ca.pub`, 'utf8').trim()] }),
   'GET /api/v1/connections': () =>
     Object.entries(agents).map(([name, agent]) => ({ name, agentOnline: online.has(agent) })),
   'POST /api/v1/connections/demo-pg/test': () => ({ ok: true, steps: [] }),
+  'POST /api/v1/connections/demo-ssh/test': () => ({ ok: true, steps: [] }),
   'POST /api/v1/agents/join-tokens': (body) => ({ token: `join ${body.agent} http://127.0.0.1:${config.api.port}` }),
   'DELETE /api/v1/agents/demo': () => null,
   'POST /online/demo': () => void online.add('demo') ?? null,
