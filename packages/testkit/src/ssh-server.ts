@@ -38,6 +38,8 @@ export interface SshServer {
   readonly folder: string;
   /** Lets a public key (a line, options in front as in authorized_keys) sign in. */
   authorize(line: string): void;
+  /** Takes these CAs (lines) for user certificates from now on, instead of those before. */
+  trust(authorities: readonly string[]): void;
   /** What sshd has logged so far, level VERBOSE. */
   log(): string;
   /** Kills the processes of all connections at once, as a crash would; the listener goes on. */
@@ -111,6 +113,7 @@ export async function startSshServer(options: SshServerOptions = {}): Promise<Ss
     hostKey: `${algorithm} ${blob}`,
     folder: folder.path,
     authorize: (line) => appendFileSync(authorized, `${line}\n`),
+    trust: (authorities) => writeFileSync(join(folder.path, 'user_ca.pub'), `${authorities.join('\n')}\n`),
     log: () => readFileSync(logFile, 'utf8'),
     dropConnections: () => {
       if (child?.pid !== undefined) killDescendants(child.pid);
@@ -136,10 +139,9 @@ async function settingsOf(options: SshServerOptions, folder: string, port: numbe
   ];
   const external = sftpServers.find(isExecutable) ?? 'internal-sftp';
   lines.push(`Subsystem sftp ${sftp === 'internal' ? 'internal-sftp' : external}`);
-  if (trustedUserCAs.length > 0) {
-    writeFileSync(join(folder, 'user_ca.pub'), `${trustedUserCAs.join('\n')}\n`);
-    lines.push(`TrustedUserCAKeys ${folder}/user_ca.pub`);
-  }
+  // It is read at each sign-in.
+  writeFileSync(join(folder, 'user_ca.pub'), `${trustedUserCAs.join('\n')}\n`);
+  lines.push(`TrustedUserCAKeys ${folder}/user_ca.pub`);
   if (hostAuthority !== undefined) {
     const principals = ['127.0.0.1', 'localhost'];
     const { line } = await signSshKey(hostAuthority, hostKey.publicKey, { principals, isHost: true });

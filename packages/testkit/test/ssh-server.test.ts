@@ -62,6 +62,15 @@ openSshLane()('the SSH server of tests', () => {
     expect((await ssh(other, 'true', ['-o', `CertificateFile=${wrong.path}`])).status).toBe(255);
   });
 
+  it('takes other CAs from one moment to the next', async () => {
+    const late = await createSshKey(folder.path, 'late-ca');
+    const other = await createSshKey(folder.path, 'late');
+    const { path } = await signSshKey(late, other.publicKey, { principals: [server.user] });
+    expect((await ssh(other, 'true', ['-o', `CertificateFile=${path}`])).status).toBe(255);
+    server.trust([keyOf(authority).publicKey, late.publicKey]);
+    expect((await ssh(other, 'true', ['-o', `CertificateFile=${path}`])).status).toBe(0);
+  });
+
   it('drops connections, dies and comes back under the same key', async () => {
     const begun = join(folder.path, 'begun');
     const dropped = ssh(key, `touch ${begun}; sleep 30`);
