@@ -45,7 +45,7 @@ export function readyScreen(facts: ScreenFacts): string {
       ? []
       : [`  SSH         ${facts.runtime.ssh}  (native clients; sign in as USER+CONNECTION)`]),
     '',
-    ...(typeof host === 'string' ? [`  No demo-ssh: ${host}.`, ''] : []),
+    ...(typeof host === 'string' ? [`  No demo-ssh: ${host.replace(/\.?$/, '.')}`, ''] : []),
     bold('Users'),
     ...users,
     '',

@@ -88,19 +88,19 @@ async function connectAgent(
   await api.putConnection(database);
   const host =
     sshd === undefined ? 'this machine has no sshd' : await startSshTarget(sshd, context, await api.sshAuthorities());
-  const connections = [database, ...(typeof host === 'string' ? [] : [sshConnection(host)])];
-  for (const connection of connections.slice(1)) await api.putConnection(connection);
+  if (typeof host !== 'string') await api.putConnection(sshConnection(host));
   await startAgent(context, api, runtime, database.name);
-  for (const { name } of connections) {
-    const problems = await api.testConnection(name);
-    if (problems.length === 0) continue;
-    throw new WeirError('target_unavailable', `The connection ${name} does not work.`, {
+  const problems = await api.testConnection(database.name);
+  if (problems.length > 0) {
+    throw new WeirError('target_unavailable', `The connection ${database.name} does not work.`, {
       why: problems.join('\n'),
       fix: `Read the logs in ${context.layout.logs}`,
     });
   }
+  // The host is an extra: what this machine's sshd does not like must not keep the rest from running.
+  const [hostProblem] = typeof host === 'string' ? [] : await api.testConnection(sshConnection(host).name);
   await api.logout();
-  return host;
+  return hostProblem ?? host;
 }
 
 function writeReadyFiles(
