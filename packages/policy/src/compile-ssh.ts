@@ -63,7 +63,7 @@ export function sshGuardrailRule(
 ): SshGuardrailRule {
   return {
     rule: name,
-    kinds: spec.match?.kinds?.filter(isSsh) ?? null,
+    kinds: guardedKinds(spec.match),
     commands: spec.match?.commands ?? null,
     match: spec.match?.ssh ?? {},
     window: spec.window ?? null,
@@ -80,6 +80,16 @@ export function sshGuardrailRule(
     hint: spec.hint ?? null,
     mode: spec.mode,
   };
+}
+
+/** A rule about files in sftp or scp is about the operations in them. */
+function guardedKinds(match: GuardrailDocument['spec']['match']): SshKind[] | null {
+  const named = match?.kinds?.filter(isSsh);
+  if (named === undefined) return null;
+  const { paths, directions, sizeOver, content, destructive } = match?.ssh ?? {};
+  const isAboutFiles = [paths, directions, sizeOver, content, destructive].some((key) => key !== undefined);
+  const isInside = isAboutFiles && (named.includes('sftp') || named.includes('scp'));
+  return sshKinds.filter((kind) => named.includes(kind) || (isInside && fileKinds.includes(kind)));
 }
 
 /** Compiles a masking rule for what SSH shows; of rules about columns nothing is left. */

@@ -5,7 +5,7 @@ import { type SshFacts, type SshKind, sshKinds } from '../ssh-statement.ts';
 import type { SqlFacts, StatementKind } from '../statement.ts';
 import type { TraceStep } from '../verdict.ts';
 import { createWindowTest, describeWindow, type WindowTest } from './window.ts';
-import { commandName } from './wording.ts';
+import { commandName, sshName } from './wording.ts';
 
 /** What access rules look at: the same of SQL and SSH. */
 export type AccessFacts = Pick<SqlFacts | SshFacts, 'kind' | 'kinds' | 'command' | 'opaque'>;
@@ -60,7 +60,7 @@ export function decideAccess(
   const held = tests.filter((test) => isHeld(test, kinds, facts, now, context, trace));
   const missing = kinds.find((kind) => !held.some((test) => allows(test, kind)));
   if (missing !== undefined) {
-    const why = `${commandName(facts)} is not allowed here: no access rule that applies now allows ${kindText(missing)}`;
+    const why = `${subjectOf(facts)} is not allowed here: no access rule that applies now allows ${kindText(missing)}`;
     const none = { isSettingAllowed: () => false, isVariableAllowed: () => false };
     return { rule: null, why, isOpaqueAllowed: false, maxRows: null, ...none };
   }
@@ -113,7 +113,13 @@ function isHeld(
 
 /** The kind in a sentence: what SSH carries is no statement to a person. */
 function kindText(kind: Kind): string {
-  return (sshKinds as readonly Kind[]).includes(kind) ? `the kind ${kind}` : `statements of kind ${kind}`;
+  return isSshKind(kind) ? `the kind ${kind}` : `statements of kind ${kind}`;
+}
+
+const isSshKind = (kind: Kind): kind is SshKind => (sshKinds as readonly Kind[]).includes(kind);
+
+function subjectOf({ kind, command }: AccessFacts): string {
+  return isSshKind(kind) ? sshName({ kind, command }) : commandName({ command });
 }
 
 function allows(test: AccessTest, kind: Kind): boolean {

@@ -1,8 +1,19 @@
+import type { SshFacts, SshKind } from '../ssh-statement.ts';
 import type { ColumnRef, SqlFacts } from '../statement.ts';
 
 /** The statement's command for a sentence. */
 export function commandName(facts: Pick<SqlFacts, 'command'>): string {
   return facts.command === '' ? 'The statement' : facts.command;
+}
+
+const commands: readonly SshKind[] = ['exec', 'input', 'scp', 'rsync', 'git'];
+
+/** What SSH carries, in a sentence. */
+export function sshName({ kind, command }: Pick<SshFacts, 'kind' | 'command'>): string {
+  if (kind === 'shell') return 'a shell';
+  if (kind.startsWith('file-')) return `the file operation ${command}`;
+  if (kind === 'env') return 'a variable of the environment';
+  return commands.includes(kind) && !command.startsWith('the ') ? `the command ${command}` : command;
 }
 
 /** `customers` in schema public, else `schema.table`. */

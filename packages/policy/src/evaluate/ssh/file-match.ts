@@ -21,7 +21,8 @@ export function createFileTest(match: SshMatch): SshTest | undefined {
   const meets = (file: FileAccess, statement: SshStatement): SshMatchResult | null => {
     const place = placeOf(file, statement);
     if (place === null) return null;
-    const size = sizeOver === undefined ? place : withSize(file, sizeOver, statement.facts, place);
+    const size =
+      sizeOver === undefined ? place : withSize(file, sizeOver, statement.facts, place, content !== undefined);
     return size === null || content === undefined ? size : withContent(file, content, statement.facts, size);
   };
   const mentions =
@@ -67,14 +68,21 @@ const wordsOf: Readonly<Record<FileAccess['direction'], string>> = {
 
 const doubtOf = (answer: PathAnswer) => (answer === 'maybe' ? ', where files may lie that the rule is about' : '');
 
-function withSize(file: FileAccess, over: number, facts: SshFacts, place: SshMatchResult): SshMatchResult | null {
+function withSize(
+  file: FileAccess,
+  over: number,
+  facts: SshFacts,
+  place: SshMatchResult,
+  isOfContent: boolean,
+): SshMatchResult | null {
   if (file.size !== null) {
     return file.size > over ? { ...place, why: `${place.why} with ${file.size} bytes, more than ${over}` } : null;
   }
-  // Of a single file the size is watched while it passes.
   const hasContent = file.direction === 'upload' || file.direction === 'download';
-  if (!hasContent || isSingleFile(facts) || isBeginning(facts)) return null;
-  return { why: `${place.why}, and its size cannot be watched`, isCertain: false };
+  if (!hasContent || isBeginning(facts)) return null;
+  // Of a single file the size is watched while it passes; together with its content it must be decided before.
+  if (isSingleFile(facts) && !isOfContent) return null;
+  return { why: `${place.why}, and its size is not known before`, isCertain: false };
 }
 
 function withContent(
@@ -107,9 +115,9 @@ function createMentionTest(paths: readonly string[]): SshTest {
           continue;
         }
         const answers = pathsIn(word).map((path) => isPath(path, { login, isMoved, isRecursive }));
-        if (answers.includes('yes')) return { why: `${program} names ${word}`, isCertain: true };
+        if (answers.includes('yes')) return { why: `it runs ${program} with ${word}`, isCertain: true };
         if (answers.includes('maybe'))
-          doubt ??= { why: `${program} names ${word}${doubtOf('maybe')}`, isCertain: false };
+          doubt ??= { why: `it runs ${program} with ${word}${doubtOf('maybe')}`, isCertain: false };
       }
     }
     return doubt;

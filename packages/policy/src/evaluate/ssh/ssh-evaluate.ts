@@ -6,9 +6,9 @@ import type { DenyVerdict, TraceStep, Verdict } from '../../verdict.ts';
 import type { AccessDecision } from '../access.ts';
 import { type Hit, underCondition, verdictOf } from '../guardrail.ts';
 import type { WindowTest } from '../window.ts';
-import { sentence } from '../wording.ts';
+import { sentence, sshName } from '../wording.ts';
 import { createFileBounds, type FileBounds } from './file-bounds.ts';
-import { createSshMatch, lowered, type SshTest, sshCommandName } from './ssh-match.ts';
+import { createSshMatch, lowered, type SshTest } from './ssh-match.ts';
 
 /** A guardrail for SSH, ready for use. */
 export interface SshGuardrailTest {
@@ -98,7 +98,7 @@ function decideSshBuiltIns(
       builtInRules.opaque,
       // Whoever has a shell runs what is not understood anyway.
       opaque !== undefined && facts.kind !== 'input' && !access.isOpaqueAllowed
-        ? `the effect of ${sshCommandName(statement)} cannot be known before it runs: ${lowered(opaque)}`
+        ? `the effect of ${sshName(facts)} cannot be known before it runs: ${lowered(opaque)}`
         : null,
       'Write the command out, so that its effect can be known before it runs.',
     ],

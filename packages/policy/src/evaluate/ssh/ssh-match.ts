@@ -2,6 +2,7 @@ import { type DestinationMatch, destinationName, tryDestinationGlob } from '../.
 import { createGlobs } from '../../glob.ts';
 import type { SshGuardrailRule } from '../../plan.ts';
 import type { SshKind, SshStatement } from '../../ssh-statement.ts';
+import { sshName } from '../wording.ts';
 import { createCommandTest } from './command-match.ts';
 import { createFileTest } from './file-match.ts';
 
@@ -13,11 +14,6 @@ export interface SshMatchResult {
 
 /** null = it does not hold. */
 export type SshTest = (statement: SshStatement) => SshMatchResult | null;
-
-/** How the thing is called in sentences. */
-export function sshCommandName({ facts }: SshStatement): string {
-  return facts.command === '' ? 'The command' : facts.command;
-}
 
 /** Compiles the conditions of a guardrail: all must hold. What a command does is doubtful once any of it is opaque; where it goes is not. */
 export function createSshMatch(rule: Pick<SshGuardrailRule, 'kinds' | 'commands' | 'match' | 'watcher'>): SshTest {
@@ -55,7 +51,7 @@ function orOpaque(test: SshTest): SshTest {
     const found = test(statement);
     const [opaque] = statement.facts.opaque;
     if (found !== null || opaque === undefined) return found;
-    const why = `${sshCommandName(statement)} may do what this rule is about, because ${lowered(opaque)}`;
+    const why = `${sshName(statement.facts)} may do what this rule is about, because ${lowered(opaque)}`;
     return { why, isCertain: false };
   };
 }
@@ -70,30 +66,30 @@ function kindTest(kinds: readonly SshKind[]): SshTest {
   return (statement) => {
     const { facts } = statement;
     const kind = kinds.find((wanted) => wanted === facts.kind || facts.kinds.includes(wanted));
-    return kind === undefined ? null : sure(`${sshCommandName(statement)} is of the kind ${kind}`);
+    return kind === undefined ? null : sure(`${sshName(statement.facts)} is of the kind ${kind}`);
   };
 }
 
 /** Typed lines are meant by rules alone that name them. */
 const notTyped: SshTest = (statement) =>
-  statement.facts.kind === 'input' ? null : sure(`${sshCommandName(statement)} matches a rule for everything`);
+  statement.facts.kind === 'input' ? null : sure(`${sshName(statement.facts)} matches a rule for everything`);
 
 /** What somebody can watch: a shell, or a command with a terminal. */
 const shellTest: SshTest = (statement) => {
   const isWatched = statement.facts.kind === 'shell' || (statement.facts.kind === 'exec' && statement.terminal);
-  return isWatched ? sure(`${sshCommandName(statement)} has to be watched`) : null;
+  return isWatched ? sure(`${sshName(statement.facts)} has to be watched`) : null;
 };
 
 function nameTest(patterns: readonly string[]): SshTest {
   const matches = createGlobs(patterns, { ignoreCase: true });
   return (statement) =>
-    matches(statement.facts.command) ? sure(`${sshCommandName(statement)} is not for this connection`) : null;
+    matches(statement.facts.command) ? sure(`${sshName(statement.facts)} is not for this connection`) : null;
 }
 
 function loginTest(patterns: readonly string[]): SshTest {
   const matches = createGlobs(patterns, { ignoreCase: false });
   return (statement) =>
-    matches(statement.login) ? sure(`${sshCommandName(statement)} would run as ${statement.login}`) : null;
+    matches(statement.login) ? sure(`${sshName(statement.facts)} would run as ${statement.login}`) : null;
 }
 
 function variableTest(patterns: readonly string[]): SshTest {
@@ -122,7 +118,7 @@ function destinationTest(patterns: readonly string[]): SshTest {
 const opaqueTest: SshTest = (statement) => {
   const [reason] = statement.facts.opaque;
   if (reason === undefined) return null;
-  return sure(`the effect of ${sshCommandName(statement)} cannot be known before it runs: ${lowered(reason)}`);
+  return sure(`the effect of ${sshName(statement.facts)} cannot be known before it runs: ${lowered(reason)}`);
 };
 
 const destructiveTest: SshTest = ({ facts: { destructive } }) => {
