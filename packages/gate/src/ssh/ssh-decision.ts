@@ -20,7 +20,12 @@ export interface SshTicket {
 export type SshStreamProtocol =
   | { readonly name: 'raw' }
   | { readonly name: 'sftp' }
-  | { readonly name: 'scp'; readonly mode: 'sink' | 'source'; readonly paths: readonly string[] };
+  | {
+      readonly name: 'scp';
+      readonly mode: 'sink' | 'source';
+      readonly paths: readonly string[];
+      readonly isFolder: boolean;
+    };
 
 /** Release, or refuse in words. Has the shape of packages/wire-ssh's SshDecision. */
 export type SshGateDecision =

@@ -110,7 +110,7 @@ function protocolOf(exec: ReturnType<typeof classifyExec>): SshStreamProtocol {
   if (exec.kind === 'sftp') return { name: 'sftp' };
   if (exec.kind !== 'scp') return raw;
   const paths = exec.path === null ? [] : [exec.path];
-  return { name: 'scp', mode: exec.direction === 'upload' ? 'sink' : 'source', paths };
+  return { name: 'scp', mode: exec.direction === 'upload' ? 'sink' : 'source', paths, isFolder: exec.isFolder };
 }
 
 function understandSubsystem(name: string): SshMeaning {

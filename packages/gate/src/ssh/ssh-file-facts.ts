@@ -34,7 +34,11 @@ export function describeFile(request: SshFileRequest): { text: string; facts: Ss
   const path = request.absolutePath ?? request.path;
   const to = request.to === null ? null : (request.absoluteTo ?? (operation === 'symlink' ? null : request.to));
   const access = (at: string | null, way: Direction): FileAccess => ({ path: at, direction: way, size, content: [] });
-  const files = filesOf(request, path, to, access);
+  const named = filesOf(request, request.isPathKnown === false ? null : path, to, access);
+  const { realPath = null, realTo = null } = request;
+  // A rule may be about the name or about the place where it leads through links: both are checked.
+  const isLinked = (realPath !== null && realPath !== path) || (realTo !== null && realTo !== to);
+  const files = isLinked ? [...named, ...filesOf(request, realPath ?? path, realTo ?? to, access)] : named;
   const kinds = kindsOf(request);
   const destructive = operation === 'remove' || operation === 'rmdir' ? [`${command} removes ${path}.`] : [];
   return {
@@ -59,15 +63,16 @@ function kindsOf({ operation, direction }: SshFileRequest): readonly [SshKind, .
 
 function filesOf(
   { operation, direction }: SshFileRequest,
-  path: string,
+  path: string | null,
   to: string | null,
   access: (path: string | null, direction: Direction) => FileAccess,
 ): FileAccess[] {
   switch (operation) {
-    case 'open':
-      return direction === 'both'
-        ? [access(path, 'upload'), access(path, 'download')]
-        : [access(path, direction === 'download' ? 'download' : 'upload')];
+    case 'open': {
+      const places = to === null ? [path] : [path, to];
+      const ways: readonly Direction[] = direction === 'both' ? ['upload', 'download'] : [direction];
+      return places.flatMap((place) => ways.map((way) => access(place, way)));
+    }
     case 'rename':
     case 'hardlink':
     case 'copy':
