@@ -13,4 +13,5 @@ export { createPostgresCellMask, type PostgresCellMaskOptions } from './postgres
 export { plainText, valueText } from './postgres/value-text.ts';
 export { createStreamMask } from './stream/stream-mask.ts';
 export * from './stream/stream-mask-port.ts';
+export { createInputReader } from './terminal/input-reader.ts';
 export type { InputEvent, InputReader } from './terminal/input-reader-port.ts';

@@ -34,6 +34,12 @@ function columnMask(type: DetectableType, columns: number, isWhole: boolean): st
   return `${name}${'*'.repeat(columns - name.length - 1)}]`;
 }
 
+/** The same as columnEdits for a value that lies in the output as it is read and has one column per byte; null = it has not. */
+export function asciiEdit(text: Buffer, { type, start, end }: Span): Edit[] | null {
+  for (let i = start; i < end; i += 1) if ((text[i] as number) >= 0x80) return null;
+  return [{ start, end, bytes: Buffer.from(columnMask(type, end - start, true)) }];
+}
+
 /**
  * Masks a value by its columns.
  * @param places where the character `text[at, end)` was printed

@@ -5,7 +5,7 @@ import { wholeCharactersEnd } from './character.ts';
 import { columnAt } from './column-counter.ts';
 import { stringEnd } from './control-sequence.ts';
 import { LineText } from './line-text.ts';
-import { columnEdits, type Edit, type Find, plainEdit, splitEdits, textOf } from './mask-edits.ts';
+import { asciiEdit, columnEdits, type Edit, type Find, plainEdit, splitEdits, textOf } from './mask-edits.ts';
 import { type PieceEnd, readPiece } from './read-piece.ts';
 import { maxHeldBytes, type StreamMask, type StreamMaskOptions } from './stream-mask-port.ts';
 import { createUndecidedStart } from './undecided.ts';
@@ -19,6 +19,9 @@ const maxTypedEchoBytes = 512;
 
 /** Digits that make what was typed worth holding. */
 const telltaleDigits = 6;
+
+/** Bytes of the shortest number that is found: a `+` and eight digits. */
+const shortestNumber = 9;
 
 /** A long piece is cut so many bytes before its end, so that a value across the cut is found in the next one. */
 const overlapBytes = 512;
@@ -117,7 +120,8 @@ class PieceMask implements StreamMask {
   #readPieces(data: Buffer): number {
     let start = this.#skip(data, 0);
     let at = start;
-    let hasTrigger = false;
+    let hasAt = false;
+    let hasDigit = false;
     let limit = Math.min(data.length, start + maxHeldBytes);
     for (;;) {
       while (at < limit) {
@@ -125,11 +129,12 @@ class PieceMask implements StreamMask {
         const role = byteRoles[byte] as number;
         if (role === byteRole.inside) at += 1;
         else if (role === byteRole.trigger) {
-          hasTrigger = true;
+          if (byte === 0x40) hasAt = true;
+          else hasDigit = true;
           at += 1;
         } else if (role === byteRole.stop) {
-          if (hasTrigger) this.#settlePlain(data, start, at, at);
-          hasTrigger = false;
+          if (hasAt || (hasDigit && at - start >= shortestNumber)) this.#settlePlain(data, start, at, at);
+          hasAt = hasDigit = false;
           at += 1;
           start = at;
           limit = Math.min(data.length, start + maxHeldBytes);
@@ -139,14 +144,14 @@ class PieceMask implements StreamMask {
           if (end < 0) return start;
           start = this.#skip(data, end);
           at = start;
-          hasTrigger = false;
+          hasAt = hasDigit = false;
           limit = Math.min(data.length, start + maxHeldBytes);
         }
       }
       if (at - start < maxHeldBytes) return start;
       start = this.#cutPlain(data, start, at);
       at = start;
-      hasTrigger = false;
+      hasAt = hasDigit = false;
       limit = Math.min(data.length, start + maxHeldBytes);
     }
   }
@@ -267,8 +272,9 @@ class PieceMask implements StreamMask {
     for (const span of spans) {
       if (span.end > until) break;
       if (this.#isTerminal) {
+        const isWhole = span.start >= this.#left;
         const places = (at: number, last: number) => [{ raw: at, length: last - at }];
-        this.#mask(span, columnEdits(data, span, places, span.start >= this.#left));
+        this.#mask(span, (isWhole && asciiEdit(data, span)) || columnEdits(data, span, places, isWhole));
       } else this.#maskText(data, span, (part) => [plainEdit(part)]);
     }
     return spans;
