@@ -1,5 +1,13 @@
-import type { Socket } from 'node:net';
 import { frameKind, type LaneChannel } from '@weir/tunnel';
+
+/** What a channel's outflow needs of the connection to its target: a socket, or a channel of one. */
+export interface OutflowTarget {
+  /** @returns false when it is full: 'drain' follows */
+  write(bytes: Buffer): boolean;
+  pause(): unknown;
+  resume(): unknown;
+  on(event: 'drain', listener: () => void): unknown;
+}
 
 /** Both directions of a channel with their backpressure: what is not taken on one side is not asked for on the other. */
 export interface Outflow {
@@ -9,6 +17,8 @@ export interface Outflow {
   record(eventJson: Buffer, isEvidence: boolean): void;
   /** Bytes from the lane have been handled; their credit goes back when the server takes more and nothing is parked. */
   consumed(bytes: number): void;
+  /** Nothing is parked any more, perhaps; needed where parking ends without bytes to either side. */
+  unparked(): void;
   /** The channel is over: what is still answered or recorded goes nowhere. */
   close(): void;
   /** Nothing is read from the server while `isHeld`. */
@@ -18,7 +28,7 @@ export interface Outflow {
 }
 
 /** Creates the flow of one channel. `isParked`: a judgement is open, so the client must not send more. */
-export function createOutflow(lane: LaneChannel, upstream: Socket, isParked: () => boolean): Outflow {
+export function createOutflow(lane: LaneChannel, upstream: OutflowTarget, isParked: () => boolean): Outflow {
   let lastRecord = 0;
   let lastEvidence = 0;
   let owedCredit = 0;
@@ -73,6 +83,7 @@ export function createOutflow(lane: LaneChannel, upstream: Socket, isParked: () 
       owedCredit += bytes;
       giveCredit();
     },
+    unparked: unpark,
     close() {
       isClosed = true;
     },

@@ -1,10 +1,11 @@
-import { WeirError } from '@weir/errors';
+import { isWeirError } from '@weir/errors';
 import type { Target } from '@weir/proto';
 import type { LaneChannel, LaneChannelHandler, OpenRefusal, TestOutcome } from '@weir/tunnel';
 import { createOpenReader, type Opened } from './open-reader.ts';
 import { createPostgresRuntime } from './postgres/postgres-runtime.ts';
 import type { ProtocolRuntime, SessionChannel, TestStep } from './protocol-runtime.ts';
 import type { SessionServices } from './session-services.ts';
+import { createSshRuntime } from './ssh/ssh-runtime.ts';
 
 /** The runtime of an agent (or of a gateway with an embedded one). */
 export interface SessionRuntime {
@@ -21,7 +22,8 @@ export interface SessionRuntime {
 export function createSessionRuntime(services: SessionServices): SessionRuntime {
   const sessions = new Map<string, Set<SessionChannel>>();
   const postgres = createPostgresRuntime(services);
-  const all: readonly ProtocolRuntime<never>[] = [postgres];
+  const ssh = createSshRuntime(services);
+  const all: readonly ProtocolRuntime<never>[] = [postgres, ssh];
   const opens = createOpenReader();
   const forget = (sessionId: string, channel: SessionChannel) => {
     const group = sessions.get(sessionId);
@@ -30,12 +32,12 @@ export function createSessionRuntime(services: SessionServices): SessionRuntime 
     for (const protocol of all) protocol.sessionEnded(sessionId);
   };
   const openAs = ({ open, evaluator }: Opened, lane: LaneChannel, onClosed: () => void): SessionChannel => {
-    if ('postgres' in open) return postgres.open(open, evaluator, lane, onClosed);
-    throw new WeirError('feature_not_supported', 'this agent does not speak ssh');
+    return 'postgres' in open
+      ? postgres.open(open, evaluator, lane, onClosed)
+      : ssh.open(open, evaluator, lane, onClosed);
   };
   const testTarget = (target: Target, onStep: (step: TestStep) => void): Promise<void> => {
-    if (target.protocol === 'postgres') return postgres.test(target, onStep);
-    throw new WeirError('feature_not_supported', 'this agent does not speak ssh');
+    return target.protocol === 'postgres' ? postgres.test(target, onStep) : ssh.test(target, onStep);
   };
 
   return {
@@ -44,10 +46,17 @@ export function createSessionRuntime(services: SessionServices): SessionRuntime 
       if ('refuse' in opened) return opened;
       const { sessionId } = opened.open;
       const state: { channel?: SessionChannel; isOver: boolean } = { isOver: false };
-      const channel = openAs(opened, lane, () => {
+      const onClosed = () => {
         state.isOver = true;
         if (state.channel !== undefined) forget(sessionId, state.channel);
-      });
+      };
+      let channel: SessionChannel;
+      try {
+        channel = openAs(opened, lane, onClosed);
+      } catch (error) {
+        if (!isWeirError(error)) throw error;
+        return { refuse: { code: error.code, message: error.message } };
+      }
       state.channel = channel;
       if (!state.isOver) sessions.set(sessionId, (sessions.get(sessionId) ?? new Set()).add(channel));
       return channel;

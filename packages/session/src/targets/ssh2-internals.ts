@@ -82,8 +82,8 @@ interface ClientInternals {
   readonly _protocol: Ssh2Protocol;
   readonly _chanMgr: {
     add(value: Opening | true): number;
+    get(id: number): unknown;
     update(id: number, value: Ssh2Channel): void;
-    remove(id: number): void;
   };
   /** Answers to global requests, in order. */
   readonly _callbacks: ((error: boolean | Error, data?: Buffer) => void)[];
@@ -137,7 +137,6 @@ export function adoptChannel(client: Client, channel: Ssh2Channel): void {
 
 /** Reserves a number for a channel that the target opens; confirm or fail it by the protocol. */
 export const reserveChannel = (client: Client): number => internals(client)._chanMgr.add(true);
-export const releaseChannel = (client: Client, id: number): void => internals(client)._chanMgr.remove(id);
 
 /** Sends a global request with a reply. `answered`: its data, or null when it was refused or the connection ended. */
 export function sendGlobalRequest(client: Client, payload: Buffer, answered: (data: Buffer | null) => void): void {
@@ -162,4 +161,16 @@ export function writableOf(client: Client): { readonly queued: number; onceDrain
     },
     onceDrained: (listener) => void socket.once('drain', listener),
   };
+}
+
+/** Tells channels that what is sent to them is not read any more (OpenSSH PROTOCOL, section 2.1), which ssh2 drops. */
+export function passEndOfWrite(client: Client): void {
+  const { _protocol: protocol, _chanMgr: channels } = internals(client);
+  const known = protocol._handlers['CHANNEL_REQUEST'] as unknown as (...all: unknown[]) => void;
+  protocol._handlers['CHANNEL_REQUEST'] = ((...all: [Ssh2Protocol, number, string, boolean, unknown]) => {
+    const [, recipient, type] = all;
+    const channel = channels.get(recipient);
+    if (type !== 'eow@openssh.com') known(...all);
+    else if (typeof channel === 'object' && channel !== null) (channel as Ssh2Channel).emit('eow');
+  }) as never;
 }
