@@ -21,6 +21,8 @@ import { addPolicy } from './commands/policy.ts';
 import { addRequests } from './commands/requests.ts';
 import { addServiceAccounts } from './commands/service-accounts.ts';
 import { addSessions } from './commands/sessions.ts';
+import { addSsh } from './commands/ssh.ts';
+import { addSshKeys } from './commands/ssh-keys.ts';
 import { addStatus } from './commands/status.ts';
 import { addUsers } from './commands/users.ts';
 import { addWhoami } from './commands/whoami.ts';
@@ -34,6 +36,8 @@ const commands = [
   addLs,
   addConnect,
   addExec,
+  addSsh,
+  addSshKeys,
   addCredentials,
   addRequests,
   addGrants,

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import {
+  type ApiClient,
   createDpopKey,
   createTokenHolder,
   type DpopKey,
@@ -8,7 +9,7 @@ import {
   signInWithPassword,
   type Tokens,
 } from '@weir/api';
-import { WeirError } from '@weir/errors';
+import { isWeirError, WeirError } from '@weir/errors';
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
 import { apiOf, signedIn, trustCaOf } from '../gateway/api.ts';
@@ -17,6 +18,7 @@ import { storeProfile } from '../profile/stored-sign-in.ts';
 import { signInByBrowser } from '../sign-in/browser-sign-in.ts';
 import { type CiOptions, findCiSecret } from '../sign-in/ci-secret.ts';
 import { signInByDevice } from '../sign-in/device-sign-in.ts';
+import { makeSshIdentity } from '../sign-in/ssh-identity.ts';
 import { stepUp } from '../sign-in/step-up.ts';
 import { askPassword } from '../terminal/ask-password.ts';
 import { note, printJson } from '../terminal/output.ts';
@@ -35,6 +37,7 @@ interface LoginOptions extends CommonOptions, CiOptions {
   readonly browser?: boolean;
   readonly device?: boolean;
   readonly stepUp?: boolean;
+  readonly ssh?: boolean;
 }
 
 /** `weir login` */
@@ -61,6 +64,7 @@ export function addLogin(program: Command, cli: Cli): void {
     .option('--audience <text>', "with --ci: what the token is for (default: the gateway's address)")
     .option('--rule <name>', 'with --ci: the trust rule that is meant, when several take the token')
     .option('--acting-for <user>', 'with --ci: act for this person, who has allowed it')
+    .option('--no-ssh', 'get no key and certificate for SSH')
     .action(act(cli, (options: LoginOptions) => login(cli, options)));
 }
 
@@ -81,12 +85,31 @@ async function login(cli: Cli, options: LoginOptions): Promise<void> {
     ? await tokensOfMachine(cli, options, gateway, key)
     : await tokensBy(cli, options, gateway, key);
   const authorizer = createTokenHolder({ key, tokens, renew: async () => tokens });
-  const { user, groups, expiresAt } = await apiOf(gateway, authorizer).whoami();
+  const client = apiOf(gateway, authorizer);
+  const { user, groups, expiresAt } = await client.whoami();
   const { api, front, ca, checkout } = gateway;
   const signIn = { key: key.privateJwk, tokens };
   await storeProfile(cli, gateway.key, { api, front, ca, checkout, user, expiresAt, signIn });
+  if (options.ssh !== false) await offerSsh(cli, gateway, client);
   if (options.json === true) printJson(cli, { gateway: api, user, groups, expiresAt });
   else note(cli, `Signed in to ${api} as ${user} (${groups.join(', ') || 'no groups'}) until ${expiresAt}.`);
+}
+
+/** A gateway that listens for SSH gives a certificate, too. Without one the sign-in is as good as before. */
+async function offerSsh(cli: Cli, gateway: Gateway, api: ApiClient): Promise<void> {
+  try {
+    if ((await api.sshTrust()).listener === null) return;
+  } catch (error) {
+    // A gateway of an earlier version knows nothing of SSH.
+    if (isWeirError(error)) return;
+    throw error;
+  }
+  try {
+    await makeSshIdentity(cli, gateway, api);
+  } catch (error) {
+    if (!isWeirError(error)) throw error;
+    note(cli, `note: there is no certificate for SSH: ${error.message} ${error.why ?? ''}`.trim());
+  }
 }
 
 async function tokensBy(cli: Cli, options: LoginOptions, gateway: Gateway, key: DpopKey): Promise<Tokens> {

@@ -4,6 +4,7 @@ import type { Cli } from '../cli.ts';
 import { apiOf } from '../gateway/api.ts';
 import { resolveGateway } from '../profile/resolve-gateway.ts';
 import { authorizerOf, storeProfile } from '../profile/stored-sign-in.ts';
+import { removeSshIdentity } from '../sign-in/ssh-identity.ts';
 import { note, printJson } from '../terminal/output.ts';
 import { act, type CommonOptions, leaf } from './leaf.ts';
 
@@ -29,6 +30,7 @@ async function logout(cli: Cli, options: CommonOptions): Promise<void> {
     if (!isWeirError(error)) throw error;
     if (error.code !== 'sign_in_required') note(cli, `note: the gateway could not be told: ${error.message}`);
   }
+  await removeSshIdentity(cli, gateway);
   await storeProfile(cli, gateway.key, undefined);
   if (options.json === true) printJson(cli, { gateway: gateway.api, signedOut: true });
   else note(cli, `Signed out of ${gateway.api}.`);
