@@ -9,6 +9,7 @@ import { createRequire } from 'node:module';
 import { WeirError } from '@weir/errors';
 import type { SshHostKey } from '../ssh-ports.ts';
 import { certificateSuffix, ciphers, hostKeySignatures, keyExchanges, macs } from './algorithms.ts';
+import { createGcmPackets, type PacketCipher } from './gcm-packets.ts';
 import { answerHybrid } from './hybrid-key-exchange.ts';
 
 /** A private key as ssh2 parses it. */
@@ -43,7 +44,7 @@ export interface Protocol {
   _hostKeys: Readonly<Record<string, ParsedKey>>;
   _onPayload(payload: Buffer): unknown;
   _onHandshakeComplete(negotiated: Negotiated): void;
-  _cipher: { outSeqno: number; _encKey?: Buffer | KeyObject };
+  _cipher: PacketCipher & { readonly _encSSLName?: string; readonly _encKey?: Buffer; readonly _encIV?: Buffer };
   _decipher: { inSeqno: number; _onPayload(payload: Buffer): unknown; _decipherKey?: Buffer | KeyObject };
   readonly _packetRW: {
     readonly write: {
@@ -167,16 +168,19 @@ export function createProtocol(parts: ProtocolParts): Protocol {
     const wantsExtensions = exchange?.remoteExtInfoEnabled ?? false;
     // ssh2 would send a list that names ssh-rsa and ssh-dss.
     if (exchange !== undefined) exchange.remoteExtInfoEnabled = false;
-    prepareKeys(protocol);
+    prepareKeys(protocol, parts.onWrite);
     completed(negotiated);
     parts.onKeys(negotiated, wantsExtensions);
   };
   return protocol;
 }
 
-/** OpenSSL prepares a raw key anew for each packet, a key object once. */
-function prepareKeys({ _cipher, _decipher }: Protocol): void {
-  if (_cipher._encKey instanceof Uint8Array) _cipher._encKey = createSecretKey(_cipher._encKey);
+/** Takes over what AES-GCM sends; what it receives gets a key object, since OpenSSL prepares a raw key anew for each packet. */
+function prepareKeys(protocol: Protocol, write: (bytes: Buffer) => void): void {
+  const { _cipher, _decipher } = protocol;
+  const { _encSSLName: algorithm, _encKey: key, _encIV: iv, outSeqno: sequence } = _cipher;
+  if ((algorithm === 'aes-128-gcm' || algorithm === 'aes-256-gcm') && key !== undefined && iv !== undefined)
+    protocol._cipher = createGcmPackets({ algorithm, key, iv, sequence }, write);
   if (_decipher._decipherKey instanceof Uint8Array) _decipher._decipherKey = createSecretKey(_decipher._decipherKey);
 }
 
