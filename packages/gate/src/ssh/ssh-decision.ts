@@ -19,12 +19,13 @@ export interface SshTicket {
 /** What passes after it was started, in the words of packages/wire-ssh. */
 export type SshStreamProtocol =
   | { readonly name: 'raw' }
-  | { readonly name: 'sftp' }
+  /** `isByLetters`: nobody needs to know where paths really lead. */
+  | { readonly name: 'sftp'; readonly isByLetters?: boolean }
   | {
       readonly name: 'scp';
       readonly mode: 'sink' | 'source';
       readonly paths: readonly string[];
-      readonly isFolder: boolean;
+      readonly isFolder?: boolean;
     };
 
 /** Release, or refuse in words. Has the shape of packages/wire-ssh's SshDecision. */

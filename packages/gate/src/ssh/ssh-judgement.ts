@@ -5,7 +5,7 @@ import { createDenial, type Denial, denialOfError, denialOfVerdict } from '../or
 import { createRecordTail, encodeJudged, encodeNote } from '../order/statement-record.ts';
 import { denialText } from './denial-text.ts';
 import { bindSshApproval } from './ssh-binding.ts';
-import type { SshGateDecision, SshTicket } from './ssh-decision.ts';
+import type { SshGateDecision, SshStreamProtocol, SshTicket } from './ssh-decision.ts';
 import { maxRecordedText, type SshMeaning, understandSsh, understandTyped } from './ssh-facts.ts';
 import type { SshGate, SshGateServices } from './ssh-gate.ts';
 import type { SshRequest } from './ssh-request.ts';
@@ -79,7 +79,7 @@ export function createSshJudgement(services: SshGateServices): Pick<SshGate, 'ju
     };
     return {
       ...{ action: 'forward', ticket },
-      ...(meaning.protocol !== null && { protocol: meaning.protocol }),
+      ...(meaning.protocol !== null && { protocol: protocolOf(meaning.protocol, evaluator) }),
       ...{ wantsContent: content.length > 0, maxBytes: bounds?.fileSize?.over ?? null },
     };
   };
@@ -194,6 +194,11 @@ export function createSshJudgement(services: SshGateServices): Pick<SshGate, 'ju
 
 function hasTerminal(request: SshRequest): boolean {
   return 'terminal' in request && request.terminal;
+}
+
+/** Where paths really lead is asked only for rules that read it. */
+function protocolOf(protocol: SshStreamProtocol, { ssh }: PlanEvaluator): SshStreamProtocol {
+  return protocol.name === 'sftp' ? { ...protocol, isByLetters: !ssh.isAboutPaths } : protocol;
 }
 
 /** Number of the statement in which a file operation happens. */

@@ -24,16 +24,16 @@ export interface SshFileRequest {
     | 'copy';
   readonly direction: 'upload' | 'download' | 'both' | 'list' | 'change';
   readonly path: string;
-  /** false = only its last part is known. */
-  readonly isPathKnown?: boolean;
   /** Absolute, `.` and `..` resolved by their letters; null = the folder in which it lies is not known. */
   readonly absolutePath: string | null;
-  /** New name, what a link leads to, target of a copy; of an upload by scp another place where it may go. */
-  readonly to: string | null;
-  readonly absoluteTo: string | null;
-  /** Where both really lead, as the target says; null or absent = not known. */
+  /** Where it really leads, links followed, as the target says; null or absent = not known. */
   readonly realPath?: string | null;
   readonly realTo?: string | null;
+  /** false = only its last part is; absent = it is. */
+  readonly isPathKnown?: boolean;
+  /** New name, what a link leads to, target of a copy. Of an upload by scp: the path itself, if it should not be a folder. */
+  readonly to: string | null;
+  readonly absoluteTo: string | null;
   /** Bytes of the whole file, where the protocol tells. */
   readonly size: number | null;
 }

@@ -81,6 +81,8 @@ export interface PlanEvaluator {
 export interface SshStreams {
   /** Content types that are masked in what a terminal shows, and in what a command without one prints. */
   masksOf(stream: OutputStreamKind): readonly ContentType[];
+  /** Can any rule be about paths of files? Otherwise nobody needs to know where they really lead. */
+  readonly isAboutPaths: boolean;
   /** Is what people type kept? True when any access rule of the plan says so. */
   readonly isInputRecorded: boolean;
   /** Can any rule be about typed lines? Otherwise they need not be judged. */
@@ -123,7 +125,7 @@ export function createPlanEvaluator(plan: Plan, conditions: ReadonlyMap<string, 
     plan,
     evaluate: (statement, context) => judged((instead) => decide(parts, statement, context, instead)),
     evaluateSsh: (statement, context) => judged((instead) => decideOfSsh(parts, statement, context, instead)),
-    ssh: streamsOf(plan),
+    ssh: streamsOf(plan, readsVariable('ssh')),
     maskOf: (column) => protectionOf(column).mask,
     detectOf: (column) => protectionOf(column).detect,
     isReleased: (output) =>
@@ -257,7 +259,7 @@ function closed(reason: string): DenyVerdict {
   return { action: 'deny', rule: builtInRules.noAccess, reason, hint, trace };
 }
 
-function streamsOf({ ssh, access, accessBehind = [] }: Plan): SshStreams {
+function streamsOf({ ssh, access, accessBehind = [] }: Plan, readsSsh: boolean): SshStreams {
   const detected = (stream: OutputStreamKind) => {
     const rules = (ssh?.masks ?? []).filter(({ output }) => output.includes(stream));
     return contentTypes.filter((type) => rules.some(({ detect }) => detect.includes(type)));
@@ -265,6 +267,7 @@ function streamsOf({ ssh, access, accessBehind = [] }: Plan): SshStreams {
   const masks = { terminal: detected('terminal'), exec: detected('exec') };
   return {
     masksOf: (stream) => masks[stream],
+    isAboutPaths: readsSsh || (ssh?.guardrails ?? []).some(({ match }) => match.paths !== undefined),
     isInputRecorded: [...access, ...accessBehind].some((rule) => rule.ssh?.recordInput === true),
     isInputJudged: (ssh?.guardrails ?? []).some(({ kinds }) => kinds?.includes('input') === true),
   };
