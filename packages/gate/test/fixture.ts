@@ -138,15 +138,15 @@ function createMemoryTarget(): MemoryTarget {
 export interface MemoryDesk extends ApprovalDesk {
   readonly questions: ApprovalQuestion[];
   /** Says that the request exists and waits. */
-  pending(): void;
+  pending(notice?: string): void;
   answer(answer: Partial<ApprovalAnswer>): void;
   fail(error: Error): void;
 }
 
-function createMemoryDesk(): MemoryDesk {
+export function createMemoryDesk(): MemoryDesk {
   const questions: ApprovalQuestion[] = [];
   let asked: {
-    onPending: (id: string, link: string | null) => void;
+    onPending: (id: string, link: string | null, notice?: string) => void;
     resolve: (answer: ApprovalAnswer) => void;
     reject: (e: Error) => void;
   };
@@ -164,7 +164,7 @@ function createMemoryDesk(): MemoryDesk {
         asked = { onPending, resolve, reject };
       });
     },
-    pending: () => asked.onPending('req-1', 'https://weir.example.com/requests/req-1'),
+    pending: (notice) => asked.onPending('req-1', 'https://weir.example.com/requests/req-1', notice),
     answer,
     fail: (error) => asked.reject(error),
     withdraw(why) {

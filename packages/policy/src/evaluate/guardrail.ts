@@ -119,6 +119,7 @@ export function underCondition<Rule extends RestrictingRule>(
 export function verdictOf(
   hits: readonly Hit[],
   maxRows: number | null,
+  usualHint = 'Change the statement, or ask an administrator of the policy.',
 ): Omit<DenyVerdict, 'trace'> | Omit<ApprovalVerdict, 'trace'> | null {
   const denials = hits.filter((hit) => hit.rule.approval === null);
   const denial = denials.find((hit) => hit.isCertain) ?? denials[0];
@@ -127,7 +128,7 @@ export function verdictOf(
       action: 'deny',
       rule: denial.rule.rule,
       reason: reasonOf(denial.why, denial.rule.reason),
-      hint: denial.rule.hint ?? 'Change the statement, or ask an administrator of the policy.',
+      hint: denial.rule.hint ?? usualHint,
     };
   }
   return approvalOf(hits, maxRows);

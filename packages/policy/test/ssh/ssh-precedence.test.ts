@@ -151,7 +151,7 @@ describe('deny beats approval, approval beats allow', () => {
     expect(verdict).toMatchObject({
       action: 'deny',
       reason: 'It runs rm.',
-      hint: 'Change the statement, or ask an administrator of the policy. Rules about what is typed are advisory: they see the line, not what the shell makes of it.',
+      hint: 'Do it in another way, or ask an administrator of the policy. Rules about what is typed are advisory: they see the line, not what the shell makes of it.',
     });
   });
 

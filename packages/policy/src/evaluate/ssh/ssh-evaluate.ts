@@ -54,7 +54,7 @@ export function decideSsh(
     return isObserved ? [] : [{ hit, bounds: bounding && bounds }];
   });
   const hits = applying.flatMap(({ hit }) => hit ?? []);
-  const decision = builtIn ?? verdictOf(hits.filter(isDeciding), null);
+  const decision = builtIn ?? verdictOf(hits.filter(isDeciding), null, usualHint);
   if (decision?.action === 'deny') return { ...advised(decision, statement), trace };
   const bounds = applying.flatMap((found) => found.bounds ?? []);
   const sizes = bounds.flatMap(({ fileSize }) => fileSize ?? []).sort((left, right) => left.over - right.over);
@@ -66,6 +66,8 @@ export function decideSsh(
   const rule = access.rule ?? builtInRules.noAccess;
   return { action: 'allow', rule, reason: `Allowed by ${rule}.`, maxRows: null, ...bound, trace };
 }
+
+const usualHint = 'Do it in another way, or ask an administrator of the policy.';
 
 /** A rule that wants a watcher lets things go on. */
 const isDeciding = ({ rule }: Hit<SshGuardrailRule>) => rule.watcher === null;
