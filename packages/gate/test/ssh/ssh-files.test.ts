@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { describeFile } from '../src/ssh/ssh-file-facts.ts';
-import type { SshFileRequest } from '../src/ssh/ssh-request.ts';
+import { describeFile } from '../../src/ssh/ssh-file-facts.ts';
+import type { SshFileRequest } from '../../src/ssh/ssh-request.ts';
 
 const request = (operation: SshFileRequest['operation'], more: Partial<SshFileRequest> = {}): SshFileRequest => ({
   ...{ kind: 'file', protocol: 'sftp', within: null, operation, direction: 'change', path: 'f' },
@@ -33,10 +33,7 @@ describe('the files of an operation', () => {
     [
       'a link whose end is elsewhere',
       request('symlink', { to: 'x', absoluteTo: '/home/u/x', realPath: '/home/u/f', realTo: '/etc/x' }),
-      [
-        ...['change /home/u/f', 'download /home/u/x', 'upload /home/u/x'],
-        ...['download /etc/x', 'upload /etc/x'],
-      ],
+      [...['change /home/u/f', 'download /home/u/x', 'upload /home/u/x'], ...['download /etc/x', 'upload /etc/x']],
     ],
     [
       'an upload by scp to what may be a folder or a file',
