@@ -66,7 +66,8 @@ export function createSessionRuntime(services: SessionServices): SessionRuntime 
       for (const channel of sessions.get(sessionId) ?? []) channel.replacePlan(evaluator);
     },
     kill(sessionId, reason) {
-      for (const channel of [...(sessions.get(sessionId) ?? [])]) channel.kill(reason);
+      // Newest first: what others stand on, such as an SSH connection, ends when they have been told.
+      for (const channel of [...(sessions.get(sessionId) ?? [])].reverse()) channel.kill(reason);
     },
     async test(targetJson) {
       const steps: TestStep[] = [];

@@ -53,6 +53,8 @@ async function read(
       return readKubernetesSecret(reference, env);
     case 'vault':
       return readVaultSecret(reference, env);
+    case 'stored':
+      throw credentialMissing('the gateway keeps none that is for this target: weir connections credential NAME');
     case 'sealed':
       return sealingKey.open(reference.jwe, use);
     default:

@@ -2,9 +2,10 @@ import { readFileSync } from 'node:fs';
 import { type ConnectionSpecRequest, connectionSpecSchema } from '@weir/api';
 import { WeirError } from '@weir/errors';
 import { parse } from 'yaml';
+import { type SshFlags, sshTargetOfFlags } from './ssh-spec.ts';
 
 /** Flags of `weir connections add`. */
-export interface SpecFlags {
+export interface SpecFlags extends SshFlags {
   readonly name?: string;
   readonly agent?: string;
   readonly label?: readonly string[];
@@ -21,9 +22,11 @@ export interface SpecFlags {
   readonly tlsCa?: string;
 }
 
+const requiredOfPostgres = ['name', 'agent', 'host', 'database', 'dbUser'] as const;
+
 /** A connection by flags. @throws WeirError invalid_request that names what is missing or wrong. */
 export function specOfFlags(flags: SpecFlags): ConnectionSpecRequest {
-  const required = ['name', 'agent', 'host', 'database', 'dbUser'] as const;
+  const required = flags.ssh === undefined ? requiredOfPostgres : (['name', 'agent'] as const);
   const missing = required
     .filter((flag) => flags[flag] === undefined)
     .map((flag) => (flag === 'dbUser' ? '--db-user' : `--${flag}`));
@@ -35,6 +38,8 @@ export function specOfFlags(flags: SpecFlags): ConnectionSpecRequest {
   const { name, agent, host, database, dbUser: user, tlsCa: caFile } = flags;
   const password = passwordOf(flags);
   const labels = Object.fromEntries((flags.label ?? []).map(parseLabel));
+  if (flags.ssh !== undefined)
+    return checked({ name, agent, labels, target: sshTargetOfFlags(flags, password) }, 'the flags');
   const tls = { mode: flags.tls, ...(caFile === undefined ? {} : { caFile }) };
   const target = { protocol: 'postgres', host, port: Number(flags.targetPort), database, user, password, tls };
   return checked({ name, agent, labels, target }, 'the flags');
