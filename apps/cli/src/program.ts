@@ -80,6 +80,8 @@ function createProgram(cli: Cli): Command {
   const program = new Command('weir')
     .description('Weir: one gate to production databases')
     .version(weirVersion)
+    // `weir ssh` hands options on that it does not know.
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void cli.stdout.write(text),

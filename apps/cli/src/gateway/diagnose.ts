@@ -1,6 +1,5 @@
-import { accessSync, constants } from 'node:fs';
+import { execFile } from 'node:child_process';
 import { isIP } from 'node:net';
-import { delimiter, join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { isWeirError } from '@weir/errors';
 import type { Cli } from '../cli.ts';
@@ -8,7 +7,9 @@ import { configFolder } from '../profile/config-folder.ts';
 import { permissionWarning } from '../profile/profile-store.ts';
 import { type Gateway, resolveGateway } from '../profile/resolve-gateway.ts';
 import { authorizerOf } from '../profile/stored-sign-in.ts';
+import { installSsh } from '../ssh/require-ssh.ts';
 import { failureOf } from '../terminal/failure.ts';
+import { findProgram } from '../terminal/find-program.ts';
 import { apiOf } from './api.ts';
 
 /** One step of the diagnosis. `warning` is worth knowing and stops nothing. */
@@ -30,6 +31,7 @@ export async function* diagnose(cli: Cli): AsyncGenerator<DoctorStep> {
   const warning = permissionWarning(configFolder(cli.env));
   if (warning !== undefined) yield { name: 'token file', result: 'warning', detail: warning };
   yield psqlStep(cli);
+  yield await sshStep(cli);
   let gateway: Gateway;
   try {
     gateway = resolveGateway(cli);
@@ -150,11 +152,8 @@ async function* signIn(cli: Cli, gateway: Gateway): AsyncGenerator<DoctorStep> {
   }
 }
 
-function psqlStep({ env }: Cli): DoctorStep {
-  const found = (env['PATH'] ?? '')
-    .split(delimiter)
-    .map((folder) => join(folder, 'psql'))
-    .find(isExecutable);
+function psqlStep(cli: Cli): DoctorStep {
+  const found = findProgram(cli, 'psql');
   if (found !== undefined) return { name: 'psql', result: 'ok', detail: found };
   return {
     name: 'psql',
@@ -164,14 +163,19 @@ function psqlStep({ env }: Cli): DoctorStep {
   };
 }
 
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
-    return false;
-  }
+async function sshStep(cli: Cli): Promise<DoctorStep> {
+  const found = findProgram(cli, 'ssh');
+  if (found === undefined) return { name: 'ssh', result: 'warning', detail: 'not on PATH', fix: installSsh };
+  return { name: 'ssh', result: 'ok', detail: `${found}, ${await sshVersion(found)}` };
+}
+
+/** `ssh -V` writes `OpenSSH_9.2p1 …, OpenSSL …` to standard error. */
+function sshVersion(program: string): Promise<string> {
+  return new Promise((resolve) => {
+    execFile(program, ['-V'], { timeout: timeoutMs }, (error, _stdout, stderr) => {
+      resolve(error === null ? (stderr.split(/[\s,]/)[0] ?? '') : 'which does not say its version');
+    });
+  });
 }
 
 function failed(name: string, error: unknown): DoctorStep {

@@ -1,14 +1,16 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
-import { isWeirError, WeirError } from '@weir/errors';
+import { WeirError } from '@weir/errors';
 import type { Cli } from '../cli.ts';
 import { type SignedIn, signedIn } from '../gateway/api.ts';
-import { type ClientSession, openSession } from '../gateway/open-session.ts';
+import { type ClientSession, endQuietly, openSession } from '../gateway/open-session.ts';
 import { note, printJson, printLine } from '../terminal/output.ts';
 import { carry } from './carry.ts';
+import { carryBytes } from './carry-bytes.ts';
 import { dsnOf, psqlLine } from './client-settings.ts';
 import { listenLocally } from './listen.ts';
 import { runClient } from './run-client.ts';
+import { announceSsh, openSshWay, runSshClient, type SshWay } from './ssh-clients.ts';
 import { createStatusLine, type StatusLine } from './status-line.ts';
 import { watchSession } from './watch-session.ts';
 
@@ -30,11 +32,13 @@ export async function runConnect(cli: Cli, request: ConnectRequest): Promise<num
   const clients: Clients = new Map();
   const status = createStatusLine(cli);
   let session: ClientSession | undefined;
+  let ssh: SshWay | undefined;
   const redraw: { draw: () => void } = { draw: () => undefined };
   const take = (socket: Socket): void => {
     // Nobody has the password before the session is there.
     if (session === undefined) return void socket.destroy();
-    const cut = carry(socket, session.openStream, (error) => {
+    const carryClient = session.opened.protocol === 'ssh' ? carryBytes : carry;
+    const cut = carryClient(socket, session.openStream, (error) => {
       clients.delete(socket);
       if (error !== undefined && request.command.length === 0) status.say(`a client was cut off: ${error.message}`);
       redraw.draw();
@@ -51,8 +55,13 @@ export async function runConnect(cli: Cli, request: ConnectRequest): Promise<num
   try {
     session = await openSession(access, request.connection);
     if (isStopped) return 0;
-    if (request.command.length > 0) return await runClient(cli, request.command, session.opened, local.port);
-    announce(cli, request, session, local.port);
+    if (session.opened.protocol === 'ssh') ssh = await openSshWay(cli, access.api, session, local.port);
+    if (request.command.length > 0) {
+      if (ssh !== undefined) return await runSshClient(cli, request.command, ssh);
+      return await runClient(cli, request.command, session.opened, local.port);
+    }
+    if (ssh === undefined) announce(cli, request, session, local.port);
+    else announceSsh(cli, request, session, ssh);
     redraw.draw = () =>
       status.show(
         `${request.connection}: ${clients.size} ${clients.size === 1 ? 'client' : 'clients'} connected, Ctrl-C ends it`,
@@ -64,7 +73,8 @@ export async function runConnect(cli: Cli, request: ConnectRequest): Promise<num
     redraw.draw = () => undefined;
     status.clear();
     local.close();
-    if (session !== undefined) await endQuietly(cli, session);
+    ssh?.remove();
+    if (session !== undefined) await endQuietly(cli, session, 'closed by weir connect');
     await endClients(clients);
   }
 }
@@ -121,15 +131,4 @@ async function endClients(clients: Clients): Promise<void> {
   for (const cut of clients.values()) cut(new WeirError('session_ended', 'The session is over.'));
   await Promise.race([allGone(), farewell()]);
   for (const socket of clients.keys()) socket.destroy();
-}
-
-/** Ends the session; that it is over already, or that nobody answers, changes nothing for the user. */
-async function endQuietly(cli: Cli, session: ClientSession): Promise<void> {
-  try {
-    await session.end('closed by weir connect');
-  } catch (error) {
-    if (!isWeirError(error)) throw error;
-    if (error.code === 'gateway_unavailable')
-      note(cli, `note: the session could not be ended at the gateway: ${error.message}`);
-  }
 }
