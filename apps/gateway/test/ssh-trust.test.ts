@@ -86,7 +86,7 @@ describe('certificates for targets', () => {
     const { certificates = {} } = await seal();
     expect(Object.keys(certificates).sort()).toEqual(['deploy', 'jump']);
     const certificate = parseCertificate(Buffer.from(certificates['deploy'] ?? '', 'base64'));
-    expect(certificate).toMatchObject({ keyId: 'weir:gateway test', principals: ['deploy'], kind: 'user' });
+    expect(certificate).toMatchObject({ keyId: 'weir:gateway test', principals: ['deploy', 'weir:web'], kind: 'user' });
     expect(certificate.key.blob).toEqual(agentKey.blob);
     expect(Number(certificate.validBefore) * 1000 - gateway.now()).toBeLessThanOrEqual(300_000);
     const expected = { kind: 'user', nowMs: gateway.now(), principal: 'deploy', address: '10.0.0.1' } as const;

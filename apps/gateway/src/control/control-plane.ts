@@ -104,7 +104,8 @@ export function createControlPlane(parts: ControlPlaneParts): ControlPlane {
       if (sealed.protocol !== 'ssh' || sealed.auth !== 'certificate') return sealed;
       const users = [...sealed.jumps, sealed].map(({ user }) => user);
       const principal = sessions.live.byId(use)?.live.principal.name ?? 'gateway';
-      const request = { agentKey: agent.sshKey, agent: agent.name, users, session: use, principal };
+      const names = { agent: agent.name, connection: connection.name, session: use, principal };
+      const request = { ...names, agentKey: agent.sshKey, users };
       return { ...sealed, certificates: parts.signTargetCertificates(request) };
     },
     openBudgets: (sessionId) => parts.budgets.open(sessionId),

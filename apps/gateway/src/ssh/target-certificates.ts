@@ -8,6 +8,7 @@ export interface TargetCertificateRequest {
   /** The key of the agent's hello, in wire form; undefined = it told none. */
   readonly agentKey: Uint8Array | undefined;
   readonly agent: string;
+  readonly connection: string;
   /** Users of the hosts on the way, the target's among them. */
   readonly users: readonly string[];
   /** Id of the session, or `test`. */
@@ -34,7 +35,7 @@ export function createTargetCertificates(parts: {
   readonly authorities: Pick<SshAuthorities, 'issue'>;
   readonly now: () => number;
 }): SignTargetCertificates {
-  return ({ agentKey, agent, users, session, principal }) => {
+  return ({ agentKey, agent, connection, users, session, principal }) => {
     const key = keyOf(agentKey, agent);
     const now = BigInt(Math.floor(parts.now() / 1000));
     const sign = (user: string): string => {
@@ -46,7 +47,8 @@ export function createTargetCertificates(parts: {
         key,
         serial: randomBytes(8).readBigUInt64BE(),
         keyId: `weir:${principal} ${session}`,
-        principals: [user],
+        // The second one lets a host take the certificates of its own connection alone (AuthorizedPrincipalsFile of sshd).
+        principals: [user, `weir:${connection}`],
         validAfter: now - skewSeconds,
         validBefore: now + lifeSeconds,
         criticalOptions: new Map(),

@@ -42,8 +42,10 @@ export interface SshAuthenticatorParts {
   readonly now: () => number;
 }
 
-/** Keys cannot be guessed, and clients try all that they have. */
-const keyLimits = { perUserAndAddress: 60, perAddress: 600, windowMs: 60_000 };
+/** Keys cannot be guessed; clients try all that they have, and many may come at once. */
+const keyLimits = { perUserAndAddress: 1_000, perAddress: 3_000, windowMs: 60_000 };
+/** Passwords of sessions are random unless somebody chose one; tools connect many times at once. */
+const passwordLimits = { perUserAndAddress: 30, perAddress: 300, windowMs: 60_000 };
 /** The life of a sign-in by key or browser as such; sessions have ends of their own. */
 const signInLifeMs = 86_400_000;
 
@@ -57,7 +59,8 @@ type By = 'ssh-certificate' | 'ssh-key' | 'ssh-browser' | 'session-password';
  */
 export function createSshAuthenticator(parts: SshAuthenticatorParts): SshAuthenticator {
   const keyThrottle = createLoginThrottle(parts.now, keyLimits);
-  const throttle = createLoginThrottle(parts.now);
+  const passwordThrottle = createLoginThrottle(parts.now, passwordLimits);
+  const browserThrottle = createLoginThrottle(parts.now);
   return {
     hostKeys: parts.hostKeys,
     authenticate: async (visitor, attempt) => {
@@ -75,9 +78,9 @@ export function createSshAuthenticator(parts: SshAuthenticatorParts): SshAuthent
           case 'publickey':
             return await byKey(parts, sign, attempt, keyThrottle);
           case 'password':
-            return await byPassword(parts, sign, attempt.password, throttle);
+            return await byPassword(parts, sign, attempt.password, passwordThrottle);
           case 'keyboard-interactive':
-            return await byBrowser(parts, sign, throttle);
+            return await byBrowser(parts, sign, browserThrottle);
         }
       } catch (error) {
         if (!isWeirError(error) || error.code !== 'too_many_attempts') throw error;
@@ -271,7 +274,7 @@ async function byBrowser(parts: SshAuthenticatorParts, sign: Signing, throttle: 
     `  ${parts.issuer()}/ssh/sign-in/${confirmation.id}`,
     `  code ${confirmation.code}`,
     '',
-    'Waiting …',
+    'Waiting ...',
   ].join('\n');
   return {
     kind: 'ask',
