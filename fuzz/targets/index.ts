@@ -22,6 +22,10 @@ export const targets: Readonly<Record<string, FuzzTargetLoader>> = {
     sources: ['/packages/shell/src/'],
     load: async () => (await import('./shell-target.ts')).shellTarget,
   },
+  ssh: {
+    sources: ['/packages/wire-ssh/src/'],
+    load: async () => (await import('./ssh-target.ts')).sshTarget,
+  },
   policy: {
     sources: ['/packages/policy/src/'],
     load: async () => (await import('./policy-target.ts')).createPolicyTarget(),

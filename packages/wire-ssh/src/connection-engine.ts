@@ -109,6 +109,8 @@ class Connection implements ConnectionEngine {
       if (!this.#isOver) this.#inbox.look((message) => this.#handleEarly(message));
     } catch (error) {
       if (!isWeirError(error)) throw error;
+      // What lies behind the client's CLOSE means nothing.
+      if (this.#isOver) return;
       this.#host.note('protocol', error.message);
       this.#finish(`weir: the client broke the protocol: ${error.message}`, disconnectReason.protocolError);
     } finally {

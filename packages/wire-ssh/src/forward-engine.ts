@@ -156,6 +156,8 @@ class ForwardedChannel implements ForwardEngine {
       }
     } catch (error) {
       if (!isWeirError(error)) throw error;
+      // What lies behind the client's CLOSE means nothing.
+      if (this.#phase === 'over') return;
       this.#host.note('protocol', error.message);
       this.kill(`weir: the client broke the protocol: ${error.message}`);
     } finally {

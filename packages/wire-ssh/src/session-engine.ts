@@ -135,6 +135,8 @@ class Session implements SessionEngine {
       if (this.#phase !== 'over') this.#inbox.look((message) => this.#handleEarly(message));
     } catch (error) {
       if (!isWeirError(error)) throw error;
+      // What lies behind the client's CLOSE means nothing.
+      if (this.#phase === 'over') return;
       this.#host.note('protocol', error.message);
       this.kill(`weir: the client broke the protocol: ${error.message}`);
     } finally {

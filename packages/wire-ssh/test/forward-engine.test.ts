@@ -132,6 +132,12 @@ describe('a forward of the client', () => {
     expect(bench.told.filter((line) => line === 'end' || line.startsWith('ended'))).toEqual(['ended 0 0 null', 'end']);
   });
 
+  it('is deaf to garbage behind a close', () => {
+    const bench = createBench(direct);
+    bench.engine.fromClient(Buffer.concat([closing, Buffer.alloc(9, 9)]));
+    expect(bench.told).toEqual(['ended 0 0 the client closed the channel', 'end']);
+  });
+
   it('refuses requests inside', () => {
     const bench = createBench(direct);
     bench.engine.fromServer({ type: 'opened' });

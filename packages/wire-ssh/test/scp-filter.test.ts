@@ -212,6 +212,16 @@ describe('scp to the target', () => {
   });
 });
 
+describe('scp of a folder', () => {
+  it('ends when the channel ends before the folder is taken', () => {
+    const bench = createScpBench(sink);
+    bench.print('\0');
+    bench.type('D0755 0 d\n');
+    bench.send({ type: 'close' });
+    expect(bench.ended()).toEqual(['mkdir /up/d null 0 0 part the client closed the channel']);
+  });
+});
+
 describe('scp from the target', () => {
   it('passes files when the client takes them', () => {
     const bench = createScpBench(source);

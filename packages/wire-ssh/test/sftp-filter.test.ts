@@ -127,6 +127,8 @@ describe('the beginning of sftp', () => {
     expect(bench.server.at(-1)).toBe('close');
     expect(bench.told.at(-1)).toBe('end');
     expect(bench.toClient().includes('secret')).toBe(false);
+    // Whatever was let pass has ended.
+    expect(bench.files).toHaveLength(bench.asked.length);
   });
 });
 

@@ -49,8 +49,8 @@ class ScpFilter implements StreamFilter {
   readonly #toReceiver: SliceOutlet;
   readonly #toSender: SliceOutlet;
   #phase: Phase = { type: 'begin' };
-  /** What ends when the channel ends. */
-  #open: ContentTally | null = null;
+  /** Ends what is under way when the channel ends. */
+  #open: ((why: string) => void) | null = null;
   /** The target has to be told so, behind everything else. */
   #hasClientEnded = false;
 
@@ -108,7 +108,7 @@ class ScpFilter implements StreamFilter {
     this.#judging.end();
     if (this.#phase.type === 'over') return;
     this.#phase = { type: 'over' };
-    this.#open?.finish(why);
+    this.#open?.(why);
     this.#open = null;
   }
 
@@ -219,8 +219,11 @@ class ScpFilter implements StreamFilter {
   }
 
   #folder(bytes: Buffer, name: string, ticket: unknown): void {
+    const finish = (error: string | null) => this.#host.fileEnded(ticket, plainOutcome(error));
+    this.#open = finish;
     this.#pass(bytes, (error) => {
-      this.#host.fileEnded(ticket, plainOutcome(error));
+      this.#open = null;
+      finish(error);
       if (error === null) this.#paths.enter(name);
       return line;
     });
@@ -239,7 +242,7 @@ class ScpFilter implements StreamFilter {
       this.#deny(refusal);
       return;
     }
-    this.#open = tally;
+    this.#open = (why) => tally.finish(why);
     this.#pass(bytes, (error) => {
       if (error !== null) {
         this.#close(tally, error);

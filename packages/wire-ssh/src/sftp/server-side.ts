@@ -74,6 +74,17 @@ export class SftpServerSide {
       pending.own(readAnsweredPath(type, fields));
       return;
     }
+    try {
+      this.#answered(type, pending, fields);
+    } catch (error) {
+      // It is still open: it ends with the channel.
+      state.pending.set(id, pending);
+      throw error;
+    }
+    state.toClient.pass(buffer, start, end);
+  }
+
+  #answered(type: number, pending: Pending, fields: FieldReader): void {
     switch (type) {
       case packetType.status:
         this.#status(pending, fields);
@@ -89,7 +100,6 @@ export class SftpServerSide {
       default:
         throw violation(`a packet of type ${type}`);
     }
-    state.toClient.pass(buffer, start, end);
   }
 
   /** VERSION, then the answer to where the server stands. */
@@ -181,8 +191,10 @@ export class SftpServerSide {
 
   /** The READ that an answer with content belongs to. */
   #read(id: number): { readonly file: OpenFile; readonly offset: number } {
-    const { type, file, offset } = this.#take(id);
+    const { pending } = this.#state;
+    const { type, file = null, offset = 0 } = pending.get(id) ?? {};
     if (type !== packetType.read || file === null) throw violation('content that nobody asked for');
+    pending.delete(id);
     return { file, offset };
   }
 
