@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import type { SshTarget } from '@weir/proto';
 import { fingerprintOf, lengthAnd, parseKeyLine, uint32 } from '@weir/ssh-certificate';
@@ -86,6 +86,75 @@ openSshLane()('channels to an SSH host', () => {
         expect.objectContaining({ event: 'exit', status: 3, stdoutSha256: null, isWhole: true }),
       ]),
     );
+    connection.close();
+  });
+
+  const shell = async (policy: string) => {
+    const channel = lane.open({ type: 'session' }, { policy });
+    const size = { columns: 80, rows: 24, widthPixels: 0, heightPixels: 0 };
+    channel.request({ name: 'pty-req', term: 'xterm', ...size, modes: Buffer.of(0) });
+    channel.request({ name: 'shell' });
+    channel.data("PS1='pro''mpt> '\r");
+    await channel.until(() => channel.stdout().includes('prompt> '));
+    return channel;
+  };
+
+  it('records what is typed as policy says, and never what was not echoed', async () => {
+    const connection = await connected();
+    const channel = await shell(openSshPolicy);
+    channel.data('echo visible-word\r');
+    await channel.until(() => channel.stdout().split('visible-word').length > 2);
+    channel.data('stty -echo; printf "Password: "; read secret; stty echo; echo; echo got $secret | wc -c\r');
+    await channel.until(() => /[\r\n]Password: /.test(channel.stdout()));
+    channel.data('hunter2!\r');
+    await channel.until(() => /[\r\n]13\r/.test(channel.stdout()));
+    channel.data('exit\r');
+    await channel.exit();
+    const typed = channel.events.filter(({ event }) => event === 'input').map(({ text }) => String(text));
+    expect(typed.join('')).toContain('echo visible-word');
+    expect(JSON.stringify(channel.events)).not.toContain('hunter2');
+    connection.close();
+  });
+
+  it('keeps a line from running that a rule about input denies, as far as it is seen', async () => {
+    const connection = await connected();
+    const channel = await shell(`${openSshPolicy}---
+apiVersion: weir.dev/v1
+kind: Guardrail
+metadata: { name: no-shutdown }
+spec: { match: { kinds: [input], ssh: { programs: [touch] } }, action: deny, reason: no traces }
+`);
+    channel.data(`touch ${folder.path}/forbidden\r`);
+    await channel.until(() => channel.stderr().includes('no traces'));
+    channel.data('echo still here\r');
+    await channel.until(() => channel.stdout().split('still here').length > 2);
+    expect(existsSync(`${folder.path}/forbidden`)).toBe(false);
+    channel.data('exit\r');
+    await channel.exit();
+    connection.close();
+  });
+
+  it('masks what detectors find in a terminal and in a command, across chunks', async () => {
+    const connection = await connected();
+    const policy = `${openSshPolicy}---
+apiVersion: weir.dev/v1
+kind: Masking
+metadata: { name: emails }
+spec: { output: [terminal, exec], detect: [email] }
+`;
+    const command = 'printf "mail alice@exa"; sleep 0.1; echo "mple.com now"; echo bob@example.com >&2';
+    const exec = lane.open({ type: 'session' }, { policy });
+    exec.request({ name: 'exec', command });
+    expect(await exec.exit()).toBe(0);
+    expect([exec.stdout(), exec.stderr()]).toEqual(['mail [email] now\n', '[email]\n']);
+    const terminal = await shell(policy);
+    terminal.data("printf 'to carol@%s now\\n' example.com\r");
+    await terminal.until(() => / now\r?\n/.test(terminal.stdout().split('to ').at(-1) ?? ''));
+    expect(terminal.stdout()).not.toContain('carol@example.com');
+    terminal.data('exit\r');
+    await terminal.exit();
+    const shown = [...exec.events, ...terminal.events].filter(({ event }) => event === 'output');
+    expect(JSON.stringify(shown)).not.toMatch(/alice@example|bob@example|carol@example/);
     connection.close();
   });
 

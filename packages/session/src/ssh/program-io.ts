@@ -2,6 +2,7 @@ import type { SshGate, SshTicket } from '@weir/gate';
 import type { ChannelEvent } from '@weir/recording';
 import type { SessionExit, OutputStream as StreamName, TerminalRequest, TerminalSize } from '@weir/wire-ssh';
 import { createOutputStream, type OutputStream } from './output-stream.ts';
+import { createTerminalInput } from './terminal-input.ts';
 
 /** What a program shows and takes, between the target and the client: masked, recorded, counted. */
 export interface ProgramIo {
@@ -35,6 +36,10 @@ export function createProgramIo(parts: ProgramIoParts): ProgramIo {
   let isTerminal = false;
   let columns = 80;
   let stdinBytes = 0;
+  const typing = createTerminalInput({
+    ...{ gate, now, notice: parts.notice },
+    record: (eventJson) => parts.record(eventJson, false),
+  });
   const note = (event: ChannelEvent) => parts.record(Buffer.from(JSON.stringify(event)), false);
   const types = () => gate.masks(isTerminal ? 'terminal' : 'exec');
   const streamOf = (stream: StreamName): OutputStream => {
@@ -54,12 +59,16 @@ export function createProgramIo(parts: ProgramIoParts): ProgramIo {
   };
 
   return {
-    output: (_ticket, stream, bytes) => streamOf(stream).push(bytes),
+    output(_ticket, stream, bytes) {
+      if (isTerminal) typing.output(bytes);
+      return streamOf(stream).push(bytes);
+    },
     outputEnded: (_ticket, stream) => streams.get(stream)?.end() ?? null,
-    input(_ticket, bytes) {
+    input(ticket, bytes) {
       stdinBytes += bytes.length;
-      if (isTerminal) streams.get('stdout')?.typed();
-      return bytes;
+      if (!isTerminal) return bytes;
+      streams.get('stdout')?.typed();
+      return typing.input(ticket, bytes);
     },
     inputEnded: () => undefined,
     resized(size, terminal) {
