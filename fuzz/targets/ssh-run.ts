@@ -144,8 +144,17 @@ function createEngine(kind: SshRunKind, host: Parameters<typeof createSessionEng
     engine.start();
     return { engine, feedServer: (bytes: Buffer) => engine.fromServer(forwardEventOf(bytes)) };
   }
-  const engine = createSessionEngine(host);
-  if (kind === 'session') return { engine, feedServer: (bytes: Buffer) => engine.fromServer(sessionEventOf(bytes)) };
+  if (kind === 'session') {
+    const engine = createSessionEngine(host);
+    return { engine, feedServer: (bytes: Buffer) => engine.fromServer(sessionEventOf(bytes)) };
+  }
+  const engine = createSessionEngine({
+    ...host,
+    toServer(action) {
+      host.toServer(action);
+      if (action.type === 'start') engine.fromServer({ type: 'started' });
+    },
+  });
   engine.fromClient(encodeRequest({ name: 'subsystem', subsystem: 'sftp' }));
   const feedServer = (bytes: Buffer, split: (bytes: Buffer) => readonly Buffer[]) => {
     for (const piece of split(bytes)) engine.fromServer({ type: 'data', stream: 'stdout', bytes: Buffer.from(piece) });

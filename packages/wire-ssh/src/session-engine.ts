@@ -38,6 +38,8 @@ class Session implements SessionEngine {
   readonly #judging: Judging;
   /** `asked`: something that starts was asked for; `running`: it was let pass. */
   #phase: 'setup' | 'asked' | 'running' | 'over' = 'setup';
+  /** The target has not begun what it was asked to start: what the client sends is kept. */
+  #isStarting = false;
   #ticket: unknown = null;
   #filter: StreamFilter | null = null;
   #exit: SessionExit | null = null;
@@ -66,6 +68,16 @@ class Session implements SessionEngine {
 
   fromServer(event: SessionEvent): void {
     if (this.#phase !== 'running') return;
+    const wasStarting = this.#isStarting;
+    this.#isStarting = false;
+    this.#happened(event);
+    if (!wasStarting || this.#phase !== 'running') return;
+    // Its input was at its end before it began.
+    if (this.#hasClientEof) this.#passEof();
+    this.#goOn();
+  }
+
+  #happened(event: SessionEvent): void {
     switch (event.type) {
       case 'data':
         if (event.stream === 'stdout' && this.#filter !== null) this.#filter.fromServer(event.bytes);
@@ -115,12 +127,12 @@ class Session implements SessionEngine {
   }
 
   get #isWaiting(): boolean {
-    return this.#judging.isOpen || this.#filter?.isWaiting === true;
+    return this.#judging.isOpen || this.#isStarting || this.#filter?.isWaiting === true;
   }
 
   #goOn(): void {
     this.#pump();
-    if (!this.paused) this.#resumed();
+    if (this.#phase !== 'over' && !this.#isWaiting) this.#resumed();
   }
 
   #pump(): void {
@@ -195,8 +207,7 @@ class Session implements SessionEngine {
   #clientEof(): void {
     if (this.#hasClientEof) return;
     this.#hasClientEof = true;
-    if (this.#phase !== 'running') return;
-    this.#passEof();
+    if (this.#phase === 'running') this.#passEof();
   }
 
   #passEof(): void {
@@ -312,8 +323,8 @@ class Session implements SessionEngine {
         this.kill(`weir: ${text}`);
       },
     });
+    this.#isStarting = true;
     this.#act({ type: 'start', start: this.#setup.startOf(request) });
-    if (this.#hasClientEof) this.#passEof();
   }
 
   #act(action: SessionAction): void {

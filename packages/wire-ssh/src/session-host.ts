@@ -17,7 +17,7 @@ export interface SessionStart {
 
 /** What an engine does at the target's session channel, in order. */
 export type SessionAction =
-  /** Open it; the first action, if any. Answered by `started` or `refused`; data may follow at once. */
+  /** Open it; the first action, if any. Answered by `started` or `refused`; until then only a size, a signal or `close` follows. */
   | { readonly type: 'start'; readonly start: SessionStart }
   | { readonly type: 'data'; readonly bytes: Buffer }
   /** The client will send no more data. */
@@ -80,7 +80,7 @@ export interface SessionEngine {
   /** Data of the lane channel, as they come. Chunks belong to the engine afterwards. */
   fromClient(bytes: Buffer): void;
   fromServer(event: SessionEvent): void;
-  /** Something is being decided: what the client sends is kept; the host gives no more credit until `resumed`. */
+  /** Something is being decided, or the target begins it: what the client sends is kept; the host gives no more credit until `resumed`. */
   readonly paused: boolean;
   /** Text for the person on stderr, e.g. that an approval is awaited (lines, LF). */
   notice(text: string): void;

@@ -91,6 +91,8 @@ export interface BenchOptions {
   readonly input?: SessionHost['input'];
   readonly content?: SessionHost['content'];
   readonly hash?: SessionHost['hash'];
+  /** The target does not begin what it is asked to start before the test says so. */
+  readonly startsLater?: boolean;
 }
 
 /** A session engine between scripts; everything that happens is written down. */
@@ -109,6 +111,7 @@ export function createSessionBench(options: BenchOptions = {}) {
       const last = server.at(-1);
       if (action.type === 'data' && last?.startsWith('in ')) server.splice(-1, 1, last + line.slice(3));
       else server.push(line);
+      if (action.type === 'start' && options.startsLater !== true) engine.fromServer({ type: 'started' });
     },
     judge(request) {
       judged.push(request);

@@ -17,7 +17,7 @@ describe('the beginning of sftp', () => {
     expect(bench.toClient()).toEqual(answer.version(3, ['posix-rename@openssh.com', '1']));
     expect(bench.targetPackets()).toEqual(['17 7']);
     expect(bench.engine.paused).toBe(false);
-    expect(bench.resumed()).toBe(1);
+    expect(bench.resumed()).toBeGreaterThan(0);
   });
 
   it('goes on when the server does not say where it stands', () => {

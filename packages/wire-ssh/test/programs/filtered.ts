@@ -102,6 +102,7 @@ process.stdin.on('end', () => engine.fromClient(encodeMessage({ type: 'eof' })))
 
 function start(): void {
   child = spawn(command, words, { stdio: ['pipe', 'pipe', 'inherit'] });
+  engine.fromServer({ type: 'started' });
   child.stdout.on('data', (bytes: Buffer) => engine.fromServer({ type: 'data', stream: 'stdout', bytes }));
   child.stdout.on('end', () => engine.fromServer({ type: 'eof' }));
   child.on('exit', (code) => engine.fromServer({ type: 'exit-status', status: code ?? 255 }));
