@@ -76,9 +76,9 @@ export const importRules: Readonly<Record<string, ImportRule>> = {
     why: 'a light process around the session runtime',
   },
   'apps/cli': {
-    may: ['errors', 'api', 'policy', 'recording', 'proto', 'tunnel', 'sql', 'ssh-certificate', 'wire-postgres'],
+    may: ['errors', 'api', 'policy', 'recording', 'proto', 'tunnel', 'sql', 'gate', 'ssh-certificate', 'wire-postgres'],
     io,
-    why: 'talks to the gateway by API and front door only; of the wire it knows where messages end, to say why a port closes',
+    why: 'talks to the gateway by API and front door only; of the wire it knows where messages end, to say why a port closes; cases of a policy are read as the gate reads requests',
   },
   'apps/demo': {
     may: ['errors', 'embedded-postgres', 'api'],

@@ -125,3 +125,75 @@ describe('weir policy lint', () => {
     expect(stdout).toContain(`${path}:2:7: error: kind must be`);
   });
 });
+
+describe('cases of SSH', () => {
+  const rules = `apiVersion: weir.dev/v1
+kind: Access
+metadata: { name: staff }
+spec: { who: { groups: [developers] }, connections: { labels: { env: demo } } }
+---
+apiVersion: weir.dev/v1
+kind: Guardrail
+metadata: { name: destructive }
+spec:
+  match: { ssh: { destructive: true } }
+  action: require-approval
+  approval: { approvers: { groups: [leads] } }
+---
+apiVersion: weir.dev/v1
+kind: Guardrail
+metadata: { name: no-etc }
+spec: { match: { ssh: { paths: ["/etc/*"] } }, action: deny }
+---
+apiVersion: weir.dev/v1
+kind: Guardrail
+metadata: { name: no-cards }
+spec: { match: { ssh: { content: [card] } }, action: deny }
+---
+apiVersion: weir.dev/v1
+kind: Guardrail
+metadata: { name: typed-reboot, description: Advisory. }
+spec: { match: { kinds: [input], ssh: { programs: [reboot] } }, action: deny }
+`;
+
+  const asked: readonly (readonly [string, string])[] = [
+    ['"ls -l /tmp", expect: allow', 'ok'],
+    ['"rm -rf /srv", expect: require-approval, rule: destructive', 'ok'],
+    [
+      '"cat $(echo /srv/x)", expect: allow',
+      'expected allow, found deny by no-etc: It reads a file whose name is computed when it runs.',
+    ],
+    ['"echo aGk= | base64 -d | sh", expect: deny, rule: opaque-statement', 'ok'],
+    ['"cat /etc/shadow", expect: deny, rule: no-etc', 'ok'],
+    ['{ exec: "cat /etc/shadow", login: root, terminal: true }, expect: deny, rule: no-etc', 'ok'],
+    ['{ shell: true, terminal: true }, expect: allow', 'ok'],
+    ['{ typed: "sudo reboot" }, expect: deny, rule: typed-reboot', 'ok'],
+    ['{ get: /etc/passwd }, expect: deny, rule: no-etc', 'ok'],
+    ['{ put: /srv/x, size: 5 }, expect: allow', 'ok'],
+    ['{ get: /srv/x, content: [card] }, expect: deny, rule: no-cards', 'ok'],
+    ['{ list: /etc/ssh }, expect: deny', 'ok'],
+    ['{ remove: /srv/x }, expect: require-approval', 'ok'],
+    ['{ subsystem: sftp }, expect: allow', 'ok'],
+    ['{ subsystem: netconf }, expect: deny, rule: default', 'ok'],
+    ['{ forward: "db:5432" }, expect: deny, rule: default', 'ok'],
+    ['{ forward: /run/x.sock }, expect: deny', 'ok'],
+    ['{ listen: "localhost:80" }, expect: deny', 'ok'],
+    ['{ agent: true }, expect: deny', 'ok'],
+    ['{ x11: true }, expect: deny', 'ok'],
+    ['{ env: LANG }, expect: allow', 'ok'],
+    ['{ env: LD_PRELOAD }, expect: deny, rule: unsafe-variable', 'ok'],
+  ];
+
+  it('are judged as the agent would judge them', async () => {
+    writeFileSync(join(folder, 'policy.yaml'), rules);
+    const { found } = await test(asked.map(([what]) => `  - { ${who}, ssh: ${what} }\n`).join(''));
+    expect(asked.map(([what], at) => [what, found[at]])).toEqual(asked);
+  });
+
+  it('need one thing that is asked', async () => {
+    const wrong = ['ssh: ls, sql: SELECT 1', 'ssh: { login: root }', 'ssh: { exec: ls, shell: true }'];
+    const { stderr } = await test(wrong.map((what) => `  - { ${who}, ${what}, expect: allow }\n`).join(''));
+    expect(stderr).toContain('A case needs "sql" or "ssh".');
+    expect(stderr.match(/Name one of exec, shell, typed|Expected a command, or one of exec, shell/g)).toHaveLength(2);
+  });
+});

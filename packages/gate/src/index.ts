@@ -11,5 +11,6 @@ export { maskResult, type ResultField } from './sql/result-masks.ts';
 export * from './sql/target-view.ts';
 export type { Ticket } from './sql/ticket.ts';
 export * from './ssh/ssh-decision.ts';
+export { type SshMeaning, understandSsh, understandTyped } from './ssh/ssh-facts.ts';
 export { createSshGate, type SshGate, type SshGateIdentity, type SshGateServices } from './ssh/ssh-gate.ts';
 export type { SshFileRequest, SshRequest } from './ssh/ssh-request.ts';

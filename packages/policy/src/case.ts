@@ -7,6 +7,8 @@ import type { PolicyDocument } from './schema/document.ts';
 import { count, list, oneOf, section, text } from './schema/field.ts';
 import { principalKinds } from './schema/selector.ts';
 import { readSource } from './source.ts';
+import { sshCaseSchema } from './ssh-case.ts';
+import type { SshStatement } from './ssh-statement.ts';
 import type { Statement } from './statement.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -33,7 +35,9 @@ const caseSchema = section({
     actingFor: section({ name: text(200), groups: z.array(text(200)).default([]) }).optional(),
   }),
   connection: section({ name: text(200), labels: z.record(text(200), text(200)).default({}) }),
-  sql: text(100_000),
+  /** What is asked: an SQL statement, or something by SSH. */
+  sql: text(100_000).optional(),
+  ssh: sshCaseSchema.optional(),
   grants: grantsSchema.default([]),
   /** Of the person for whom the principal acts. */
   grantsBehind: grantsSchema.optional(),
@@ -43,7 +47,7 @@ const caseSchema = section({
   interactive: z.boolean().default(true),
   statementCount: count(1).default(1),
   expect: expectSchema,
-});
+}).refine(({ sql, ssh }) => (sql === undefined) !== (ssh === undefined), { error: 'A case needs "sql" or "ssh".' });
 
 const casesSchema = section({ cases: list(caseSchema) });
 
@@ -77,22 +81,23 @@ export function parseCases(source: string, sourceName: string): PolicyCase[] {
 }
 
 /**
- * Runs one case. `statement` is the analysed `sql` of the case; `now` is used when the case names no time.
+ * Runs one case. `statement` is the analysed `sql` or `ssh` of the case; `now` is used when the case names no time.
  * @throws WeirError `policy_invalid` when the documents cannot be compiled.
  */
 export function evaluateCase(
   documents: readonly PolicyDocument[],
   policyCase: PolicyCase,
-  statement: Statement,
+  statement: Statement | SshStatement,
   now: Date,
 ): CaseResult {
   const { name, expect } = policyCase;
   const at = policyCase.now === undefined ? now : new Date(policyCase.now);
-  const verdict = loadPlan(planOfCase(documents, policyCase, at)).evaluate(statement, {
-    now: at,
-    interactive: policyCase.interactive,
-    statementCount: policyCase.statementCount,
-  });
+  const { interactive, statementCount } = policyCase;
+  const evaluator = loadPlan(planOfCase(documents, policyCase, at));
+  const verdict =
+    'login' in statement
+      ? evaluator.evaluateSsh(statement, { now: at, interactive })
+      : evaluator.evaluate(statement, { now: at, interactive, statementCount });
   return { name, verdict, problem: problemOf(verdict, expect) };
 }
 
@@ -107,7 +112,7 @@ export function planOfCase(documents: readonly PolicyDocument[], policyCase: Pol
       ...self,
       ...(actingFor && { actingFor: { id: actingFor.name, ...actingFor } }),
     },
-    { ...connection, protocol: 'postgres' },
+    { ...connection, protocol: policyCase.ssh === undefined ? 'postgres' : 'ssh' },
     {
       policyVersion: 'test',
       grants,

@@ -63,7 +63,8 @@ export function sshGuardrailRule(
 ): SshGuardrailRule {
   return {
     rule: name,
-    kinds: guardedKinds(spec.match),
+    kinds: spec.match?.kinds?.filter(isSsh) ?? null,
+    files: isAboutInside(spec.match),
     commands: spec.match?.commands ?? null,
     match: spec.match?.ssh ?? {},
     window: spec.window ?? null,
@@ -82,14 +83,11 @@ export function sshGuardrailRule(
   };
 }
 
-/** A rule about files in sftp or scp is about the operations in them. */
-function guardedKinds(match: GuardrailDocument['spec']['match']): SshKind[] | null {
-  const named = match?.kinds?.filter(isSsh);
-  if (named === undefined) return null;
+/** A rule about files in sftp or scp is about the operations in them, and not about rsync and git. */
+function isAboutInside(match: GuardrailDocument['spec']['match']): boolean {
   const { paths, directions, sizeOver, content, destructive } = match?.ssh ?? {};
   const isAboutFiles = [paths, directions, sizeOver, content, destructive].some((key) => key !== undefined);
-  const isInside = isAboutFiles && (named.includes('sftp') || named.includes('scp'));
-  return sshKinds.filter((kind) => named.includes(kind) || (isInside && fileKinds.includes(kind)));
+  return isAboutFiles && (match?.kinds?.some((kind) => kind === 'sftp' || kind === 'scp') ?? false);
 }
 
 /** Compiles a masking rule for what SSH shows; of rules about columns nothing is left. */

@@ -33,7 +33,11 @@ export type FindingCode =
   | 'acting-for-nobody'
   | 'workload-any-branch'
   | 'opaque-with-masks'
-  | 'budget-without-bytes';
+  | 'budget-without-bytes'
+  | 'advisory-rule'
+  | 'ssh-condition'
+  | 'ssh-variables'
+  | 'ssh-files-alone';
 
 /** `FILE:LINE:COLUMN: severity: message`, as compilers write it. */
 export function formatFinding(finding: Finding): string {

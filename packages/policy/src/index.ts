@@ -43,6 +43,7 @@ export {
 export type { OutputStreamKind } from './schema/ssh.ts';
 export { workloadTrustSchema } from './schema/workload-trust.ts';
 export { isNameAmong } from './scope.ts';
+export type { SshCase } from './ssh-case.ts';
 export * from './ssh-statement.ts';
 export * from './statement.ts';
 export * from './verdict.ts';

@@ -6,6 +6,7 @@ import { findGroupWarnings } from './lint/groups.ts';
 import { findDeadGuardrails } from './lint/guardrails.ts';
 import { findMaskingWarnings } from './lint/masking.ts';
 import { findOpaqueWarnings } from './lint/opaque.ts';
+import { findSshWarnings } from './lint/ssh.ts';
 import { findWorkloadWarnings } from './lint/workloads.ts';
 import { type PolicySource, readPolicies } from './parse.ts';
 
@@ -29,6 +30,7 @@ export function lintPolicySources(sources: readonly PolicySource[]): Finding[] {
           ...findGrantWarnings(documents),
           ...findActingWarnings(documents),
           ...findWorkloadWarnings(documents),
+          ...findSshWarnings(documents),
         ];
   const order = new Map(sources.map((source, index) => [source.name, index]));
   return found.sort(

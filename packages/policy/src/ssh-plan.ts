@@ -36,6 +36,8 @@ export function sshPlanSchema<Approval extends z.ZodType>(approval: Approval) {
         rule: ruleName,
         /** null = every kind. */
         kinds: list(oneOf(sshKinds)).nullable(),
+        /** The operations on files in sftp and scp are meant, too. */
+        files: z.boolean(),
         commands: list(text(200)).nullable(),
         match: sshMatchSchema,
         window: windowSchema.nullable(),

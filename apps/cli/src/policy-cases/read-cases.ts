@@ -25,7 +25,7 @@ export interface CaseFile {
 
 /**
  * Reads a case file (YAML or JSON): `cases` as docs/policy.md says, `tables` with the columns that the statements speak of, `masked` in a case, and
- * the short form {user, groups, connection, labels, sql, expect, rule}. @throws WeirError policy_invalid.
+ * the short form {user, groups, connection, labels, sql or ssh, expect, rule}. @throws WeirError policy_invalid.
  */
 export function readCaseFile(source: string, sourceName: string): CaseFile {
   const { tables, cases } = readFile(source, sourceName);
@@ -47,7 +47,7 @@ function readFile(source: string, sourceName: string): z.output<typeof fileSchem
           : String(cause);
     throw new WeirError('policy_invalid', `${sourceName} is not a file of cases.`, {
       why,
-      fix: 'Write it as: cases: [{user, groups, connection, sql, expect}]',
+      fix: 'Write it as: cases: [{user, groups, connection, sql or ssh, expect}]',
       cause,
     });
   }
@@ -65,7 +65,7 @@ function longForm(raw: Readonly<Record<string, unknown>>, index: number): Record
   const short = (value: unknown, key: string): Record<string, unknown> => (value === undefined ? {} : { [key]: value });
   return {
     ...rest,
-    ...short(name ?? (typeof rest['sql'] === 'string' ? rest['sql'].slice(0, 200) : `case ${index + 1}`), 'name'),
+    ...short(name ?? nameOf(rest['sql'] ?? rest['ssh'], index), 'name'),
     ...(user === undefined
       ? short(groups, 'groups')
       : { principal: { name: user, ...short(kind, 'kind'), ...short(groups, 'groups') } }),
@@ -76,4 +76,10 @@ function longForm(raw: Readonly<Record<string, unknown>>, index: number): Record
       ? { expect: { action: expect, ...short(rule, 'rule'), ...short(reason, 'reason') } }
       : { ...short(expect, 'expect'), ...short(rule, 'rule'), ...short(reason, 'reason') }),
   };
+}
+
+/** What is asked, or where the case stands. */
+function nameOf(asked: unknown, index: number): string {
+  if (typeof asked === 'string') return asked.slice(0, 200);
+  return typeof asked === 'object' && asked !== null ? JSON.stringify(asked).slice(0, 200) : `case ${index + 1}`;
 }

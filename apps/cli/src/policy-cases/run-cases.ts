@@ -10,6 +10,7 @@ import {
 import { createPostgresAnalyser, type PostgresAnalyser } from '@weir/sql';
 import { caseCatalog } from './case-catalog.ts';
 import type { CaseFile, ReadCase } from './read-cases.ts';
+import { sshStatementOf } from './ssh-cases.ts';
 
 /** What came of a case. `problem` says how it differs from the expectation; null = it does not. */
 export interface CaseOutcome {
@@ -48,8 +49,13 @@ function runCase(
   const { name, interactive } = policyCase;
   const now = policyCase.now === undefined ? around.now : new Date(policyCase.now);
   const evaluator = loadPlan(planOfCase(documents, policyCase, now));
+  if (policyCase.ssh !== undefined) {
+    const verdict = evaluator.evaluateSsh(sshStatementOf(policyCase.ssh), { now, interactive });
+    return { name, verdict, masked: [], problem: problemOf(verdict, [], policyCase, masked) };
+  }
+  const text = policyCase.sql ?? '';
   const analysis = around.analyser.analyse({
-    text: policyCase.sql,
+    text,
     searchPath,
     role: 'app',
     objects: { prepared: {}, cursors: {} },
@@ -62,7 +68,7 @@ function runCase(
   }
   const statementCount = Math.max(policyCase.statementCount, analysis.statements.length);
   const verdicts = analysis.statements.map(({ facts }) =>
-    evaluator.evaluate(statementOf(policyCase.sql, facts), { now, interactive, statementCount }),
+    evaluator.evaluate(statementOf(text, facts), { now, interactive, statementCount }),
   );
   const verdict = strictest(verdicts);
   const found = maskedOutputs(

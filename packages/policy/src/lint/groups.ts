@@ -48,7 +48,8 @@ function usesOf(document: PolicyDocument): GroupUse[] {
     return [...named, ...uses(document.spec.exempt?.groups, ['spec', 'exempt', 'groups'])];
   }
   const approvers = uses(document.spec.approval?.approvers.groups, ['spec', 'approval', 'approvers', 'groups'], true);
-  return [...named, ...approvers];
+  const watcher = document.kind === 'Guardrail' ? document.spec.watcher?.groups : undefined;
+  return [...named, ...approvers, ...uses(watcher, ['spec', 'watcher', 'groups'], true)];
 }
 
 /** Those who ask, and who decide or review, need no access of their own. */

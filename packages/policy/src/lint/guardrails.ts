@@ -43,6 +43,7 @@ function matchReasons(match: DocumentMatch, hasMasking: boolean): Reason[] {
   if (match.limit !== undefined && kinds !== undefined && !kinds.includes('select')) {
     reasons.push({ key: ['match', 'limit'], message: 'only select has a LIMIT.' });
   }
+  reasons.push(...sshReasons(match));
   for (const key of ['outputs', 'influence', 'copies'] as const) {
     const named = match[key];
     const columns = typeof named === 'object' && 'columns' in named ? named.columns : named;
@@ -51,4 +52,20 @@ function matchReasons(match: DocumentMatch, hasMasking: boolean): Reason[] {
     }
   }
   return reasons;
+}
+
+/** Kinds of SSH in which a condition can hold at all. */
+const kindsOf: Readonly<Record<string, readonly string[]>> = {
+  programs: ['exec', 'scp', 'rsync', 'git', 'sftp', 'input'],
+  arguments: ['exec', 'scp', 'rsync', 'git', 'sftp', 'input'],
+  variables: ['env'],
+  destinations: ['direct-tcpip', 'forwarded-tcpip', 'direct-streamlocal', 'forwarded-streamlocal'],
+};
+
+function sshReasons({ kinds, ssh }: DocumentMatch): Reason[] {
+  if (kinds === undefined || ssh === undefined) return [];
+  return Object.entries(kindsOf).flatMap(([key, possible]) => {
+    if (ssh[key as keyof typeof ssh] === undefined || kinds.some((kind) => possible.includes(kind))) return [];
+    return [{ key: ['match', 'ssh', key], message: `"${key}" is about ${possible.join(', ')}.` }];
+  });
 }

@@ -26,8 +26,9 @@ export function findMaskingWarnings(documents: readonly PlacedDocument[]): Findi
       return otherIndex < index || !isShadowing(spec, other.document.spec);
     });
     if (stronger === undefined) continue;
-    const message = `This rule changes nothing: "${stronger.document.name}" masks the same columns at least as strictly for everybody.`;
-    findings.push(warning('masking-shadowed', message, placed, ['spec', 'columns']));
+    const what = spec.output === undefined ? 'columns' : 'output';
+    const message = `This rule changes nothing: "${stronger.document.name}" masks the same ${what} at least as strictly for everybody.`;
+    findings.push(warning('masking-shadowed', message, placed, ['spec', what]));
   }
   return findings;
 }

@@ -16,10 +16,10 @@ export interface SshMatchResult {
 export type SshTest = (statement: SshStatement) => SshMatchResult | null;
 
 /** Compiles the conditions of a guardrail: all must hold. What a command does is doubtful once any of it is opaque; where it goes is not. */
-export function createSshMatch(rule: Pick<SshGuardrailRule, 'kinds' | 'commands' | 'match' | 'watcher'>): SshTest {
+export function createSshMatch(rule: SshGuardrailRule): SshTest {
   const { match } = rule;
   const certain = [
-    rule.kinds !== null ? kindTest(rule.kinds) : rule.watcher === null ? notTyped : shellTest,
+    rule.kinds !== null ? kindTest(rule.kinds, rule.files) : rule.watcher === null ? notTyped : shellTest,
     rule.commands && nameTest(rule.commands),
     match.logins && loginTest(match.logins),
     match.variables && variableTest(match.variables),
@@ -62,10 +62,11 @@ export function lowered(text: string): string {
   return /^[A-Z][a-z ]/.test(plain) ? `${plain.charAt(0).toLowerCase()}${plain.slice(1)}` : plain;
 }
 
-function kindTest(kinds: readonly SshKind[]): SshTest {
+function kindTest(kinds: readonly SshKind[], hasFiles: boolean): SshTest {
   return (statement) => {
     const { facts } = statement;
-    const kind = kinds.find((wanted) => wanted === facts.kind || facts.kinds.includes(wanted));
+    const named = kinds.find((wanted) => wanted === facts.kind || facts.kinds.includes(wanted));
+    const kind = named ?? (hasFiles && facts.kind.startsWith('file-') ? facts.kind : undefined);
     return kind === undefined ? null : sure(`${sshName(statement.facts)} is of the kind ${kind}`);
   };
 }
