@@ -136,7 +136,10 @@ async function settingsOf(options: SshServerOptions, folder: string, port: numbe
     ...['MaxSessions 1000', 'MaxStartups 1000', 'LoginGraceTime 30', 'AcceptEnv *'],
     ...['AllowTcpForwarding yes', 'AllowStreamLocalForwarding yes', 'AllowAgentForwarding yes', 'X11Forwarding yes'],
     ...['GatewayPorts clientspecified', 'StreamLocalBindUnlink yes'],
+    // Whoever runs the tests has start-up files of his own, which may take seconds.
+    `SetEnv HOME=${join(folder, 'home')}`,
   ];
+  mkdirSync(join(folder, 'home'), { recursive: true });
   const external = sftpServers.find(isExecutable) ?? 'internal-sftp';
   lines.push(`Subsystem sftp ${sftp === 'internal' ? 'internal-sftp' : external}`);
   // It is read at each sign-in.
