@@ -49,19 +49,23 @@ describe('the inside of ssh2', () => {
 });
 
 describe('what is offered', () => {
-  test('is modern only, and says nothing of versions', async () => {
+  const gcm = 'aes128-gcm@openssh.com,aes256-gcm@openssh.com';
+  const everyCipher = `${gcm},chacha20-poly1305@openssh.com,aes128-ctr,aes192-ctr,aes256-ctr`;
+  test.each([
+    ['that waits', null, everyCipher],
+    ['that has no AES-GCM', 'chacha20-poly1305@openssh.com,aes128-ctr', everyCipher],
+    ['that has AES-GCM', 'chacha20-poly1305@openssh.com,aes256-gcm@openssh.com', gcm],
+  ])('to a client %s is modern only, and says nothing of versions', async (_what, cipher, offered) => {
     const client = await connectRaw(world.port);
     expect(client.identification).toBe('SSH-2.0-Weir');
+    const lists = { kex: 'curve25519-sha256', hostKey: 'rsa-sha2-512', mac: 'hmac-sha2-256-etm@openssh.com' };
+    if (cipher !== null) client.send(kexInit({ ...lists, cipher }));
     const [kex, keys, cipherUp, cipherDown, macUp, macDown, ...rest] = readKexInit(await client.next());
     expect(kex).toBe(
       'mlkem768x25519-sha256,curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521,kex-strict-s-v00@openssh.com',
     );
     expect(keys).toBe('ecdsa-sha2-nistp256,rsa-sha2-512,rsa-sha2-256');
-    expect([cipherUp, cipherDown]).toEqual(
-      Array(2).fill(
-        'aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,aes128-ctr,aes192-ctr,aes256-ctr',
-      ),
-    );
+    expect([cipherUp, cipherDown]).toEqual([offered, offered]);
     expect([macUp, macDown]).toEqual(Array(2).fill('hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com'));
     expect(rest).toEqual(['none', 'none', '', '']);
     client.socket.destroy();
@@ -77,8 +81,8 @@ describe('what is offered', () => {
     ],
   ])('a client that knows only what is old (%s) is disconnected', async (_what, lists) => {
     const client = await connectRaw(world.port);
-    await client.next();
     client.send(kexInit(lists));
+    await client.next();
     expect((await client.next())[0]).toBe(1);
     await client.closed;
   });
@@ -95,8 +99,8 @@ describe('strict key exchange', () => {
     ['a second KEXINIT', kexInit(strict)],
   ])('ends when %s is put between KEXINIT and the first keys', async (_what, injected) => {
     const client = await connectRaw(world.port);
-    await client.next();
     client.send(kexInit(strict));
+    await client.next();
     client.send(injected);
     expect((await client.next())[0]).toBe(1);
     await client.closed;
@@ -104,9 +108,9 @@ describe('strict key exchange', () => {
 
   test('ends when something is put before KEXINIT', async () => {
     const client = await connectRaw(world.port);
-    await client.next();
     client.send(ignore);
     client.send(kexInit(strict));
+    await client.next();
     expect((await client.next())[0]).toBe(1);
     await client.closed;
   });
@@ -115,9 +119,9 @@ describe('strict key exchange', () => {
 describe('mlkem768x25519-sha256', () => {
   const begin = async (kex: string) => {
     const client = await connectRaw(world.port);
-    const theirs = await client.next();
     const own = kexInit({ kex, hostKey: 'ecdsa-sha2-nistp256' });
     client.send(own);
+    const theirs = await client.next();
     return { client, theirs, own };
   };
 

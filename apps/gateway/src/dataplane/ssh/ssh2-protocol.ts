@@ -4,7 +4,7 @@
  * transport (RFC 4253: identification, key exchange, packets) is used, and every message above it is taken whole, before ssh2 reads it.
  * ssh2-protocol.test.ts fails when a version of ssh2 is different inside; package.json pins the version.
  */
-import { createSecretKey, type KeyObject } from 'node:crypto';
+import { createSecretKey } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { WeirError } from '@weir/errors';
 import type { SshHostKey } from '../ssh-ports.ts';
@@ -41,11 +41,12 @@ export interface Protocol {
   _kex: KeyExchange | undefined;
   _kexinit: Buffer | undefined;
   _strictMode: boolean | undefined;
+  _offer: object;
   _hostKeys: Readonly<Record<string, ParsedKey>>;
   _onPayload(payload: Buffer): unknown;
   _onHandshakeComplete(negotiated: Negotiated): void;
   _cipher: PacketCipher & { readonly _encSSLName?: string; readonly _encKey?: Buffer; readonly _encIV?: Buffer };
-  _decipher: { inSeqno: number; _onPayload(payload: Buffer): unknown; _decipherKey?: Buffer | KeyObject };
+  _decipher: { inSeqno: number; _onPayload(payload: Buffer): unknown };
   readonly _packetRW: {
     readonly write: {
       readonly allocStart: number;
@@ -76,7 +77,10 @@ const load = createRequire(import.meta.url);
 const { default: SshProtocol } = { default: load('ssh2/lib/protocol/Protocol.js') } as {
   default: new (config: ProtocolConfig) => Protocol;
 };
-const { KexInit } = load('ssh2/lib/protocol/kex.js') as { KexInit: new (lists: object) => object };
+const { KexInit, kexinit: sendKexInit } = load('ssh2/lib/protocol/kex.js') as {
+  KexInit: new (lists: object) => object;
+  kexinit(protocol: Protocol): void;
+};
 const { sendPacket } = load('ssh2/lib/protocol/utils.js') as {
   sendPacket(protocol: Protocol, packet: Buffer, bypass?: boolean): boolean;
 };
@@ -89,6 +93,9 @@ export const cryptographyReady = (load('ssh2/lib/protocol/crypto.js') as { init:
 const messageOf = { disconnect: 1, kexInit: 20 } as const;
 /** Numbers of the transport's own messages: these are ssh2's, all others the caller's (RFC 4250, section 4.1.2). */
 const isTransport = (number: number) => number < 5 || number === 7 || (number >= 20 && number < 50);
+/** How long a client's KEXINIT is waited for before ours is sent. */
+const patienceMs = 500;
+const gcm: readonly string[] = ['aes128-gcm@openssh.com', 'aes256-gcm@openssh.com'];
 const hybrid = 'mlkem768x25519-sha256';
 const hybridStandIn = 'curve25519-sha256';
 /** As SSH clients see it; nothing about the version. */
@@ -141,16 +148,45 @@ export function offerHostKeys(keys: readonly SshHostKey[]): OfferedHostKeys {
 /** Makes the server's end of one transport; `start` sends the identification. */
 export function createProtocol(parts: ProtocolParts): Protocol {
   const { names, byName } = parts.hostKeys;
-  const direction = { cipher: [...ciphers], mac: [...macs], compress: ['none'], lang: [] };
+  const offerOf = (cipher: readonly string[]) => {
+    const direction = { cipher: [...cipher], mac: [...macs], compress: ['none'], lang: [] };
+    return new KexInit({ kex: [...keyExchanges], serverHostKey: [...names], cs: direction, sc: direction });
+  };
+  /** The next packet is our KEXINIT, which is not sent yet. */
+  let isHolding = false;
+  let isWaitingForClient = false;
+  /**
+   * The client's first cipher that we offer is used, and OpenSSH's first are ChaCha20 and AES-CTR, which take several times as long here as AES-GCM.
+   * So our KEXINIT, which ssh2 sends at once, is held until the client's is here (clients do not wait for ours; in case one does, a while), and
+   * offers nothing else to who has AES-GCM.
+   */
+  const offer = (theirs: Buffer | null) => {
+    if (!isWaitingForClient || protocol._destruct === undefined) return;
+    isWaitingForClient = false;
+    protocol._offer = offerOf(theirs === null ? ciphers : ciphersFor(theirs));
+    // The one that was held did not count.
+    protocol._cipher.outSeqno -= 1;
+    sendKexInit(protocol);
+  };
   const protocol = new SshProtocol({
     ...{ server: true, ident: identification, hostKeys: byName },
-    offer: new KexInit({ kex: [...keyExchanges], serverHostKey: [...names], cs: direction, sc: direction }),
+    offer: offerOf(ciphers),
     messageHandlers: { DISCONNECT: (_self, reason, text) => parts.onDisconnect(reason, text) },
-    onWrite: parts.onWrite,
+    onWrite(bytes) {
+      if (!isHolding) return parts.onWrite(bytes);
+      isHolding = false;
+    },
     onError: parts.onError,
     onHeader: ({ identRaw }) => {
+      isHolding = true;
+      isWaitingForClient = true;
+      setTimeout(offer, patienceMs, null).unref();
       // The first key exchange is read by a decipher of its own, which exists now.
-      protocol._decipher._onPayload = takeKexInit(protocol, byName, protocol._decipher._onPayload);
+      const readFirst = takeKexInit(protocol, byName, protocol._decipher._onPayload);
+      protocol._decipher._onPayload = (payload) => {
+        if (payload[0] === messageOf.kexInit) offer(payload);
+        return readFirst(payload);
+      };
       parts.onIdentification(identRaw);
     },
     onHandshakeComplete: () => undefined,
@@ -175,13 +211,28 @@ export function createProtocol(parts: ProtocolParts): Protocol {
   return protocol;
 }
 
-/** Takes over what AES-GCM sends; what it receives gets a key object, since OpenSSL prepares a raw key anew for each packet. */
+/** What is offered to a client: nothing else when it has AES-GCM. */
+function ciphersFor(kexInit: Buffer): readonly string[] {
+  let at = 17;
+  // The third list: ciphers from the client to the server.
+  for (let skipped = 0; skipped < 2 && at + 4 <= kexInit.length; skipped += 1) at += 4 + kexInit.readUInt32BE(at);
+  if (at + 4 > kexInit.length) return ciphers;
+  const theirs = kexInit.toString('latin1', at + 4, at + 4 + kexInit.readUInt32BE(at)).split(',');
+  const hasGcm = theirs.some((name) => gcm.includes(name));
+  return hasGcm ? gcm : ciphers;
+}
+
+/** Takes over what AES-GCM sends. Other keys that serve for one packet at a time become key objects: a raw key is prepared anew for each. */
 function prepareKeys(protocol: Protocol, write: (bytes: Buffer) => void): void {
   const { _cipher, _decipher } = protocol;
   const { _encSSLName: algorithm, _encKey: key, _encIV: iv, outSeqno: sequence } = _cipher;
   if ((algorithm === 'aes-128-gcm' || algorithm === 'aes-256-gcm') && key !== undefined && iv !== undefined)
     protocol._cipher = createGcmPackets({ algorithm, key, iv, sequence }, write);
-  if (_decipher._decipherKey instanceof Uint8Array) _decipher._decipherKey = createSecretKey(_decipher._decipherKey);
+  for (const [part, names] of [
+    [_cipher, ['_encKeyMain', '_encKeyPktLen']],
+    [_decipher, ['_decipherKey', '_decKeyMain', '_decKeyPktLen']],
+  ] as [Record<string, unknown>, string[]][])
+    for (const name of names) if (part[name] instanceof Uint8Array) part[name] = createSecretKey(part[name]);
 }
 
 /**
