@@ -35,8 +35,11 @@ export interface SshQuestion {
 
 /** What the authenticator says to an attempt. */
 export type SshAnswer =
-  /** Signed in. `user` is for the log; `open` opens the session, and is called once. @throws WeirError when policy, the agent or the recording refuse. */
-  | { readonly kind: 'accepted'; readonly user: string; open(): Promise<LiveSession> }
+  /**
+   * Signed in. `user` is for the log; `open` opens the session, and is called once. @throws WeirError when policy, the agent or the recording refuse.
+   * `isShared`: the session was there before and does not end with this client.
+   */
+  | { readonly kind: 'accepted'; readonly user: string; readonly isShared?: boolean; open(): Promise<LiveSession> }
   /** The key would do: the client may sign (SSH_MSG_USERAUTH_PK_OK). */
   | { readonly kind: 'sign' }
   /** keyboard-interactive goes on: the client's responses come by `respond`. */

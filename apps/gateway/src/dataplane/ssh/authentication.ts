@@ -27,8 +27,8 @@ export interface AuthenticationParts {
   readonly gone: AbortSignal;
   /** More time, milliseconds from now: a person is asked something. */
   extend(ms: number): void;
-  /** Signed in, and the session is open: prepares the connection; SUCCESS follows. @throws WeirError: the client is told and disconnected. */
-  admit(session: LiveSession): Promise<void>;
+  /** Signed in, and the session is open: prepares the connection; SUCCESS follows. `isShared`: it does not end with this client. @throws WeirError: the client is told and disconnected. */
+  admit(session: LiveSession, isShared: boolean): void;
   /** Nobody is signed in and nobody will be. */
   refused(event: { readonly user: string | null; readonly code: string; readonly message: string }): void;
 }
@@ -93,10 +93,10 @@ export function createAuthentication(parts: AuthenticationParts): Authentication
     transport.send(authenticationFailure(methods, isPartial));
   };
 
-  const accept = async (open: () => Promise<LiveSession>): Promise<void> => {
+  const accept = async (given: Extract<SshAnswer, { kind: 'accepted' }>): Promise<void> => {
     try {
-      const session = await open();
-      await parts.admit(session);
+      const session = await given.open();
+      parts.admit(session, parts.session !== null || given.isShared === true);
     } catch (error) {
       const shown = isWeirError(error)
         ? error
@@ -113,7 +113,7 @@ export function createAuthentication(parts: AuthenticationParts): Authentication
   const answer = async (attempt: SshAttempt, given: SshAnswer): Promise<void> => {
     switch (given.kind) {
       case 'accepted':
-        return await accept(() => given.open());
+        return await accept(given);
       case 'sign':
         if (attempt.method === 'publickey') transport.send(publicKeyOk(attempt.algorithm, attempt.key));
         return;

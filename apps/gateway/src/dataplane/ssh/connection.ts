@@ -175,7 +175,8 @@ export function createSshConnection(parts: ConnectionParts): SshConnection {
     const wantsReply = fields.boolean();
     if (type === 'no-more-sessions@openssh.com') noMoreSessions = true;
     if (ownRequests.has(type)) {
-      if (wantsReply) replies.own(type !== 'hostkeys-prove-00@openssh.com');
+      // As sshd does: any answer shows that the connection lives.
+      if (wantsReply) replies.own(false);
       return;
     }
     if (wantsReply) {

@@ -90,8 +90,8 @@ export function createSshDoor(options: SshDoorOptions): SshDoor {
         giveTime(limits.signInMs);
         authentication = createAuthentication({
           ...{ transport, authenticator, session, clientAddress, gone: goneController.signal, extend: giveTime },
-          async admit(admitted) {
-            connection = admitClient(admitted, session === null);
+          admit(admitted, isShared) {
+            connection = admitClient(admitted, !isShared);
             clearTimeout(deadline);
             leaveStrangers();
           },

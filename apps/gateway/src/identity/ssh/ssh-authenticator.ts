@@ -257,7 +257,7 @@ async function byPassword(
   const { principal } = found;
   const detail = { address, connection: found.connection.name, before: null, after: { by: ['session-password'] } };
   await parts.audit.append({ actor: principal.name, action: 'ssh-signed-in', subject: found.id, detail });
-  return { kind: 'accepted', user: principal.name, open: async () => found };
+  return { kind: 'accepted', user: principal.name, isShared: true, open: async () => found };
 }
 
 async function byBrowser(parts: SshAuthenticatorParts, sign: Signing, throttle: LoginThrottle): Promise<SshAnswer> {
