@@ -19,9 +19,9 @@ export type TargetChannelEvent =
   | { readonly type: 'eof' }
   | { readonly type: 'close' };
 
-/** Credit that the target has at most, bytes, and the largest packet that it may send. */
+/** Credit that the target has at most, bytes, and the largest packet that it may send: ssh2 takes none above 35,000 bytes. */
 export const channelWindowBytes = 2 * 1024 * 1024;
-export const channelPacketBytes = 64 * 1024;
+export const channelPacketBytes = 32 * 1024;
 /** Credit goes back when so much of it was used. */
 const adjustBytes = channelWindowBytes / 4;
 

@@ -8,6 +8,7 @@ import { continueWithCertificate } from './ssh-host-certificate.ts';
 import { type HostKeyVerdict, hostKeyAlgorithms, judgeHostKey } from './ssh-host-key.ts';
 import { keyLogin } from './ssh-key-login.ts';
 import { readPrivateKey } from './ssh-private-key.ts';
+import { prepareKeys } from './ssh2-internals.ts';
 
 /** A signed-in connection to an SSH host. */
 export interface DialledSsh {
@@ -184,6 +185,7 @@ function connect(attempt: Attempt, sock: Duplex | undefined): Promise<Reached> {
       client.setNoDelay(true);
       resolve({ client, hostKey: verdict.fingerprint, serverVersion: versionOf(client) });
     });
+    prepareKeys(client);
     client.on('connect', connected);
     client.connect(config);
   });

@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto';
 import { createRequire } from 'node:module';
 import type { Client } from 'ssh2';
 
@@ -173,4 +174,18 @@ export function passEndOfWrite(client: Client): void {
     if (type !== 'eow@openssh.com') known(...all);
     else if (typeof channel === 'object' && channel !== null) (channel as Ssh2Channel).emit('eow');
   }) as never;
+}
+
+/** Gives AES-GCM prepared keys after each key exchange: OpenSSL makes a raw one ready anew for every packet, which costs as much as a small packet. */
+export function prepareKeys(client: Client): void {
+  client.on('handshake', () => {
+    const { _cipher: out, _decipher: into } = protocolOf(client) as unknown as {
+      readonly _cipher: { _encKey?: unknown; readonly _encSSLName?: string };
+      readonly _decipher: { _decipherKey?: unknown; readonly _decipherSSLName?: string };
+    };
+    if (/gcm/.test(out._encSSLName ?? '') && out._encKey instanceof Uint8Array)
+      out._encKey = createSecretKey(out._encKey);
+    if (/gcm/.test(into._decipherSSLName ?? '') && into._decipherKey instanceof Uint8Array)
+      into._decipherKey = createSecretKey(into._decipherKey);
+  });
 }
