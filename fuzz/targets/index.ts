@@ -26,6 +26,10 @@ export const targets: Readonly<Record<string, FuzzTargetLoader>> = {
     sources: ['/packages/wire-ssh/src/'],
     load: async () => (await import('./ssh-target.ts')).sshTarget,
   },
+  'ssh-certificate': {
+    sources: ['/packages/ssh-certificate/src/'],
+    load: async () => (await import('./ssh-certificate-target.ts')).sshCertificateTarget,
+  },
   policy: {
     sources: ['/packages/policy/src/'],
     load: async () => (await import('./policy-target.ts')).createPolicyTarget(),

@@ -27,6 +27,7 @@ describe('fuzzing for some seconds', () => {
     ['analyser', 1500],
     ['shell', 4000],
     ['ssh', 1500],
+    ['ssh-certificate', 1500],
     ['policy', 300],
   ])('%s: all seeds and changed ones, %i runs, find nothing', { timeout: 120_000 }, async (target, runs) => {
     const { code, text } = await fuzz(target, '--runs', String(runs), '--seed', '1');
@@ -37,6 +38,8 @@ describe('fuzzing for some seconds', () => {
   it('an unknown target is refused with the list of targets', async () => {
     const { code, text } = await fuzz('nothing');
     expect(code).toBe(1);
-    expect(text).toMatch(/no target "nothing"[\s\S]*frontend, backend, sign-in, analyser, shell, ssh, policy/);
+    expect(text).toMatch(
+      /no target "nothing"[\s\S]*frontend, backend, sign-in, analyser, shell, ssh, ssh-certificate, policy/,
+    );
   });
 });

@@ -92,7 +92,7 @@ export const importRules: Readonly<Record<string, ImportRule>> = {
     why: 'uses the system as its users do',
   },
   fuzz: {
-    may: ['errors', 'policy', 'sql', 'shell', 'wire-postgres', 'wire-ssh'],
+    may: ['errors', 'policy', 'sql', 'shell', 'ssh-certificate', 'wire-postgres', 'wire-ssh'],
     io,
     why: 'feeds the pure packages with what nobody would write; needs no other part of the system',
   },

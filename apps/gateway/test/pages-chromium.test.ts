@@ -5,6 +5,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { describeInChromium, startChromium } from './fixture/chromium.ts';
 import { arrive, press, tabTo, type } from './fixture/keyboard.ts';
+import { sshClient } from './fixture/ssh-client.ts';
 import { password, startTestGateway, type TestGateway } from './fixture/test-gateway.ts';
 
 describeInChromium('in Chromium, by keyboard alone and without scripts', () => {
@@ -113,6 +114,27 @@ describeInChromium('in Chromium, by keyboard alone and without scripts', () => {
     await signIn(page);
     await arrive(page, 'The device is signed in');
     expect(await done).toMatchObject({ accessToken: expect.any(String) });
+  });
+
+  it('a person confirms an SSH client, or sends it away', async () => {
+    for (const [button, heading, kind] of [
+      ['Yes, it is mine', 'Signed in', 'accepted'],
+      ['No, deny it', 'Denied', 'rejected'],
+    ] as const) {
+      const asked = await sshClient(gateway, 'alice').byBrowser();
+      if (asked.kind !== 'ask') throw new Error('the client is not asked');
+      const answer = asked.respond([]);
+      const [, link = '', code = ''] = /(http:\S+)\s+code (\S+)/.exec(asked.question.instruction) ?? [];
+      const page = await open(link);
+      await signIn(page);
+      await arrive(page, 'Sign in an SSH client');
+      expect(await page.locator('.code').textContent()).toBe(code);
+      await tabTo(page, 'No, deny it');
+      await page.keyboard.press('Shift+Tab');
+      await press(page, button);
+      await arrive(page, heading);
+      expect((await answer).kind).toBe(kind);
+    }
   });
 
   it('pages are in no frame, and say so where a request cannot go on', async () => {

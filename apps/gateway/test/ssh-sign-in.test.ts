@@ -10,6 +10,7 @@ import {
   addSshHost,
   certificateOf,
   newClientKey,
+  newSecurityKey,
   openedBy,
   refusalOf,
   sshClient,
@@ -253,6 +254,21 @@ describe('a registered key', () => {
     await db.updateTable('users').set({ source: 'local', disabled: true }).where('name', '=', 'dave').execute();
     expect(await refusalOf(sshClient(gateway, 'dave').byKey(key))).toContain('disabled');
     await db.updateTable('users').set({ disabled: false }).where('name', '=', 'dave').execute();
+  });
+
+  test('of a device must be touched, and its counter goes up', async () => {
+    const key = newSecurityKey();
+    const api = gateway.withToken(await gateway.signIn('alice'));
+    const { id } = await api.addSshKey({ publicKey: key.line });
+    const client = () => sshClient(gateway, 'alice');
+    const session = await openedBy(client().bySecurityKey(key, 5, 7));
+    // Whoever adds a key says himself what it asks for: it is no second factor.
+    expect(factsOf(session)?.mfaAtMs).toBeNull();
+    expect(await refusalOf(client().bySecurityKey(key, 4, 8))).toBe('nobody touched the security key');
+    for (const counter of [7, 6, 0])
+      expect(await refusalOf(client().bySecurityKey(key, 1, counter))).toContain('its counter went back');
+    await openedBy(client().bySecurityKey(key, 1, 8));
+    await api.removeSshKey(id);
   });
 
   test('is not for services', async () => {

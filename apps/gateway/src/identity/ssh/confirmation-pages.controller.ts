@@ -39,8 +39,8 @@ export class ConfirmationPagesController {
     sendPage(reply, {
       title: 'Sign in an SSH client',
       body: html`<p>A program wants to sign in as you by SSH. Confirm only if you have just started it yourself, and your terminal shows this code.</p>
+<p class="code">${confirmation.code}</p>
 <dl>
-<dt>Code</dt><dd><strong>${confirmation.code}</strong></dd>
 <dt>Account</dt><dd>${confirmation.user}</dd>
 <dt>Connection</dt><dd>${confirmation.connection}</dd>
 <dt>From the address</dt><dd>${confirmation.clientAddress}</dd>
