@@ -9,10 +9,12 @@ import {
   lintPolicies,
   parseCases,
   parsePolicies,
+  sshKinds,
   statementKinds,
   transforms,
 } from '@weir/policy';
 import { describe, expect, it } from 'vitest';
+import { fileDirections, outputStreams, sshMatchSchema } from '../src/schema/ssh.ts';
 import { daytime, statementOf } from './fixture.ts';
 
 const text = readFileSync(new URL('../../../docs/policy.md', import.meta.url), 'utf8');
@@ -69,6 +71,29 @@ describe('docs/policy.md names every', () => {
   ])('%s', (_what, words) => {
     const named = /`?"?([a-z_-]+)"?`?/gi;
     const found = new Set([...text.matchAll(named)].map((match) => match[1]));
+    expect(words.filter((word) => !found.has(word))).toEqual([]);
+  });
+});
+
+const sshText = readFileSync(new URL('../../../docs/policy-ssh.md', import.meta.url), 'utf8');
+const sshBlocks = [...sshText.matchAll(/```yaml\n([\s\S]*?)```/g)].map((match) => match[1] ?? '');
+const sshPolicies = sshBlocks.filter((block) => block.startsWith('apiVersion:'));
+
+describe('docs/policy-ssh.md', () => {
+  it('has examples that lint has nothing to say about', () => {
+    expect(sshPolicies.length).toBe(sshBlocks.length - 1);
+    const findings = lintPolicies(sshPolicies.join('---\n'), 'docs/policy-ssh.md');
+    expect(findings.filter(({ code }) => code !== 'unknown-group').map(formatFinding)).toEqual([]);
+  });
+
+  it.each<[string, readonly string[]]>([
+    ['kind', sshKinds],
+    ['condition', Object.keys(sshMatchSchema.shape)],
+    ['way of files', fileDirections],
+    ['stream', outputStreams],
+    ['warning', ['advisory-rule', 'ssh-condition', 'ssh-variables', 'ssh-files-alone']],
+  ])('names every %s', (_what, words) => {
+    const found = new Set([...sshText.matchAll(/`([A-Za-z0-9-]+)`/g)].map((match) => match[1]));
     expect(words.filter((word) => !found.has(word))).toEqual([]);
   });
 });
