@@ -52,7 +52,10 @@ export function createConnectionChannel(parts: SshChannelParts): SessionChannel 
   });
   upstream.settled((state) => {
     if (state.is === 'failed') return failed(state.text, codeOf(state.error.message));
-    if (!ground.isOver) engine.fromServer({ type: 'ready' });
+    if (ground.isOver) return;
+    const { serverVersion, hostKey } = state.dialled;
+    ground.gate.note('target-reached', `${serverVersion}, host key ${hostKey}`, null);
+    engine.fromServer({ type: 'ready' });
   });
   return ground.channel;
 }

@@ -34,6 +34,8 @@ export interface SshConnection {
   gone(reason: string): void;
 }
 
+/** Bytes of each output stream of a command without a terminal that are recorded. */
+const recordedStreamBytes = 1024 * 1024;
 /** Channels that a client may have at once. */
 const maxChannels = 256;
 /** How long the agent may take for its last records when the client has gone. */
@@ -108,7 +110,10 @@ export function createSshConnection(parts: ConnectionParts): SshConnection {
       session: ground.controlPlane.current(session.id) ?? session,
       ...{ target, clientAddress, needsSecret },
       createRelay: (relayParts) => createRelay(relayParts, createSide),
-      contentOf: (basis, sealed) => ({ ...basis, target: sealed, ssh: openOf(ssh) }),
+      contentOf: (basis, sealed) => ({
+        ...{ ...basis, target: sealed, ssh: openOf(ssh) },
+        recording: { ...basis.recording, maxBytes: recordedStreamBytes },
+      }),
     });
   };
 
