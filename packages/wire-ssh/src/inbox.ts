@@ -1,3 +1,4 @@
+import { Fifo } from './fifo.ts';
 import { createMessageReader } from './message-reader.ts';
 import type { SshMessage } from './messages.ts';
 
@@ -7,8 +8,8 @@ const maxAhead = 4096;
 /** What a client has sent and was not handled yet. */
 export class Inbox {
   readonly #reader = createMessageReader();
-  #chunks: Buffer[] = [];
-  #ahead: SshMessage[] = [];
+  readonly #chunks = new Fifo<Buffer>();
+  readonly #ahead = new Fifo<SshMessage>();
 
   push(chunk: Buffer): void {
     if (chunk.length > 0) this.#chunks.push(chunk);
@@ -29,8 +30,8 @@ export class Inbox {
   }
 
   clear(): void {
-    this.#chunks = [];
-    this.#ahead = [];
+    this.#chunks.clear();
+    this.#ahead.clear();
   }
 
   #read(): SshMessage | null {

@@ -287,6 +287,24 @@ describe('a session channel whose start is being decided', () => {
     expect(bench.server).toEqual(['start shell on xterm 80x50', 'in ls\n']);
   });
 
+  it('keeps many small messages without much work for each', async () => {
+    const { judge, decide } = createSlowJudge();
+    const bench = createSessionBench({ judge });
+    bench.request(exec('cat'));
+    const message = encodeMessage({ type: 'data', bytes: Buffer.from('x') });
+    const before = process.cpuUsage();
+    for (let i = 0; i < 100_000; i++) bench.engine.fromClient(message);
+    let sent = 0;
+    bench.server.push = (...lines) => {
+      sent += lines.length;
+      return sent;
+    };
+    await decide(allow);
+    const { user, system } = process.cpuUsage(before);
+    expect(sent).toBe(100_001);
+    expect((user + system) / 1e6).toBeLessThan(3);
+  });
+
   it('ends at once when the client closes, and never starts', async () => {
     const { judge, decide } = createSlowJudge();
     const bench = createSessionBench({ judge });

@@ -247,6 +247,23 @@ describe('operations of sftp', () => {
   });
 });
 
+describe('refusals in the middle of a packet of the target', () => {
+  it('make the client wait when they are many', () => {
+    const bench = createSftpBench();
+    bench.begin();
+    bench.client(ask.get(1, '/r'));
+    bench.target(answer.handle(1, 'r'));
+    bench.client(ask.read(2, 'r', 0, 100));
+    const data = answer.data(2, Buffer.alloc(100));
+    bench.target(data.subarray(0, 50));
+    for (let id = 10; id < 2000; id++) bench.client(ask.stat(id, 'denied'));
+    expect([bench.asked.length, bench.engine.paused]).toEqual([1001, true]);
+    bench.target(data.subarray(50));
+    expect([bench.asked.length, bench.engine.paused]).toEqual([1991, false]);
+    expect(bench.clientPackets()).toHaveLength(2 + 1990);
+  });
+});
+
 describe('content in sftp', () => {
   const hello = '2cf24d';
 

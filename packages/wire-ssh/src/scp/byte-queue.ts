@@ -1,8 +1,10 @@
+import { Fifo } from '../fifo.ts';
+
 const none = Buffer.alloc(0);
 
 /** Bytes that have arrived and were not read yet. */
 export class ByteQueue {
-  #chunks: Buffer[] = [];
+  readonly #chunks = new Fifo<Buffer>();
   #at = 0;
   length = 0;
 
@@ -14,12 +16,12 @@ export class ByteQueue {
 
   /** The next byte, which stays; -1 = none is there. */
   peek(): number {
-    return this.#chunks[0]?.[this.#at] ?? -1;
+    return this.#chunks.peek()?.[this.#at] ?? -1;
   }
 
   /** Up to so many bytes, as they came in one piece; empty = none are there. */
   take(most: number): Buffer {
-    const chunk = this.#chunks[0];
+    const chunk = this.#chunks.peek();
     if (chunk === undefined || most === 0) return none;
     const bytes = chunk.subarray(this.#at, this.#at + most);
     this.#at += bytes.length;
@@ -34,11 +36,12 @@ export class ByteQueue {
   /** A line with its LF; null = its end is not there. */
   takeLine(): Buffer | null {
     let length = 0;
-    for (const [i, chunk] of this.#chunks.entries()) {
-      const from = i === 0 ? this.#at : 0;
+    let from = this.#at;
+    for (const chunk of this.#chunks) {
       const end = chunk.indexOf(0x0a, from);
       if (end < 0) {
         length += chunk.length - from;
+        from = 0;
         continue;
       }
       length += end + 1 - from;
@@ -55,8 +58,8 @@ export class ByteQueue {
 
   /** Everything. */
   takeAll(): Buffer {
-    const bytes = Buffer.concat(this.#chunks).subarray(this.#at);
-    this.#chunks = [];
+    const bytes = Buffer.concat([...this.#chunks]).subarray(this.#at);
+    this.#chunks.clear();
     this.#at = 0;
     this.length = 0;
     return bytes;

@@ -8,7 +8,7 @@ import { copyOperation, readExtendedOperation, readOperation } from './file-oper
 import { encodeInit, encodeRealpath, nameOfStatus, packetType, statusCode } from './packet.ts';
 import { PacketCutter } from './packet-cutter.ts';
 import { joinRealPath, type RealPathQuestion, realPathQuestions } from './real-path.ts';
-import { maxHandles, maxPending, type OpenFile, type Pending, type SftpState } from './sftp-state.ts';
+import { maxHandles, type OpenFile, type Pending, type SftpState } from './sftp-state.ts';
 
 /** A WRITE whose payload is coming. `refusal` null = it passes. */
 interface CurrentWrite {
@@ -45,10 +45,8 @@ export class SftpClientSide {
   }
 
   get isWaiting(): boolean {
-    const { phase, pending } = this.#state;
-    return (
-      this.#judging.isOpen || this.#isResolving || phase === 'version' || phase === 'home' || pending.size >= maxPending
-    );
+    const { phase, isFull } = this.#state;
+    return this.#judging.isOpen || this.#isResolving || phase === 'version' || phase === 'home' || isFull;
   }
 
   feed(bytes: Buffer): void {

@@ -30,9 +30,11 @@ export interface Pending {
 }
 
 /** Requests that may be without an answer; a client that sends more waits. */
-export const maxPending = 4096;
+const maxPending = 4096;
 /** Handles that may be open. */
 export const maxHandles = 10_000;
+/** Answers of our own that may wait for the end of a server's packet. */
+const maxWaitingReplies = 1000;
 /** Notices about refusals that a person gets in one channel. */
 const maxNotices = 100;
 
@@ -65,6 +67,11 @@ export class SftpState {
     this.outlets = outlets;
     this.toClient = new SliceOutlet((bytes) => outlets.toClient(bytes));
     this.toServer = new SliceOutlet((bytes) => outlets.toServer(bytes));
+  }
+
+  /** The client has to wait: the server owes it many answers, or nothing of ours can be put in. */
+  get isFull(): boolean {
+    return this.pending.size >= maxPending || this.#waitingReplies.length >= maxWaitingReplies;
   }
 
   get context(): OperationContext {
