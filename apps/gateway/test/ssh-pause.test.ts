@@ -99,6 +99,7 @@ describe('a paused connection', () => {
       openForTarget: () => undefined,
       answer: () => undefined,
       sayFarewell: () => undefined,
+      onTargetFailed: () => undefined,
       onAgentDone: () => undefined,
     });
     const side = connection.createSide(end);

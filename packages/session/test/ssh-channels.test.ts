@@ -251,6 +251,15 @@ spec: { match: { ssh: { programs: [uname] } }, action: require-approval, approva
     await connection.until(() => connection.messages.some(({ type }) => type === 'disconnect'));
   });
 
+  it('lets a channel wait for its connection', async () => {
+    const channel = lane.open({ type: 'session', connection: 7 });
+    channel.request({ name: 'exec', command: 'echo late' });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const connection = lane.open({ type: 'connection', connection: 7 });
+    expect([await channel.exit(), channel.stdout()]).toEqual([0, 'late\n']);
+    connection.close();
+  });
+
   it('refuses channels of a connection that could not be made, with the reason', async () => {
     lane.target = { ...target, hostKeys: [] };
     const connection = lane.open({ type: 'connection' });

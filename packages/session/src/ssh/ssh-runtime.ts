@@ -17,14 +17,26 @@ const testTimeoutMs = 10_000;
 export function createSshRuntime(services: SessionServices): ProtocolRuntime<SshOpen> {
   /** Connections to targets, by session and number of the client's connection: each lives as long as its channel of type `connection`. */
   const upstreams = new Map<string, Upstream>();
+  const upstreamOf = (key: string): Upstream => {
+    const known = upstreams.get(key);
+    if (known !== undefined) return known;
+    const made = createUpstream(services);
+    upstreams.set(key, made);
+    // A failed one is told to the channels that wait for it; what comes later may find another.
+    made.settled(({ is }) => {
+      if (is === 'failed' && upstreams.get(key) === made && !made.hasBegun) upstreams.delete(key);
+    });
+    return made;
+  };
   const keyOf = ({ sessionId, ssh }: FactsOf<SshOpen>) => `${sessionId}/${ssh.connection}`;
 
   return {
     open(open, evaluator, lane, onClosed) {
       const key = keyOf(open);
+      const upstream = upstreamOf(key);
       if (open.ssh.type === 'connection') {
-        const upstream = createUpstream(open, services);
-        upstreams.set(key, upstream);
+        if (upstream.hasBegun) throw new WeirError('protocol_violation', 'this connection is open already');
+        upstream.begin(open);
         const parts = { open, lane, evaluator, upstream, services };
         return createConnectionChannel({
           ...parts,
@@ -34,9 +46,6 @@ export function createSshRuntime(services: SessionServices): ProtocolRuntime<Ssh
           },
         });
       }
-      const upstream = upstreams.get(key);
-      if (upstream === undefined)
-        throw new WeirError('target_unavailable', 'the connection of this channel to its host has ended');
       return openIn({ open, lane, evaluator, upstream, services, onClosed });
     },
     sessionEnded: () => undefined,

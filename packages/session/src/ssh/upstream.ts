@@ -1,5 +1,5 @@
 import { isWeirError, WeirError } from '@weir/errors';
-import type { SshOpen } from '@weir/proto';
+import type { SshOpen, SshTarget } from '@weir/proto';
 import type { FactsOf } from '../protocol-runtime.ts';
 import type { SessionServices } from '../session-services.ts';
 import { refuseIncoming } from '../targets/open-ssh-channel.ts';
@@ -14,6 +14,9 @@ export type UpstreamState =
 
 /** The one connection to the target that all channels of a client's SSH connection share. */
 export interface Upstream {
+  /** Dials: the channel that stands for the connection has come. */
+  begin(facts: FactsOf<SshOpen>): void;
+  readonly hasBegun: boolean;
   readonly state: UpstreamState;
   /** Calls back once it is signed in at or has failed; at once when that is known. */
   settled(listener: (state: Exclude<UpstreamState, { is: 'dialling' }>) => void): void;
@@ -29,13 +32,16 @@ export interface Upstream {
 }
 
 const dialTimeoutMs = 10_000;
+/** The gateway may still be sealing the target's secret when the first channel is there. */
+const beginTimeoutMs = 15_000;
 /** Channels that the target has opened and nobody has taken. */
 const maxIncoming = 100;
 
-/** Dials at once. */
-export function createUpstream(facts: FactsOf<SshOpen>, services: SessionServices): Upstream {
+/** Creates a connection that `begin` dials. Channels may come before that: they wait a while. */
+export function createUpstream(services: SessionServices): Upstream {
   let state: UpstreamState = { is: 'dialling' };
   let isClosed = false;
+  let hasBegun = false;
   const waiting: ((state: Exclude<UpstreamState, { is: 'dialling' }>) => void)[] = [];
   const losers = new Set<(text: string) => void>();
   const incoming = new Map<number, Ssh2Incoming>();
@@ -57,7 +63,7 @@ export function createUpstream(facts: FactsOf<SshOpen>, services: SessionService
     settle(next);
     if (isLost) for (const listener of [...losers]) listener(next.text);
   };
-  const takeOver = (dialled: DialledSsh) => {
+  const takeOver = (dialled: DialledSsh, target: SshTarget) => {
     const { client } = dialled;
     passEndOfWrite(client);
     onIncoming(client, (arrived) => {
@@ -72,21 +78,31 @@ export function createUpstream(facts: FactsOf<SshOpen>, services: SessionService
       why = error.message;
     });
     client.on('close', () => {
-      if (!isClosed) fail(lost(facts, why));
+      if (!isClosed) fail(lost(target, why));
     });
     settle({ is: 'ready', dialled });
   };
 
-  const { target, sessionId } = facts;
-  dialSsh(target, {
-    secret: () => services.resolvePassword(target.secret, sessionId),
-    ...{ sshKey: services.sshKey, timeoutMs: dialTimeoutMs, now: services.now },
-  }).then((dialled) => {
-    if (isClosed) dialled.close();
-    else takeOver(dialled);
-  }, fail);
+  const begun = setTimeout(() => {
+    fail(new WeirError('target_unavailable', 'the connection of this channel to its host is not there'));
+  }, beginTimeoutMs).unref();
 
   return {
+    get hasBegun() {
+      return hasBegun;
+    },
+    begin({ target, sessionId }) {
+      hasBegun = true;
+      clearTimeout(begun);
+      if (state.is !== 'dialling') return;
+      dialSsh(target, {
+        secret: () => services.resolvePassword(target.secret, sessionId),
+        ...{ sshKey: services.sshKey, timeoutMs: dialTimeoutMs, now: services.now },
+      }).then((dialled) => {
+        if (isClosed) dialled.close();
+        else takeOver(dialled, target);
+      }, fail);
+    },
     get state() {
       return state;
     },
@@ -110,13 +126,14 @@ export function createUpstream(facts: FactsOf<SshOpen>, services: SessionService
     close() {
       if (isClosed) return;
       isClosed = true;
+      clearTimeout(begun);
       if (state.is === 'ready') state.dialled.close();
       fail(new WeirError('session_ended', 'the connection was closed'));
     },
   };
 }
 
-function lost({ target }: FactsOf<SshOpen>, why: string): WeirError {
+function lost(target: SshTarget, why: string): WeirError {
   return new WeirError('target_unavailable', `the connection to ${target.host}:${target.port} was lost: ${why}`, {
     why,
   });

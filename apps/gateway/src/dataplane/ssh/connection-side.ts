@@ -10,6 +10,8 @@ export interface ConnectionNews {
   answer(isSuccess: boolean, port: number | null): void;
   /** The target is gone or cannot be reached, or Weir ends the session: when the channels have said so, the client is disconnected. */
   sayFarewell(reason: number, text: string): void;
+  /** Why the target could not be reached, or was lost: for the audit log. */
+  onTargetFailed(text: string): void;
   onAgentDone(): void;
 }
 
@@ -63,8 +65,10 @@ export function createConnectionSide(news: ConnectionNews): ConnectionSide {
       case 'request-failure':
         return news.answer(false, null);
       case 'open-failure':
+        news.onTargetFailed(message.text);
         return news.sayFarewell(disconnectReason.byApplication, oneLine(message.text));
       case 'disconnect':
+        if (message.reason === disconnectReason.connectionLost) news.onTargetFailed(message.text);
         return news.sayFarewell(message.reason, oneLine(message.text));
     }
   };

@@ -166,6 +166,11 @@ export function createSshConnection(parts: ConnectionParts): SshConnection {
   const own = createConnectionSide({
     openForTarget,
     sayFarewell,
+    onTargetFailed(message) {
+      const user = session.principal.name;
+      const detail = { code: 'target_unavailable', message, sessionId: session.id };
+      ground.controlPlane.refused({ what: 'target', user, clientAddress, ...detail });
+    },
     answer(isSuccess, port) {
       waitingReplies -= 1;
       replies.answer(isSuccess, port);
