@@ -37,6 +37,7 @@ export async function createSessionFolder(
   forSeconds: number,
 ): Promise<SessionFolder> {
   const { opened, address } = session;
+  const knownHostLines = knownHostsOf(opened);
   const { privateKey } = generateKeyPairSync('ed25519');
   const { type, blob } = publicKeyOf(privateKey);
   const seconds = Math.min(maxSeconds, Math.max(minSeconds, Math.floor(forSeconds)));
@@ -47,7 +48,7 @@ export async function createSessionFolder(
     writeFileSync(path, text, { mode: 0o600 });
     return path;
   };
-  const knownHosts = write('known_hosts', knownHostsOf(opened));
+  const knownHosts = write('known_hosts', knownHostLines);
   const identity = write('id', formatPrivateKey(privateKey, `weir ${opened.id}`));
   const certificateFile = write('id-cert.pub', `${certificate}\n`);
   const stream = write('stream.json', JSON.stringify(address));
