@@ -1,4 +1,4 @@
-import type { ContentType, OutputStreamKind, PlanEvaluator } from '@weir/policy';
+import type { ContentType, OutputStreamKind, PlanEvaluator, SshKind } from '@weir/policy';
 import type { ApprovalDesk } from '../order/approval.ts';
 import type { SshGateDecision, SshTicket } from './ssh-decision.ts';
 import { createSshJudgement } from './ssh-judgement.ts';
@@ -41,12 +41,18 @@ export interface SshGate {
    * @returns why this and the rest must not pass, for the person; null = it may
    */
   content(ticket: SshTicket, found: readonly ContentType[]): string | null;
-  /** Types that are masked in what this shows. Ask again after a plan update. */
-  masks(stream: OutputStreamKind): readonly ContentType[];
+  /**
+   * Types that are masked in what this program shows. Ask again after a plan update. What carries files (rsync, git, other subsystems) is never masked:
+   * a changed file is a broken file.
+   */
+  masks(ticket: SshTicket, stream: OutputStreamKind): readonly ContentType[];
   /** The client gave up (gone, Ctrl-C): withdraws what waits for people. @returns whether something did. */
   withdraw(why: 'cancelled' | 'client-gone'): boolean;
   note(code: string, message: string, statement: number | null): void;
 }
+
+/** What prints for people. */
+const shown: readonly SshKind[] = ['shell', 'exec'];
 
 /** Creates the gate of one channel of SSH. */
 export function createSshGate(services: SshGateServices): SshGate {
@@ -60,7 +66,7 @@ export function createSshGate(services: SshGateServices): SshGate {
     get isInputRecorded() {
       return streams().isInputRecorded;
     },
-    masks: (stream) => streams().masksOf(stream),
+    masks: ({ statement }, stream) => (shown.includes(statement.facts.kind) ? streams().masksOf(stream) : []),
     withdraw: (why) => services.approvals.withdraw(why),
   };
 }

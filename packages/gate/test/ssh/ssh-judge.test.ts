@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { SshRequest } from '../../src/index.ts';
+import { document } from '../fixture.ts';
 import { allKinds, createSshTestGate, deny, fileRequest, said, usual } from './ssh-gate-fixture.ts';
 
 const place = { host: 'db.internal', port: 5432 };
@@ -250,5 +251,26 @@ describe('content and size of files', () => {
     const decision = now(get('/x'));
     if (decision.action === 'deny') throw new Error('denied');
     expect(gate.content(decision.ticket, ['card'])).toContain('It needs approval, and it is too late to ask');
+  });
+});
+
+describe('output', () => {
+  const masked = allKinds + document('Masking', 'm', '{ output: [terminal, exec], detect: [card] }');
+  it.each<[string, SshRequest, readonly string[]]>([
+    ['a command', { kind: 'exec', command: 'ls', terminal: false }, ['card']],
+    ['a shell', { kind: 'shell', terminal: true }, ['card']],
+    ['rsync', { kind: 'exec', command: 'rsync --server --sender -vr . /srv', terminal: false }, []],
+    ['git', { kind: 'exec', command: "git-upload-pack '/srv/x.git'", terminal: false }, []],
+    ['a subsystem', { kind: 'subsystem', name: 'netconf', terminal: false }, []],
+    [
+      'rsync in another form',
+      { kind: 'exec', command: 'rsync --server --sender -vr . /srv | cat', terminal: false },
+      ['card'],
+    ],
+  ])('of %s', (_name, request, types) => {
+    const { now, gate } = createSshTestGate(masked);
+    const decision = now(request);
+    if (decision.action === 'deny') throw new Error('denied');
+    expect([gate.masks(decision.ticket, 'exec'), gate.masks(decision.ticket, 'terminal')]).toEqual([types, types]);
   });
 });

@@ -41,8 +41,10 @@ export function createProgramIo(parts: ProgramIoParts): ProgramIo {
     record: (eventJson) => parts.record(eventJson, false),
   });
   const note = (event: ChannelEvent) => parts.record(Buffer.from(JSON.stringify(event)), false);
-  const types = () => gate.masks(isTerminal ? 'terminal' : 'exec');
-  const streamOf = (stream: StreamName): OutputStream => {
+  let program: SshTicket | undefined;
+  const types = (ticket: SshTicket) => gate.masks(ticket, isTerminal ? 'terminal' : 'exec');
+  const streamOf = (ticket: SshTicket, stream: StreamName): OutputStream => {
+    program = ticket;
     const known = streams.get(stream);
     if (known !== undefined) return known;
     const made = createOutputStream(
@@ -51,7 +53,7 @@ export function createProgramIo(parts: ProgramIoParts): ProgramIo {
         record: (eventJson) => parts.record(eventJson, true),
         release: (bytes) => parts.release(stream, bytes),
       },
-      types(),
+      types(ticket),
     );
     made.resize(columns);
     streams.set(stream, made);
@@ -59,9 +61,9 @@ export function createProgramIo(parts: ProgramIoParts): ProgramIo {
   };
 
   return {
-    output(_ticket, stream, bytes) {
+    output(ticket, stream, bytes) {
       if (isTerminal) typing.output(bytes);
-      return streamOf(stream).push(bytes);
+      return streamOf(ticket, stream).push(bytes);
     },
     outputEnded: (_ticket, stream) => streams.get(stream)?.end() ?? null,
     input(ticket, bytes) {
@@ -90,8 +92,9 @@ export function createProgramIo(parts: ProgramIoParts): ProgramIo {
       });
     },
     planChanged() {
+      if (program === undefined) return;
       for (const [name, stream] of streams) {
-        const held = stream.remask(types());
+        const held = stream.remask(types(program));
         if (held !== null) parts.release(name, held);
       }
     },
