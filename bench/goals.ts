@@ -67,6 +67,14 @@ const rules: readonly GoalRule[] = [
     wanted: 2,
     isUpper: true,
   },
+  ...['a command', 'sftp get'].map((what) => ({
+    goal: `${what}, 200 MB by SSH, of direct`,
+    ...{ section: 'ssh', where: { route: 'Weir, native', what }, key: 'ratio', wanted: 0.45, stretch: 0.7 },
+  })),
+  {
+    goal: 'added p50 of an echo at a terminal, ms',
+    ...{ section: 'ssh-echo', where: { route: 'Weir, native' }, key: 'addedMs', wanted: 1, isUpper: true },
+  },
   { goal: 'idle channel, KiB', section: 'idle', where: { process: 'both' }, key: 'each', wanted: 29.3, isUpper: true },
   { goal: 'prepared, 8 clients, of the Go relay', ...query('prepared', 8), key: 'ofGoRelay', stretch: 1 },
   { goal: 'prepared, 32 clients, of the Go relay', ...query('prepared', 32), key: 'ofGoRelay', stretch: 1 },

@@ -12,6 +12,7 @@ import { measureIdle } from './measures/idle.ts';
 import { measureQueries } from './measures/queries.ts';
 import { measureResult } from './measures/result.ts';
 import { measureRevocation } from './measures/revocation.ts';
+import { measureSsh } from './measures/ssh.ts';
 import { measureStalled } from './measures/stalled.ts';
 import { formatReport } from './report.ts';
 import type { Section } from './section.ts';
@@ -25,6 +26,7 @@ const measures: Readonly<Record<string, (context: BenchContext) => Promise<Secti
   idle: measureIdle,
   stalled: measureStalled,
   revocation: measureRevocation,
+  ssh: measureSsh,
 };
 const usage = `pnpm bench [--quick] [--only NAME[,NAME]…] [--profile FOLDER]
   --quick     one short round by the main routes only, a minute for each measurement; docs/benchmarks stays as it is
@@ -84,7 +86,7 @@ async function measure(
   parts: Pick<BenchContext, 'cleanUp' | 'scratch' | 'progress'>,
 ) {
   parts.progress('the database starts and is filled');
-  const isRead = names.some((name) => name !== 'queries' && name !== 'idle');
+  const isRead = names.some((name) => !['queries', 'idle', 'ssh'].includes(name));
   const share = isRead ? (options.quick ? 0.25 : 1) : 0;
   const size = { pgbenchScale: 10, people: people * share, wideRows: wideRows * share };
   const target = await startTarget(parts.cleanUp, size);

@@ -1,9 +1,10 @@
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type ApiClient, createApiClient, holdPasswordSignIn } from '@weir/api';
-import { createTemporaryFolder, freePort } from '@weir/testkit';
+import { createTemporaryFolder, freePort, type SshServer } from '@weir/testkit';
 import { type Child, startNode } from './child.ts';
 import type { CleanUp } from './clean-up.ts';
 
@@ -38,6 +39,8 @@ const people: Readonly<Record<BenchPerson, { readonly name: string; readonly gro
 /** What to start. */
 export interface WeirOptions {
   readonly target: WeirTarget;
+  /** A host that becomes the connection `bench-ssh`, by certificates of the gateway. */
+  readonly ssh?: SshServer;
   /** Folder for CPU profiles of gateway and agent. */
   readonly profileDir?: string | undefined;
   /** Starts something between agent and gateway; gets the tunnel's port and gives the port that the agent shall dial. */
@@ -48,6 +51,8 @@ export interface WeirOptions {
 export interface Weir {
   readonly gatewayPid: number;
   readonly agentPid: number;
+  /** Port of the SSH listener. */
+  readonly sshPort: number;
   /** DSN of the native listener for a new session; without `person` of one whom the masks are about. */
   nativeDsn(sslmode: 'disable' | 'require', person?: BenchPerson): Promise<string>;
   /** The API as an administrator. */
@@ -92,7 +97,7 @@ export async function startWeir(cleanUp: CleanUp, options: WeirOptions): Promise
   };
   const profiled = options.profileDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${options.profileDir}`];
 
-  const files = writeConfiguration(folder.path, options.target);
+  const files = writeConfiguration(folder.path, options);
   const gateway = run([...profiled, ...serverFlags, built('gateway'), '--config', files.config]);
   const runtime = await untilReady(gateway, files.runtime);
   const agentState = join(folder.path, 'agent');
@@ -109,10 +114,12 @@ export async function startWeir(cleanUp: CleanUp, options: WeirOptions): Promise
     return createApiClient({ baseUrl: runtime.api, authorizer });
   };
   await untilOnline(await login('admin'), agent);
+  options.ssh?.trust((await (await login('admin')).sshTrust()).targetAuthorities);
 
   return {
     gatewayPid: gateway.pid,
     agentPid: agent.pid,
+    sshPort: runtime.ssh.port,
     async nativeDsn(sslmode, person = 'masked') {
       const { native } = await (await login(people[person].name)).openSession({
         connection: 'bench-pg',
@@ -165,7 +172,7 @@ function warningsIn(log: string): string[] {
   return log.split('\n').filter((line) => /"level":"(warn|error)"/.test(line));
 }
 
-function writeConfiguration(folder: string, target: WeirTarget) {
+function writeConfiguration(folder: string, { target, ssh }: WeirOptions) {
   const file = (name: string, text: string) => {
     const path = join(folder, name);
     writeFileSync(path, text, { mode: 0o600 });
@@ -200,6 +207,7 @@ function writeConfiguration(folder: string, target: WeirTarget) {
             ...{ host, port, database, user, password: targetPassword, tls: { mode: 'disable' } },
           },
         },
+        ...(ssh === undefined ? [] : [hostConnection(ssh)]),
       ],
       policyFiles: ['apps/demo/policy/shop.yaml', 'bench/policy.yaml'].map((path, index) =>
         file(`policy-${index}.yaml`, exemptUnmasked(readFileSync(join(root, path), 'utf8'))),
@@ -208,6 +216,14 @@ function writeConfiguration(folder: string, target: WeirTarget) {
     },
   };
   return { config: file('gateway.yaml', JSON.stringify(config)), runtime, joinToken };
+}
+
+function hostConnection({ host, port, user, hostKey }: SshServer) {
+  const [, blob = ''] = hostKey.split(' ');
+  const digest = createHash('sha256').update(Buffer.from(blob, 'base64')).digest('base64');
+  const hostKeys = [`SHA256:${digest.replace(/=+$/, '')}`];
+  const target = { protocol: 'ssh', host, port, user, auth: 'certificate', hostKeys };
+  return { name: 'bench-ssh', agent: 'bench-agent', labels: { env: 'demo' }, target };
 }
 
 /** Lets every mask spare the group `bench-unmasked`, too. @throws when a policy does not look as expected. */
@@ -222,6 +238,7 @@ function exemptUnmasked(policy: string): string {
 interface Runtime {
   readonly api: string;
   readonly tunnel: string;
+  readonly ssh: { readonly port: number };
   readonly caFile: string;
 }
 
