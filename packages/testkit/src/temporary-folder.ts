@@ -13,5 +13,5 @@ export interface TemporaryFolder {
 export function createTemporaryFolder(name = 'weir-test', mode = 0o700): TemporaryFolder {
   const path = mkdtempSync(join(realpathSync(tmpdir()), `${name}-`));
   chmodSync(path, mode);
-  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+  return { path, remove: () => rmSync(path, { recursive: true, force: true, maxRetries: 5 }) };
 }

@@ -91,8 +91,6 @@ export interface BenchOptions {
   readonly input?: SessionHost['input'];
   readonly content?: SessionHost['content'];
   readonly hash?: SessionHost['hash'];
-  /** Besides writing it down. */
-  readonly fileEnded?: SessionHost['fileEnded'];
   /** The target does not begin what it is asked to start before the test says so. */
   readonly startsLater?: boolean;
 }
@@ -128,10 +126,7 @@ export function createSessionBench(options: BenchOptions = {}) {
     exited: (_ticket, { status, signal }) => void told.push(`exited ${status ?? signal?.signal ?? 'unknown'}`),
     note: (code, text) => void told.push(`${code}: ${text}`),
     content: options.content ?? (() => null),
-    fileEnded(ticket, outcome) {
-      files.push({ ticket, outcome });
-      options.fileEnded?.(ticket, outcome);
-    },
+    fileEnded: (ticket, outcome) => void files.push({ ticket, outcome }),
     end: () => void told.push('end'),
     ...(options.hash === undefined ? {} : { hash: options.hash }),
   };

@@ -11,11 +11,11 @@ import {
   createSessionEngine,
   encodeMessage,
   encodeRequest,
+  type FileRequest,
   type SshDecision,
   type SshRequest,
   type StreamProtocol,
 } from '../../src/index.ts';
-import { lineOfOutcome, lineOfRequest } from '../file-log.ts';
 
 /** What the host of the test does. */
 export interface FilteredRules {
@@ -33,15 +33,17 @@ export interface FilteredRules {
 const [, , json = '{}', command = '', ...words] = process.argv;
 const rules = JSON.parse(json) as FilteredRules;
 const log: string[] = [];
+const show = ({ operation, direction, path, absolutePath, to, size }: FileRequest) =>
+  `${operation} ${direction} ${path}${absolutePath === path ? '' : ` (${absolutePath})`}${to === null ? '' : ` -> ${to}`}${size === null ? '' : ` ${size} bytes`}`;
 
 function decide(request: SshRequest): SshDecision {
   if (request.kind !== 'file') return { action: 'forward', ticket: 'session', protocol: rules.protocol };
   const denied = rules.deny?.some((part) => request.path.includes(part) || request.to?.includes(part));
-  log.push(`${denied === true ? 'deny ' : ''}${lineOfRequest(request)}`);
+  log.push(`${denied === true ? 'deny ' : ''}${show(request)}`);
   if (denied === true)
     return { action: 'deny', text: `weir: ${request.operation} ${request.path} is denied\nhint: ask` };
   return {
-    ...{ action: 'forward', ticket: lineOfRequest(request), maxBytes: rules.maxBytes ?? null },
+    ...{ action: 'forward', ticket: show(request), maxBytes: rules.maxBytes ?? null },
     wantsContent: rules.content !== undefined,
   };
 }
@@ -77,7 +79,10 @@ const engine = createSessionEngine(
     hash: () => createHash('sha256'),
     content: (_ticket, _direction, _offset, bytes) =>
       rules.content !== undefined && bytes.includes(rules.content) ? 'weir: the content is denied' : null,
-    fileEnded: (ticket, outcome) => void log.push(lineOfOutcome(ticket, outcome)),
+    fileEnded(ticket, { bytesUp, bytesDown, sha256, isWhole, error }) {
+      const content = `${bytesUp} up ${bytesDown} down ${sha256?.slice(0, 8) ?? '-'}${isWhole ? ' whole' : ''}`;
+      log.push(`ended ${String(ticket)}: ${content}${error === null ? '' : ` ${error}`}`);
+    },
     end() {
       writeFileSync(rules.log, log.map((line) => `${line}\n`).join(''));
       process.stdin.destroy();
