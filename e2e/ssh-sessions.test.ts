@@ -89,6 +89,7 @@ openSshLane()('sessions of OpenSSH', () => {
     it('share one connection (ControlMaster), side by side', async () => {
       const socket = join(ssh.files, 'master');
       const master = ssh.start(ssh.way(), ['-M', '-S', socket, '-N']);
+      const ended = once(master, 'close');
       await waitFor('the master', () => existsSync(socket) || undefined);
       const answers = await Promise.all(
         Array.from({ length: 8 }, (_, n) =>
@@ -99,7 +100,7 @@ openSshLane()('sessions of OpenSSH', () => {
         Array.from({ length: 8 }, (_, n) => [n, `in ${n}`, `${n}\n`]),
       );
       expect((await ssh.ssh(ssh.way(), undefined, { more: ['-S', socket, '-O', 'exit'] })).status).toBe(0);
-      await once(master, 'close');
+      await ended;
       const sessions = await (await ssh.system.as('alice')).listSessions();
       expect(sessions.length).toBeGreaterThan(0);
     });
