@@ -1,4 +1,11 @@
-import type { ApprovalVerdict, PlanEvaluator, SshStatement, Verdict, WatcherNeed } from '@weir/policy';
+import {
+  type ApprovalVerdict,
+  builtInRules,
+  type PlanEvaluator,
+  type SshStatement,
+  type Verdict,
+  type WatcherNeed,
+} from '@weir/policy';
 import { type ApprovalAnswer, approvalMode } from '../order/approval.ts';
 import { type AskingServices, askPeople } from '../order/asking.ts';
 import { createDenial, type Denial, denialOfError, denialOfVerdict } from '../order/denial.ts';
@@ -37,7 +44,13 @@ export function createSshJudgement(services: SshGateServices): Pick<SshGate, 'ju
     const evaluator = services.evaluator();
     const statement = { text: meaning.text, login: identity.login, terminal, facts: meaning.facts };
     const circumstances = { now: new Date(services.now()), interactive: terminal };
-    return { meaning, statement, evaluator, verdict: evaluator.evaluateSsh(statement, circumstances) };
+    const verdict = evaluator.evaluateSsh(statement, circumstances);
+    const judged = { meaning, statement, evaluator, verdict };
+    if (verdict.rule !== builtInRules.noAccess || !meaning.isQuiet || meaning.facts.kind !== 'file-list') return judged;
+    // Clients look at a file before they read or write it: who may do either may look.
+    const others = alsoLooking.map((kind) => ({ ...statement, facts: { ...meaning.facts, kind, kinds: [kind] } }));
+    const found = others.map((as) => ({ ...judged, verdict: evaluator.evaluateSsh(as, circumstances) }));
+    return found.find((as) => as.verdict.rule !== builtInRules.noAccess) ?? judged;
   };
 
   const record = ({ statement, verdict }: Judged, approval: ApprovalAnswer | null, action = verdict.action): void => {
@@ -191,6 +204,8 @@ export function createSshJudgement(services: SshGateServices): Pick<SshGate, 'ju
     },
   };
 }
+
+const alsoLooking = ['file-read', 'file-write', 'file-change'] as const;
 
 function hasTerminal(request: SshRequest): boolean {
   return 'terminal' in request && request.terminal;

@@ -274,3 +274,34 @@ describe('output', () => {
     expect([gate.masks(decision.ticket, 'exec'), gate.masks(decision.ticket, 'terminal')]).toEqual([types, types]);
   });
 });
+
+describe('looking at files', () => {
+  const may = (kinds: string) =>
+    document(
+      'Access',
+      'some',
+      `{ who: { principals: ['*'] }, connections: { names: ['*'] }, statements: { kinds: ${kinds} } }`,
+    );
+  const etc = deny('etc', '{ ssh: { paths: ["/etc/*"] } }');
+  const stat = (path: string) => get(path, { operation: 'stat', direction: 'list' });
+  it.each<[string, string, SshRequest, string]>([
+    ['who may write', may('[sftp, file-write]'), stat('/srv/x'), 'forward'],
+    ['who may read', may('[sftp, file-read]'), get('.', { operation: 'realpath', direction: 'list' }), 'forward'],
+    ['who may do all', may('[sftp]'), stat('/srv/x'), 'forward'],
+    ['who may write, where a rule denies it', may('[sftp, file-write]') + etc, stat('/etc/x'), 'It lists /etc/x.'],
+    [
+      'who may have a shell alone',
+      may('[shell]'),
+      stat('/srv/x'),
+      'The file operation stat is not allowed here: no access rule that applies now allows the kind file-list.',
+    ],
+    [
+      'names are more than a look',
+      may('[sftp, file-write]'),
+      get('/srv', { operation: 'list', direction: 'list' }),
+      'The file operation list is not allowed here: no access rule that applies now allows the kind file-list.',
+    ],
+  ])('%s', (_name, policy, request, expected) => {
+    expect(said(createSshTestGate(policy).now(request))).toBe(expected);
+  });
+});

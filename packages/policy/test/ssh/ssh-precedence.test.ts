@@ -191,6 +191,12 @@ describe('what binds something that is allowed', () => {
       { watchers: [leads('w')], fileSize: null, content: [] },
     ],
     ['a command without one is not', watched('w'), { commands: ['ls'] }, null],
+    [
+      'a command that may be a shell is',
+      watched('w'),
+      { commands: ['bash'], opaque: ['Bash runs what it reads.'] },
+      { watchers: [leads('w')], fileSize: null, content: [] },
+    ],
     ['sftp is not', watched('w'), { kind: 'sftp' }, null],
     [
       'commands are, where the rule names them',

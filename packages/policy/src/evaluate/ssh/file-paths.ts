@@ -1,4 +1,4 @@
-import { createGlob } from '../../glob.ts';
+import { createGlobs } from '../../glob.ts';
 
 /** Does a path rule meet this path? `maybe`: where the path leads is not known, and it may be a place that the rule names. */
 export type PathAnswer = 'yes' | 'no' | 'maybe';
@@ -15,21 +15,33 @@ export interface PathOrigin {
 
 /** Compiles path globs. Relative paths begin in the home folder, which is where commands and file transfers begin. */
 export function createPathTest(patterns: readonly string[]): (path: string, origin: PathOrigin) => PathAnswer {
-  const globs = patterns.map((pattern) => ({ pattern, matches: createGlob(pattern, { ignoreCase: false }) }));
+  const isMeant = createGlobs(patterns, exact);
+  const endsMeant = createGlobs(patterns.flatMap(endsOf), exact);
+  const leadsThere = createGlobs(patterns.flatMap(beginningsOf), exact);
   return (path, origin) => {
     const plain = normalisePath(path);
     const isAnchored = plain.startsWith('/') || plain.startsWith('~');
-    const candidates = isAnchored ? formsOfHome(plain, origin.login) : formsOfHome(`~/${plain}`, origin.login);
-    if (globs.some(({ matches }) => matches(plain) || candidates.some(matches))) return 'yes';
+    const candidates = formsOfHome(isAnchored ? plain : `~/${plain}`, origin.login);
+    if (isMeant(plain) || candidates.some(isMeant)) return 'yes';
     const isElsewhere = !isAnchored && (origin.isMoved || plain === '..' || plain.startsWith('../'));
-    const tail = plain.replace(/^(\.\.\/)+/, '/');
-    const end = tail.startsWith('/') ? tail : `/${tail}`;
-    if (isElsewhere && globs.some(({ pattern }) => plain === '..' || canEndWith(pattern, end))) return 'maybe';
+    const end = plain.replace(/^(\.\.\/)+/, '');
+    if (isElsewhere && (end === '..' || endsMeant(`/${end}`))) return 'maybe';
     if (!origin.isRecursive) return 'no';
-    const isAbove = ({ pattern }: { pattern: string }) =>
-      candidates.some((candidate) => canBeginWith(pattern, candidate.endsWith('/') ? candidate : `${candidate}/`));
-    return globs.some(isAbove) ? 'maybe' : 'no';
+    const folders = candidates.map((candidate) => (candidate.endsWith('/') ? candidate : `${candidate}/`));
+    return folders.some(leadsThere) ? 'maybe' : 'no';
   };
+}
+
+const exact = { ignoreCase: false };
+
+/** Ends of a pattern that a path can have whose folder is not known: they begin with a slash, or with what may be one. */
+function endsOf(pattern: string): string[] {
+  return Array.from(pattern, (_, at) => pattern.slice(at)).filter((end) => /^[/*?]/.test(end));
+}
+
+/** Beginnings of a pattern that a folder can have in which something is meant. */
+function beginningsOf(pattern: string): string[] {
+  return Array.from(pattern, (_, at) => pattern.slice(0, at + 1)).filter((begin) => /[/*?]$/.test(begin));
 }
 
 /** Removes `.`, empty parts and, where something stands before them, `..`. */
@@ -54,15 +66,3 @@ function formsOfHome(path: string, login: string): string[] {
   const user = name === '' ? login : name;
   return [path, normalisePath(`${user === 'root' ? '/root' : `/home/${user}`}${rest}`)];
 }
-
-/** Is there a text before `end` with which the pattern matches? */
-function canEndWith(pattern: string, end: string): boolean {
-  return startsOf(pattern).some((at) => createGlob(pattern.slice(at), { ignoreCase: false })(end));
-}
-
-/** Is there a text behind `begin` with which the pattern matches? */
-function canBeginWith(pattern: string, begin: string): boolean {
-  return startsOf(pattern).some((at) => at > 0 && createGlob(pattern.slice(0, at), { ignoreCase: false })(begin));
-}
-
-const startsOf = (pattern: string): number[] => Array.from({ length: pattern.length + 1 }, (_, at) => at);

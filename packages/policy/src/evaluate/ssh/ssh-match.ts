@@ -75,10 +75,10 @@ function kindTest(kinds: readonly SshKind[], hasFiles: boolean): SshTest {
 const notTyped: SshTest = (statement) =>
   statement.facts.kind === 'input' ? null : sure(`${sshName(statement.facts)} matches a rule for everything`);
 
-/** What somebody can watch: a shell, or a command with a terminal. */
-const shellTest: SshTest = (statement) => {
-  const isWatched = statement.facts.kind === 'shell' || (statement.facts.kind === 'exec' && statement.terminal);
-  return isWatched ? sure(`${sshName(statement.facts)} has to be watched`) : null;
+/** What somebody can watch: a shell, a command with a terminal, and one that may be a shell. */
+const shellTest: SshTest = ({ facts, terminal }) => {
+  const isWatched = facts.kind === 'shell' || (facts.kind === 'exec' && (terminal || facts.opaque.length > 0));
+  return isWatched ? sure(`${sshName(facts)} has to be watched`) : null;
 };
 
 function nameTest(patterns: readonly string[]): SshTest {
