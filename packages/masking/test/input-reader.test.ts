@@ -169,3 +169,14 @@ describe('what is typed at real programs', () => {
     expect(reader.takeRecordable()).toHaveLength(0);
   });
 });
+
+test('bash: a line sent in one piece, wrapped by the character that follows', () => {
+  const reader = createInputReader();
+  const line = `echo ${'1234567890 '.repeat(7)}end`;
+  reader.input(Buffer.from(`${line}\r`));
+  // As bash 5.2 echoes it behind a prompt of 16 characters in 80 columns: it prints the first character of the next row, and goes back before it.
+  const [row, next] = [line.slice(0, 64), line.slice(64)];
+  reader.output(Buffer.from(`${row}${next[0]}\r${next}\r\n\u001b[?2004l\r`));
+  expect(reader.takeRecordable().toString()).toBe(`${line}\r`);
+  expect(reader.hiddenBytes).toBe(0);
+});

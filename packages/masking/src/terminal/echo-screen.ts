@@ -20,7 +20,7 @@ export interface EchoScreen {
 export function createEchoScreen(): EchoScreen {
   let line: string[] = [];
   let cursor = 0;
-  /** Printed characters in their order: LF for line ends, without the blanks by which readline wraps. */
+  /** Printed characters in their order: LF for line ends, without what readline prints twice to wrap: a blank, or the character that follows. */
   let tail = '';
   let rest: Buffer = nothing;
 
@@ -49,7 +49,8 @@ export function createEchoScreen(): EchoScreen {
       tail += '\n';
     } else if (byte === 0x0d) {
       cursor = 0;
-      if (next !== 0x0a && tail.endsWith(' ')) tail = tail.slice(0, -1);
+      const isWrap = next !== undefined && next > 0x20 && tail.endsWith(String.fromCharCode(next));
+      if (next !== 0x0a && (isWrap || tail.endsWith(' '))) tail = tail.slice(0, -1);
     } else if (byte === 0x08) {
       cursor = Math.max(0, cursor - 1);
       tail = tail.slice(0, -1);
