@@ -20,6 +20,7 @@ describe('a running gateway', () => {
       front: '127.0.0.1:7001',
       tunnel: '127.0.0.1:7002',
       postgres: { host: '127.0.0.1', port: 7003 },
+      ssh: { host: '127.0.0.1', port: 7022 },
       caFile: gateway.gateway.addresses.caFile,
     });
     expect(await gateway.anonymous().healthz()).toEqual({ ok: true });

@@ -171,6 +171,19 @@ describe('what clients and hosts have to know', () => {
   });
 });
 
+test('the names of the listener are those by which it is reached', async () => {
+  const named = await startTestGateway((config) => ({
+    ...config,
+    publicHost: ['gate.example', '192.0.2.4'],
+    ssh: { host: '0.0.0.0', port: 2222 },
+    identity: { ...config.identity, issuer: 'https://weir.example:8443' },
+  }));
+  const [key] = named.dataPlane.sshAuthenticator.hostKeys();
+  const { principals } = parseCertificate(key?.certificate ?? Buffer.alloc(0));
+  await named.close();
+  expect(principals).toEqual(['localhost', '127.0.0.1', '::1', 'gate.example', '192.0.2.4', 'weir.example']);
+});
+
 describe('a CA that is replaced', () => {
   const signerOf = async (): Promise<string> => {
     const { certificates = {} } = await seal();

@@ -43,7 +43,8 @@ export function createSshCapabilities(foundation: Foundation, parts: SshCapabili
   const { config, repositories, ssh: authorities, dataPlane, audit, log, now } = foundation;
   const { sshKeys: keys, users } = repositories;
   const { identity, sessions, local, signIn, browsers, issuer } = parts;
-  const names = () => namesOf(config);
+  const named = namesOf(config);
+  const names = () => named;
   const certificates = createUserCertificates({ authorities, keys, identity, audit, now });
   const userKeys = createUserKeys({
     ...{ keys, users, local, audit, now },
@@ -72,4 +73,12 @@ export function createSshCapabilities(foundation: Foundation, parts: SshCapabili
   return { authenticator, rotation, modules };
 }
 
-const namesOf = ({ publicHost }: GatewayConfig): readonly string[] => publicHost;
+/** Under which names clients reach the listener: as configured, where it listens, and where browsers go. */
+function namesOf({ publicHost, ssh: { host }, identity: { issuer } }: GatewayConfig): readonly string[] {
+  const isWildcard = host === '0.0.0.0' || host === '::';
+  return [
+    ...publicHost,
+    ...(isWildcard ? [] : [host]),
+    ...(issuer === undefined ? [] : [new URL(issuer).hostname.replace(/^\[|\]$/g, '')]),
+  ];
+}
