@@ -78,6 +78,14 @@ describe('a certificate', () => {
     });
   });
 
+  test('knows the second factor that its sign-in has used since', async () => {
+    const { certificate, key } = await certified();
+    const at = new Date(gateway.now() - 30_000);
+    await gateway.gateway.store.db.updateTable('oauth_grants').set({ mfa_at: at }).execute();
+    const session = await openedBy(sshClient(gateway, 'alice').byCertificate(certificate, key));
+    expect(factsOf(session)).toEqual({ mfaAtMs: at.getTime(), clientAddress: '127.0.0.1' });
+  });
+
   test('lets nobody in under another name', async () => {
     const { certificate, key } = await certified();
     for (const user of ['bob', 'Alice', 'alice ', 'nobody', ''])
@@ -303,6 +311,27 @@ describe('a confirmation in the browser', () => {
       detail: { code, clientAddress: '203.0.113.9', connection: 'web' },
     });
     expect((await browser.get(path)).status).toBe(404);
+  });
+
+  test('knows the second factor of the browser’s sign-in', async () => {
+    const browser = await signedInBrowser(gateway, 'alice');
+    const at = new Date(gateway.now() - 30_000);
+    await gateway.gateway.store.db.updateTable('browser_sessions').set({ mfa_at: at }).execute();
+    const { path, responded } = await ask();
+    expect((await browser.get(path)).text).toContain(at.toISOString());
+    await browser.submit({ decision: 'confirm' });
+    expect(factsOf(await openedBy(responded))?.mfaAtMs).toBe(at.getTime());
+  });
+
+  test('of a browser that signs out before the client goes on opens nothing', async () => {
+    const browser = await signedInBrowser(gateway, 'alice');
+    const { path, responded } = await ask();
+    await browser.get(path);
+    await browser.submit({ decision: 'confirm' });
+    const answer = await responded;
+    await browser.get('/signed-in');
+    await browser.submit({});
+    expect((await failure(openedBy(Promise.resolve(answer)))).code).toBe('not_permitted');
   });
 
   test('leads through the sign-in and back', async () => {
