@@ -80,6 +80,9 @@ export function createClientChannel(parts: ClientChannelParts): ClientChannel {
   let isPaused = false;
   let isAgentDone = false;
   let isOnLane = false;
+  /** The agent has the client's CLOSE, or one in its stead. */
+  let isCloseOnLane = false;
+  let isClientAsked = false;
   let isPumpPlanned = false;
   let end: RelayEnd | undefined;
   /** Of a session channel that ends before its program was asked for: what it says then. */
@@ -92,7 +95,10 @@ export function createClientChannel(parts: ClientChannelParts): ClientChannel {
     adjust(bytes) {
       if (remote !== null) transport.send(channelHead(connectionNumber.windowAdjust, remote.channel, bytes));
     },
-    onClosed: () => end?.noMoreFromClient(),
+    onClosed() {
+      isCloseOnLane = true;
+      end?.noMoreFromClient();
+    },
   });
 
   const free = () => {
@@ -117,7 +123,10 @@ export function createClientChannel(parts: ClientChannelParts): ClientChannel {
   };
   const confirm = () => {
     if (state !== 'opening') return;
-    if (remote === null) return parts.askClient();
+    if (remote === null) {
+      isClientAsked = true;
+      return parts.askClient();
+    }
     state = 'open';
     transport.send(openConfirmation(remote.channel, local, windowBytes, maxPacketBytes));
   };
@@ -319,12 +328,14 @@ export function createClientChannel(parts: ClientChannelParts): ClientChannel {
     },
     confirm,
     opened(opening) {
+      if (!isClientAsked || state !== 'opening' || remote !== null) return;
       remote = opening;
       state = 'open';
       end?.toAgent(encodeMessage({ type: 'open-confirmation' }));
       pumpAndCredit();
     },
     refused(reason, text) {
+      if (!isClientAsked || state !== 'opening' || remote !== null) return;
       end?.toAgent(encodeMessage({ type: 'open-failure', reason, text }));
       end?.noMoreFromClient();
       refuseOpening(reason, text);
@@ -334,7 +345,7 @@ export function createClientChannel(parts: ClientChannelParts): ClientChannel {
       state = 'closed';
       queue.length = 0;
       // What is held goes with the client.
-      if (!isClosedByClient) end?.toAgent(encodeMessage({ type: 'close' }));
+      if (!isCloseOnLane) end?.toAgent(encodeMessage({ type: 'close' }));
       isClosedByClient = true;
       end?.gone(reason);
       if (!isOnLane) agentDone();

@@ -4,7 +4,7 @@ import { encodeGlobalRequest, FieldReader, type IncomingChannel, messageNumber, 
 import { type ChannelGround, openChannel } from '../open-channel.ts';
 import type { LiveSession } from '../ports.ts';
 import { type ClientSide, createRelay, type RelayEnd } from '../relay.ts';
-import { connectionNumber, openFailureMessage, pong } from './channel-message.ts';
+import { channelHead, connectionNumber, openFailureMessage, pong } from './channel-message.ts';
 import { channelOpeningMessage, readChannelOpening } from './channel-opening.ts';
 import { type ClientChannel, createClientChannel, type RemoteEnd } from './client-channel.ts';
 import { createConnectionSide } from './connection-side.ts';
@@ -212,8 +212,7 @@ export function createSshConnection(parts: ConnectionParts): SshConnection {
     receive(payload) {
       heard = true;
       const number = payload[0] ?? 0;
-      if (number >= messageNumber.channelData || number === connectionNumber.windowAdjust) {
-        if (number === connectionNumber.ping) return transport.send(pong(payload));
+      if (number >= connectionNumber.windowAdjust && number <= messageNumber.channelFailure) {
         // Of a channel that both ends have closed something may still be on its way.
         const channel = channelOf(payload);
         if (channel !== undefined && !channel.receive(payload))
@@ -232,12 +231,17 @@ export function createSshConnection(parts: ConnectionParts): SshConnection {
             number,
             number,
           ];
-          return channelOf(payload)?.opened({ channel, window, maxPacketBytes: Math.min(maxPacketBytes, 32_768) });
+          const asked = channelOf(payload);
+          // The agent has given it up meanwhile.
+          if (asked === undefined) return transport.send(channelHead(messageNumber.channelClose, channel));
+          return asked.opened({ channel, window, maxPacketBytes: Math.min(maxPacketBytes, 32_768) });
         }
         case messageNumber.channelOpenFailure: {
           const fields = new FieldReader(payload, 5);
           return channelOf(payload)?.refused(fields.uint32(), fields.text());
         }
+        case connectionNumber.ping:
+          return transport.send(pong(payload));
         case messageNumber.requestSuccess:
         case messageNumber.requestFailure:
           // Our keepalive is the only request that the client answers.
