@@ -1,15 +1,20 @@
 import { generateKeyPairSync } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { SshTarget } from '@weir/proto';
 import {
   checkCertificate,
   fingerprintOf,
   formatKeyLine,
+  formatPrivateKey,
   parseCertificate,
   parseKeyLine,
   parseKnownHost,
   publicKeyOf,
   type SshPublicKey,
 } from '@weir/ssh-certificate';
+import { createTemporaryFolder, runCommand, startSshServer } from '@weir/testkit';
+import { openSshLane } from '@weir/testkit/lane';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { failure, startTestGateway, type TestGateway } from './fixture/test-gateway.ts';
@@ -232,5 +237,52 @@ describe('a CA that is replaced', () => {
     expect(await idOf(purpose, 'leaving')).toBeUndefined();
     const dropped = (await rows()).find((row) => row.public_key.length > 0 && row.content === null);
     expect(dropped).toBeDefined();
+  });
+});
+
+openSshLane()('a host that trusts the CA for targets', () => {
+  const folder = createTemporaryFolder('weir-target');
+  const at = (name: string) => join(folder.path, name);
+  beforeAll(async () => {
+    // With the real clock, which sshd has, too.
+    await gateway.close();
+    gateway = await startTestGateway();
+  });
+  afterAll(() => folder.remove());
+
+  test.each([
+    ['without more settings', null, true],
+    ['that takes its own connection alone', 'weir:web', true],
+    ['that takes another connection alone', 'weir:other', false],
+  ])('lets the agent in %s: %s, %s', async (_, principal, isLetIn) => {
+    writeFileSync(at('principals'), `${principal}\n`);
+    const host = await startSshServer({
+      trustedUserCAs: (await gateway.anonymous().sshTrust()).targetAuthorities,
+      settings: principal === null ? [] : [`AuthorizedPrincipalsFile ${at('principals')}`],
+    });
+    try {
+      const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+      const { certificates = {} } = await seal({ user: host.user, jumps: [] }, publicKeyOf(publicKey).blob);
+      writeFileSync(at('id'), formatPrivateKey(privateKey), { mode: 0o600 });
+      writeFileSync(at('id-cert.pub'), `ssh-ed25519-cert-v01@openssh.com ${certificates[host.user]}\n`);
+      const own = [
+        '-F',
+        '/dev/null',
+        '-i',
+        at('id'),
+        '-p',
+        String(host.port),
+        '-o',
+        'BatchMode=yes',
+        '-o',
+        'IdentityAgent=none',
+      ];
+      const known = ['-o', `UserKnownHostsFile=${host.knownHosts}`, `${host.user}@127.0.0.1`, 'echo in'];
+      const run = await runCommand('ssh', [...own, ...known]);
+      expect(run).toMatchObject(isLetIn ? { status: 0, stdout: 'in\n' } : { status: 255, stdout: '' });
+      if (isLetIn) expect(host.log()).toContain('ID weir:gateway test');
+    } finally {
+      await host.stop();
+    }
   });
 });
