@@ -198,11 +198,25 @@ openSshLane()('recordings of SSH sessions', () => {
     await terminal.until(/[$#] /);
     const watcher = bob.start(['sessions', 'watch', await newest()]);
     await waitFor('the watcher to see the prompt', () => (/terminal xterm/.test(watcher.stdout) ? true : undefined));
+    const own = openTerminal([
+      'env',
+      `WEIR_HOME=${bob.home}`,
+      process.execPath,
+      program,
+      'sessions',
+      'watch',
+      await newest(),
+    ]);
+    await own.until(/80 x 24, live\. q leaves\..*[$#] /s);
     terminal.write('echo li""ve-marker\r');
     await terminal.until(/live-marker/);
     const seenAt = Date.now();
     await waitFor('the watcher to see it', () => (watcher.stdout.includes('live-marker') ? true : undefined));
     expect(Date.now() - seenAt).toBeLessThan(1000);
+    await own.until(/live-marker/);
+    own.write('q');
+    expect(await own.ended).toBe(0);
+    expect(own.shown()).toContain('You do not watch any more.');
     terminal.write('exit\r');
     await terminal.ended;
     await watcher.ended;
