@@ -20,8 +20,10 @@ const maxTypedEchoBytes = 512;
 /** Digits that make what was typed worth holding. */
 const telltaleDigits = 6;
 
-/** Bytes of the shortest number that is found: a `+` and eight digits. */
-const shortestNumber = 9;
+/** Digits of the shortest number that is found, a telephone number; and those of an IBAN, of which all but its check digits may be letters. */
+const fewestDigits = 8;
+const fewestIbanDigits = 2;
+const shortestIban = 15;
 
 /** A long piece is cut so many bytes before its end, so that a value across the cut is found in the next one. */
 const overlapBytes = 512;
@@ -42,6 +44,7 @@ class PieceMask implements StreamMask {
   readonly found: Record<DetectableType, number> = { email: 0, phone: 0, 'us-ssn': 0, card: 0, iban: 0 };
   binaryBytes = 0;
   readonly #isTerminal: boolean;
+  readonly #hasIban: boolean;
   readonly #detector: ReturnType<typeof createDetector>;
   readonly #undecidedStart: ReturnType<typeof createUndecidedStart>;
   readonly #text = new LineText(maxHeldBytes);
@@ -62,6 +65,7 @@ class PieceMask implements StreamMask {
 
   constructor({ detect, mode }: StreamMaskOptions) {
     this.#isTerminal = mode === 'terminal';
+    this.#hasIban = detect.includes('iban');
     this.#detector = createDetector(detect);
     this.#undecidedStart = createUndecidedStart(detect);
   }
@@ -121,7 +125,7 @@ class PieceMask implements StreamMask {
     let start = this.#skip(data, 0);
     let at = start;
     let hasAt = false;
-    let hasDigit = false;
+    let digits = 0;
     let limit = Math.min(data.length, start + maxHeldBytes);
     for (;;) {
       while (at < limit) {
@@ -130,11 +134,12 @@ class PieceMask implements StreamMask {
         if (role === byteRole.inside) at += 1;
         else if (role === byteRole.trigger) {
           if (byte === 0x40) hasAt = true;
-          else hasDigit = true;
+          else digits += 1;
           at += 1;
         } else if (role === byteRole.stop) {
-          if (hasAt || (hasDigit && at - start >= shortestNumber)) this.#settlePlain(data, start, at, at);
-          hasAt = hasDigit = false;
+          if (hasAt || this.#mayHoldNumber(digits, at - start)) this.#settlePlain(data, start, at, at);
+          hasAt = false;
+          digits = 0;
           at += 1;
           start = at;
           limit = Math.min(data.length, start + maxHeldBytes);
@@ -144,16 +149,23 @@ class PieceMask implements StreamMask {
           if (end < 0) return start;
           start = this.#skip(data, end);
           at = start;
-          hasAt = hasDigit = false;
+          hasAt = false;
+          digits = 0;
           limit = Math.min(data.length, start + maxHeldBytes);
         }
       }
       if (at - start < maxHeldBytes) return start;
       start = this.#cutPlain(data, start, at);
       at = start;
-      hasAt = hasDigit = false;
+      hasAt = false;
+      digits = 0;
       limit = Math.min(data.length, start + maxHeldBytes);
     }
+  }
+
+  /** Can a piece with so many digits and bytes hold a number that is looked for? */
+  #mayHoldNumber(digits: number, length: number): boolean {
+    return digits >= fewestDigits || (this.#hasIban && digits >= fewestIbanDigits && length >= shortestIban);
   }
 
   /** Passes what is no text: the rest of a long string sequence, and data behind a NUL byte. @returns where text begins again. */
