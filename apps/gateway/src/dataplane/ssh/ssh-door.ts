@@ -53,6 +53,7 @@ export function createSshDoor(options: SshDoorOptions): SshDoor {
   const transports = new Set<SshTransport>();
 
   const begin = (stream: Duplex, clientAddress: string, session: LiveSession | null) => {
+    const hostKeys = offerHostKeys(authenticator.hostKeys());
     if (!strangers.enter(clientAddress)) {
       stream.on('error', () => stream.destroy());
       stream.destroy();
@@ -83,8 +84,7 @@ export function createSshDoor(options: SshDoorOptions): SshDoor {
     };
 
     const transport = createTransport({
-      stream,
-      hostKeys: offerHostKeys(authenticator.hostKeys()),
+      ...{ stream, hostKeys },
       ...(limits.rekey === undefined ? {} : { rekey: limits.rekey }),
       onReady() {
         giveTime(limits.signInMs);
