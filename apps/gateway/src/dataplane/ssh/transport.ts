@@ -52,8 +52,8 @@ export interface SshTransport {
   destroy(reason: string): void;
 }
 
-/** Bytes that may wait in the stream before bulk data is held back. */
-const highWaterBytes = 512 * 1024;
+/** Bytes that may wait in the stream before bulk data is held back: with less the agent waits for the client, and the client for the agent. */
+const highWaterBytes = 2 * 1024 * 1024;
 /** How long a client may take to read why it was disconnected. */
 const lingerMs = 2_000;
 /** RFC 4344 asks for new keys after 2^32 blocks at most; RFC 4253 for a gigabyte or an hour. */
