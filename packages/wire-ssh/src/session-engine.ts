@@ -339,7 +339,8 @@ class Session implements SessionEngine {
     if (this.#hasServerEof) return;
     this.#flush();
     if (this.#exit !== null) this.#deliverExit();
-    this.#outlet.eof();
+    // A client that has ended its input closes the channel at EOF, and would never learn how the program ended.
+    if (!this.#hasClientEof) this.#outlet.eof();
   }
 
   /** Everything that is held back of the output goes. */
@@ -365,6 +366,7 @@ class Session implements SessionEngine {
     this.#host.exited(this.#ticket, exit);
     if (exit.signal !== null) this.#outlet.exitSignal(exit.signal);
     else if (exit.status !== null) this.#outlet.exitStatus(exit.status);
+    this.#outlet.eof();
   }
 
   /** Ends the channel with a text and a status of ours. */

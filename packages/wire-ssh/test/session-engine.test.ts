@@ -33,9 +33,27 @@ describe('a session channel', () => {
     bench.engine.fromServer({ type: 'exit-status', status: 3 });
     bench.engine.fromServer({ type: 'close' });
     expect(bench.server).toEqual(['start exec cat LANG=C', 'in hello', 'eof', 'close']);
-    expect(bench.client()).toEqual(['success', 'out hello', 'err oh', 'eof', 'exit-status 3', 'close']);
+    expect(bench.client()).toEqual(['success', 'out hello', 'err oh', 'exit-status 3', 'eof', 'close']);
     expect(bench.told).toEqual(['input ended', 'exited 3', 'end']);
     expect(bench.engine.paused).toBe(false);
+  });
+
+  it('tells the end of the output at once while the client still sends', () => {
+    const bench = createSessionBench();
+    bench.request(exec('cat'), true);
+    bench.print('hello');
+    bench.engine.fromServer({ type: 'eof' });
+    expect(bench.client()).toEqual(['success', 'out hello', 'eof']);
+  });
+
+  it('tells a client that has ended its input how the program ended before the output ends: it closes then', () => {
+    const bench = createSessionBench();
+    bench.request(exec('cat'), true);
+    bench.send({ type: 'eof' });
+    bench.engine.fromServer({ type: 'eof' });
+    expect(bench.client()).toEqual(['success']);
+    bench.engine.fromServer({ type: 'close' });
+    expect(bench.client()).toEqual(['success', 'eof', 'close']);
   });
 
   it('runs a shell on a terminal whose size changes', () => {
