@@ -115,6 +115,13 @@ function suite(title: string, make: () => Newcomer) {
       const pending = await run(['./weir', 'exec', 'demo-pg', 'DELETE FROM orders WHERE id = 1']);
       expect(pending.status).toBe(6);
       await waitFor('the screen', () => /demo-pg/.test(said()) || undefined);
+      // The machine itself, where it has an sshd: output, error output and exit status come through.
+      const hasHost = demo.connections.some(({ name }) => name === 'demo-ssh');
+      expect(hasHost || said().includes('No demo-ssh: this machine has no sshd.'), said()).toBe(true);
+      if (hasHost) {
+        const ran = await run(['./weir', 'ssh', 'demo-ssh', '--', 'cat; echo err >&2; exit 7'], 'in');
+        expect(ran).toMatchObject({ status: 7, stdout: 'in', stderr: expect.stringContaining('err') });
+      }
 
       await stop();
       expect(existsSync(demoFile())).toBe(false);
