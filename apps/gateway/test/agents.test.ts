@@ -112,7 +112,7 @@ describe('pools', () => {
     for (const { agentName, pool, certificate } of enrolled) {
       expect(agentName).toMatch(/^edge-pool-[a-z0-9]{8}$/);
       expect(pool).toBe('edge-pool');
-      expect(claimsOf(certificate)).toMatchObject({ pool: 'edge-pool', renewal: 0, serves: ['postgres'] });
+      expect(claimsOf(certificate)).toMatchObject({ pool: 'edge-pool', renewal: 0, serves: ['postgres', 'ssh'] });
     }
     const admin = await gateway.as('admin');
     expect((await admin.listAgents()).filter(({ pool }) => pool === 'edge-pool')).toHaveLength(3);
@@ -264,7 +264,7 @@ describe('agents’ certificates', () => {
     const ca = new X509Certificate(enrolled.ca);
     expect(enrolled).toMatchObject({ agentName: 'edge', tunnelAddress: '127.0.0.1:7002' });
     expect(leaf.subjectAltName).toBe(
-      `URI:weir://agent/${enrolled.agentId}, URI:weir://pool/edge, URI:weir://renewal/0, URI:weir://serves/postgres`,
+      `URI:weir://agent/${enrolled.agentId}, URI:weir://pool/edge, URI:weir://renewal/0, URI:weir://serves/postgres, URI:weir://serves/ssh`,
     );
     expect(leaf.subject).toBe(`CN=${enrolled.agentId}`);
     expect(leaf.ca).toBe(false);

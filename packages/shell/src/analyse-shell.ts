@@ -1,5 +1,4 @@
 import type { ShellAnalysis } from './analysis.ts';
-import { overwrite } from './facts/files.ts';
 import { Findings } from './facts/findings.ts';
 import { inspectCommand, type Surroundings } from './facts/inspect.ts';
 import type { Stdin } from './facts/invocation.ts';
@@ -149,8 +148,7 @@ function redirect(redirections: readonly Redirection[], walk: Walk, stdin: Stdin
     }
     if (type === 'read') continue;
     if (findings.path(only) === '/dev/null') continue;
-    findings.file(only, 'upload');
-    overwrite({ program: 'A redirection', findings }, only);
+    findings.file(only, 'upload', 'A redirection');
   }
   return input;
 }

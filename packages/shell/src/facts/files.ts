@@ -1,9 +1,11 @@
 import type { FoldedWord } from '../fold/fold-word.ts';
-import type { Handler, Invocation } from './invocation.ts';
+import type { Handler } from './invocation.ts';
 import { operandsOf } from './options.ts';
-import { isSystemPath } from './path.ts';
 
 type Direction = 'upload' | 'download' | 'list' | 'change';
+
+/** Changes after which a name leads nowhere, or elsewhere. */
+const replacing = new Set(['rm', 'rmdir', 'unlink', 'shred', 'ln', 'link', 'rename']);
 
 /** How many words in front are no files, and what happens to the rest. */
 const simple: Readonly<Record<Direction, readonly string[]>> = {
@@ -19,7 +21,6 @@ const simple: Readonly<Record<Direction, readonly string[]>> = {
       'hexdump',
       'strings',
       'wc',
-      'sort',
       'uniq',
       'cut',
       'paste',
@@ -99,8 +100,8 @@ const named =
   (direction: Direction, skip: number): Handler =>
   ({ program, words, findings }) => {
     for (const word of operandsOf(words).slice(skip)) {
-      findings.file(word, direction);
-      if (direction === 'upload') overwrite({ program, findings }, word);
+      if (replacing.has(program)) findings.replaced(word);
+      else findings.file(word, direction);
     }
   };
 
@@ -110,25 +111,36 @@ const copy: Handler = ({ program, words, findings }) => {
   const operands = operandsOf(at === -1 ? words : [...words.slice(0, at), ...words.slice(at + 2)]);
   const target = attached !== undefined ? cut(attached) : at === -1 ? operands.at(-1) : words[at + 1];
   const sources = attached !== undefined || at !== -1 ? operands : operands.slice(0, -1);
-  for (const word of sources) findings.file(word, program === 'mv' ? 'change' : 'download');
+  for (const word of sources) {
+    if (program === 'mv') findings.replaced(word);
+    else findings.file(word, 'download');
+  }
   if (target === undefined) return;
   findings.file(target, 'upload');
-  overwrite({ program, findings }, target);
   if (program === 'mv' && findings.path(target) === '/dev/null')
     findings.destructive('mv to /dev/null removes what is moved.');
 };
 
+/** What stands behind `name=`. */
 function cut(word: FoldedWord): FoldedWord {
-  const after = (text: string): string => text.slice(text.indexOf('=') + 1);
-  return { ...word, value: word.value === null ? null : after(word.value), prefix: after(word.prefix) };
+  return cutAt(word, word.prefix.indexOf('=') + 1);
 }
 
-/** Notes that a file of the system is written to. */
-export function overwrite({ program, findings }: Pick<Invocation, 'program' | 'findings'>, word: FoldedWord): void {
-  const path = findings.path(word);
-  if (path !== null && isSystemPath(path))
-    findings.destructive(`${program} writes to ${path}, which the system stands on.`);
+function cutAt(word: FoldedWord, length: number): FoldedWord {
+  return { ...word, value: word.value?.slice(length) ?? null, prefix: word.prefix.slice(length) };
 }
+
+/** `-o` names where the sorted lines go: `-o FILE`, `-noFILE`, `--output FILE`, `--output=FILE`. */
+const sort: Handler = ({ words, findings }) => {
+  const option = /^(-[bdfgiMhnRrVcCmsuz]*o|--output(=|$))/;
+  for (const [at, word] of words.entries()) {
+    const name = option.exec(word.prefix)?.[0];
+    if (name === undefined) continue;
+    const rest = cutAt(word, name.length);
+    findings.file(rest.value === '' ? (words[at + 1] ?? rest) : rest, 'upload');
+  }
+  for (const word of operandsOf(words)) findings.file(word, 'download');
+};
 
 const dd: Handler = ({ program, words, findings }) => {
   for (const word of words) {
@@ -162,6 +174,7 @@ export const files: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ...Object.entries(behindFirst).map(([program, direction]): [string, Handler] => [program, named(direction, 1)]),
   ...[...copying].map((program): [string, Handler] => [program, copy]),
   ['dd', dd],
+  ['sort', sort],
   ...['tar', 'unzip', 'cpio', 'gunzip', 'gzip', 'bzip2', 'xz', 'zstd', '7z'].map((program): [string, Handler] => [
     program,
     archive,

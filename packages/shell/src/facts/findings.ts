@@ -3,7 +3,7 @@ import type { ShellAnalysis } from '../analysis.ts';
 import type { FoldedWord } from '../fold/fold-word.ts';
 import { maxCommands, maxReasonLength } from '../limits.ts';
 import { NotUnderstood } from '../parse/syntax.ts';
-import { pathOf } from './path.ts';
+import { isSystemPath, pathOf } from './path.ts';
 
 /** What has been found in a text so far. */
 export class Findings {
@@ -19,10 +19,21 @@ export class Findings {
     this.#commands.push(command);
   }
 
-  /** `upload` = written at the target; `download` = read there. */
-  file(word: FoldedWord, direction: FileAccess['direction']): void {
+  /** `upload` = written at the target; `download` = read there. `by` does it, for sentences. */
+  file(word: FoldedWord, direction: FileAccess['direction'], by = this.#commands.at(-1)?.program ?? 'It'): void {
     if (this.#files.length >= maxCommands) throw new NotUnderstood('It names too many files.');
-    this.#files.push({ path: this.path(word), direction, size: null, content: [] });
+    const path = this.path(word);
+    this.#files.push({ path, direction, size: null, content: [] });
+    if (direction === 'upload' && path !== null && isSystemPath(path))
+      this.destructive(`${by} writes to ${path}, which the system stands on.`);
+  }
+
+  /** A file is not there any more under its name, or is another one. */
+  replaced(word: FoldedWord): void {
+    this.file(word, 'change');
+    const path = this.path(word);
+    if (path !== null && isSystemPath(path))
+      this.destructive(`${this.#commands.at(-1)?.program ?? 'It'} takes away ${path}, which the system stands on.`);
   }
 
   /** The path of a word, if it is the same wherever the text runs. */

@@ -3,6 +3,18 @@
 /** Texts that destroy or stop something, in whatever way they say it. */
 export const destructive: readonly string[] = [
   ...[
+    'mv /etc/passwd /tmp',
+    'rm /etc/passwd',
+    'ln -s /dev/null /etc/passwd',
+    'unlink /usr/bin/env',
+    "sed -i 's/a/b/' /etc/passwd",
+    'sort -o /etc/passwd x',
+    'curl -o /etc/passwd https://example.com',
+    'sort -no/etc/passwd x',
+    'sort x --output=/etc/passwd',
+    'find . -fprintf /etc/passwd x',
+  ],
+  ...[
     'rm -rf /',
     'rm -r x',
     'rm -f x',
