@@ -17,6 +17,7 @@ const seeds: Partial<Record<RouteName, () => unknown>> = {
   // Those of the test's gateway are enough.
   listUsers: () => undefined,
   listAuditEvents: () => undefined,
+  listSshAuthorities: () => undefined,
   listConnections: async () => {
     const target = { protocol: 'postgres', host: 'h', database: 'd', user: 'u', password: { from: 'none' } } as const;
     await (await gateway.as('admin')).putConnection({ name: 'third', agent: 'local', target });
@@ -106,6 +107,8 @@ const seeds: Partial<Record<RouteName, () => unknown>> = {
         .execute();
     }
   },
+  listSshKeys: () => seedSshKeys('admin'),
+  listSshKeysOf: () => seedSshKeys('alice'),
   listAuthorities: async () => {
     for (const id of ['a', 'b', 'c']) {
       const row = { id, certificate: 'x', created_by: 'x', created_at: new Date(), retired_at: new Date() };
@@ -129,6 +132,16 @@ const seeds: Partial<Record<RouteName, () => unknown>> = {
     }
   },
 };
+
+async function seedSshKeys(owner: string): Promise<void> {
+  const { users, sshKeys } = gateway.gateway.repositories;
+  const user_id = (await users.findByName(owner))?.id ?? '';
+  for (const number of [1, 2, 3]) {
+    const id = `${owner}-${number}`;
+    const row = { id, user_id, fingerprint: id, public_key: 'x', label: 'laptop', created_by: owner };
+    await sshKeys.insert({ ...row, created_at: new Date() });
+  }
+}
 
 const lists = (Object.keys(contract) as RouteName[]).filter((name) => isList(contract[name]));
 
