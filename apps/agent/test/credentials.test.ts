@@ -243,7 +243,11 @@ describe('references of the environment and of files', () => {
     ['a folder', () => ({ from: 'file', path: folder.path }), /EISDIR/],
     ['a large file', () => file('x'.repeat(20_000)), /too large/],
     ['an empty file', () => file('\n'), /it is empty/],
-    ['one that the gateway keeps but did not seal', () => ({ from: 'stored' }), /kind that this agent does not know/],
+    [
+      'one that the gateway should keep and does not',
+      () => ({ from: 'stored' }),
+      /the gateway keeps none .*credential NAME/,
+    ],
     ['a kind of a later version', () => ({ from: 'kms', path: 'x' }) as never, /kind that this agent does not know/],
   ])('%s says what is missing and what to do, never a value', async (_what, reference, message) => {
     mkdirSync(join(folder.path, 'sub'));
