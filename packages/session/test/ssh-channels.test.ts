@@ -7,7 +7,7 @@ import { createSshKey, createTemporaryFolder, type SshServer, startSshServer } f
 import { openSshLane } from '@weir/testkit/lane';
 import { encodeGlobalRequest, encodeMessage } from '@weir/wire-ssh';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createSshLane, openSshPolicy, type SshLane } from './fixture/ssh-lane.ts';
+import { createSshLane, openSshPolicy, type SshLane, sshPlanOf } from './fixture/ssh-lane.ts';
 
 openSshLane()('channels to an SSH host', () => {
   const folder = createTemporaryFolder('weir-ssh-channels');
@@ -129,6 +129,32 @@ spec: { match: { kinds: [input], ssh: { programs: [touch] } }, action: deny, rea
     channel.data('echo still here\r');
     await channel.until(() => channel.stdout().split('still here').length > 2);
     expect(existsSync(`${folder.path}/forbidden`)).toBe(false);
+    channel.data('exit\r');
+    await channel.exit();
+    connection.close();
+  });
+
+  it('holds a shell that is open to the rules of now', async () => {
+    const connection = await connected();
+    const channel = await shell(openSshPolicy);
+    const plan = sshPlanOf(`${openSshPolicy}---
+apiVersion: weir.dev/v1
+kind: Guardrail
+metadata: { name: no-touch }
+spec: { match: { kinds: [input], ssh: { programs: [touch] } }, action: deny, reason: no traces }
+---
+apiVersion: weir.dev/v1
+kind: Masking
+metadata: { name: emails }
+spec: { output: [terminal, exec], detect: [email] }
+`);
+    lane.runtime.replacePlan('ses_1', Buffer.from(JSON.stringify(plan)));
+    channel.data(`touch ${folder.path}/too-late\r`);
+    await channel.until(() => channel.stderr().includes('no traces'));
+    channel.data("printf 'to dora@%s now\\n' example.com\r");
+    await channel.until(() => / now\r?\n/.test(channel.stdout().split('to ').at(-1) ?? ''));
+    expect(channel.stdout()).not.toContain('dora@example.com');
+    expect(existsSync(`${folder.path}/too-late`)).toBe(false);
     channel.data('exit\r');
     await channel.exit();
     connection.close();
