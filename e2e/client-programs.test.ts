@@ -1,7 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
-import { isDeepStrictEqual } from 'node:util';
 import { lane } from '@weir/testkit/lane';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -78,20 +77,16 @@ describe('client programs', () => {
         const seen = Object.entries(outcome(through, 'types') ?? {}) as [string, Record<string, unknown>][];
         const truth = outcome(straight, 'types') as Record<string, Record<string, unknown>>;
         expect(seen.length).toBeGreaterThan(0);
-        // Keys are random: of some thousand numbers that a small fake may be, one in a long while is the value itself.
-        const coincidences = new Set<string>();
         for (const [format, row] of seen) {
           for (const [column, value] of Object.entries(row)) {
-            // node-postgres reads every binary timestamp as the same wrong date, without Weir as well.
-            if (program.name === 'node-postgres' && format === 'binary' && column.includes('timestamp')) continue;
+            // node-postgres reads binary timestamps and integers wrong (1234 as 1263), without Weir as well: different values look the same.
+            if (program.name === 'node-postgres' && format === 'binary' && /timestamp|int/.test(column)) continue;
             const there = truth[format]?.[column];
             if (column === 'id' || column.startsWith('clear_')) expect(value, `${format} ${column}`).toEqual(there);
             else if (column.startsWith('null_')) expect(value, `${format} ${column}`).toBeNull();
-            else if (column.startsWith('fake_') && isDeepStrictEqual(value, there)) coincidences.add(column);
             else expect(value, `${format} ${column}`).not.toEqual(there);
           }
         }
-        expect(coincidences.size).toBeLessThanOrEqual(1);
       });
 
       it('gets masked values of the column’s own type, the same by each format', () => {
