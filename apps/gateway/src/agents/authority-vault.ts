@@ -1,10 +1,11 @@
-import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WeirError } from '@weir/errors';
 import type { AuditLog } from '../audit/audit-log.ts';
-import { decrypt, encrypt, type KeyProvider } from '../credentials/key-provider.ts';
-import type { AuthorityRepository, AuthorityRow, SealedKey } from '../store/authorities.ts';
+import { openEnvelope, sealEnvelope } from '../credentials/envelope.ts';
+import type { KeyProvider } from '../credentials/key-provider.ts';
+import type { AuthorityRepository, AuthorityRow } from '../store/authorities.ts';
 import {
   type CertificateAuthority,
   createCertificateAuthority,
@@ -43,7 +44,7 @@ export function createAuthorityVault(parts: VaultParts): AuthorityVault {
     const { authority, key } = await createCertificateAuthority(now());
     await before(authority.pin);
     const { certificate, pin } = authority;
-    const sealed = await seal(parts, pin, key);
+    const sealed = await sealEnvelope(parts.keys, key, contextOf(pin));
     await authorities.insert({ id: pin, certificate, by, at: new Date(now()), ...sealed }, othersRetireAt);
     return authority;
   };
@@ -62,7 +63,7 @@ export function createAuthorityVault(parts: VaultParts): AuthorityVault {
     }
     const id = pinOf(new X509Certificate(found.certificate));
     await note(id);
-    const sealed = await seal(parts, id, found.key);
+    const sealed = await sealEnvelope(parts.keys, found.key, contextOf(id));
     const { certificate } = found;
     await authorities.insert({ id, certificate, by: 'gateway', at: new Date(now()), ...sealed }, null);
   };
@@ -90,12 +91,6 @@ export function caFileOf(stateDir: string): string {
 const keyFileOf = (stateDir: string) => join(stateDir, 'ca', 'ca.key');
 const contextOf = (id: string) => JSON.stringify(['weir ca', id]);
 
-async function seal({ keys }: VaultParts, id: string, key: Buffer): Promise<SealedKey> {
-  const dataKey = randomBytes(32);
-  const content = encrypt(dataKey, key, contextOf(id));
-  return { keyId: keys.keyId, wrappedKey: await keys.wrap(dataKey, contextOf(id)), content };
-}
-
 /** What is bound to the certificate cannot be opened for another one, so nobody who writes to the store can put a CA of his own there. */
 async function unseal(parts: VaultParts, row: AuthorityRow): Promise<Buffer> {
   const { authorities, keys } = parts;
@@ -106,8 +101,8 @@ async function unseal(parts: VaultParts, row: AuthorityRow): Promise<Buffer> {
       fix: 'Restore the store from a backup.',
     });
   }
-  const key = decrypt(await keys.unwrap(keyId, wrappedKey, contextOf(id)), content, contextOf(id));
-  if (keyId !== keys.keyId) await authorities.reseal(id, await seal(parts, id, key));
+  const key = await openEnvelope(keys, { keyId, wrappedKey, content }, contextOf(id));
+  if (keyId !== keys.keyId) await authorities.reseal(id, await sealEnvelope(keys, key, contextOf(id)));
   return key;
 }
 

@@ -1,4 +1,4 @@
-import { createPublicKey, type KeyObject, randomBytes } from 'node:crypto';
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import type { ConnectionSpec } from '@weir/api';
 import { WeirError } from '@weir/errors';
 import { secretOf, type Target, withSecret } from '@weir/proto';
@@ -7,7 +7,8 @@ import type { AuditLog } from '../audit/audit-log.ts';
 import type { Connections } from '../connections/connections.ts';
 import { targetOf } from '../connections/target.ts';
 import type { CredentialRepository } from '../store/credentials.ts';
-import { decrypt, encrypt, type KeyProvider } from './key-provider.ts';
+import { openEnvelope, sealEnvelope } from './envelope.ts';
+import type { KeyProvider } from './key-provider.ts';
 
 /** Passwords of targets that the gateway keeps: written once, never shown again, opened only to seal them to an agent. */
 export interface Credentials {
@@ -61,12 +62,10 @@ export function createCredentials(parts: CredentialParts): Credentials {
         });
       }
       const context = contextOf(spec.name, spec.agent, targetOf(spec));
-      const dataKey = randomBytes(32);
-      const content = encrypt(dataKey, Buffer.from(password), context);
-      const wrappedKey = await keys.wrap(dataKey, context);
+      const sealed = await sealEnvelope(keys, Buffer.from(password), context);
       const detail = { before: await storedOf(connection), after: { stored: true, by }, ...placeOf(spec) };
       await audit.append({ actor: by, action: 'credential-stored', subject: connection, detail });
-      await credentials.put({ connection, keyId: keys.keyId, wrappedKey, content, by, at: new Date(now()) });
+      await credentials.put({ connection, ...sealed, by, at: new Date(now()) });
     },
     delete: async (connection, by) => {
       await connections.find(connection);
@@ -98,7 +97,7 @@ async function open(
   }
   const context = contextOf(connection.name, connection.agent, target);
   try {
-    return decrypt(await keys.unwrap(row.keyId, row.wrappedKey, context), row.content, context);
+    return await openEnvelope(keys, row, context);
   } catch (cause) {
     throw new WeirError('target_unavailable', `The stored password of ${connection.name} cannot be used.`, {
       why: 'It belongs to another address, role, TLS setting or agent, or to a key that is not configured.',

@@ -1,9 +1,9 @@
-import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { WeirError } from '@weir/errors';
 import { fingerprintOf, formatKeyLine, publicKeyOf, type SshPublicKey } from '@weir/ssh-certificate';
 import type { AuditLog } from '../audit/audit-log.ts';
-import { decrypt, encrypt, type KeyProvider } from '../credentials/key-provider.ts';
-import type { SealedKey } from '../store/authorities.ts';
+import { type Envelope, openEnvelope, sealEnvelope } from '../credentials/envelope.ts';
+import type { KeyProvider } from '../credentials/key-provider.ts';
 import type { SshAuthorityRepository, SshAuthorityRow, SshKeyPurpose } from '../store/ssh-authorities.ts';
 
 /** A key of the gateway, opened. */
@@ -101,23 +101,19 @@ function keyOf(purpose: SshKeyPurpose, privateKey: KeyObject): SshSigningKey {
 
 const contextOf = (purpose: SshKeyPurpose, id: string) => JSON.stringify(['weir ssh key', purpose, id]);
 
-async function seal({ keys }: SshVaultParts, { id, purpose, privateKey }: SshSigningKey): Promise<SealedKey> {
-  const context = contextOf(purpose, id);
-  const dataKey = randomBytes(32);
-  const content = encrypt(dataKey, privateKey.export({ type: 'pkcs8', format: 'der' }), context);
-  return { keyId: keys.keyId, wrappedKey: await keys.wrap(dataKey, context), content };
+function seal({ keys }: SshVaultParts, { id, purpose, privateKey }: SshSigningKey): Promise<Envelope> {
+  return sealEnvelope(keys, privateKey.export({ type: 'pkcs8', format: 'der' }), contextOf(purpose, id));
 }
 
 /** Purpose and fingerprint are bound to the content: nobody who writes to the store makes a CA of a host key, or a CA of his own. */
 async function unseal(parts: SshVaultParts, row: SshAuthorityRow): Promise<SshSigningKey> {
   const { id, purpose, key_id: keyId, wrapped_key: wrappedKey, content } = row;
-  const context = contextOf(purpose, id);
   const changed = () =>
     new WeirError('evidence_broken', `The SSH key ${id} in the store was changed.`, {
       fix: 'Restore the store from a backup.',
     });
   if (keyId === null || wrappedKey === null || content === null) throw changed();
-  const der = decrypt(await parts.keys.unwrap(keyId, wrappedKey, context), content, context);
+  const der = await openEnvelope(parts.keys, { keyId, wrappedKey, content }, contextOf(purpose, id));
   const key = keyOf(purpose, createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }));
   const { type, blob } = key.publicKey;
   if (key.id !== id || row.public_key !== formatKeyLine(type, blob)) throw changed();

@@ -1,20 +1,13 @@
 import type { Selectable } from 'kysely';
+import type { Envelope } from '../credentials/envelope.ts';
 import type { Store } from './open-store.ts';
 import type { StoreTables } from './tables.ts';
 
 /** A CA as stored: its key as ciphertext alone, and not at all once it is retired. */
 export type AuthorityRow = Selectable<StoreTables['authorities']>;
 
-/** A key under envelope encryption. */
-export interface SealedKey {
-  /** Key-encryption key that wrapped `wrappedKey`. */
-  readonly keyId: string;
-  readonly wrappedKey: Buffer;
-  readonly content: Buffer;
-}
-
 /** A new CA. */
-export interface NewAuthority extends SealedKey {
+export interface NewAuthority extends Envelope {
   /** SHA-256 of the certificate, hexadecimal. */
   readonly id: string;
   /** PEM. */
@@ -30,7 +23,7 @@ export interface AuthorityRepository {
   /** Adds a CA; those that are there are retired at `othersRetireAt`. */
   insert(authority: NewAuthority, othersRetireAt: Date | null): Promise<void>;
   /** Another key-encryption key. */
-  reseal(id: string, sealed: SealedKey): Promise<void>;
+  reseal(id: string, sealed: Envelope): Promise<void>;
   /** Forgets the key of a CA. */
   retire(id: string, at: Date): Promise<void>;
 }

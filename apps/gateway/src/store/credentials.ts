@@ -1,12 +1,9 @@
+import type { Envelope } from '../credentials/envelope.ts';
 import type { Store } from './open-store.ts';
 
 /** A stored password: ciphertext and wrapped key alone. */
-export interface StoredCredential {
+export interface StoredCredential extends Envelope {
   readonly connection: string;
-  /** Key-encryption key that wrapped `wrappedKey`. */
-  readonly keyId: string;
-  readonly wrappedKey: Buffer;
-  readonly content: Buffer;
 }
 
 /** Passwords of targets, one per connection; they go with it. */

@@ -1,5 +1,5 @@
 import type { Selectable } from 'kysely';
-import type { SealedKey } from './authorities.ts';
+import type { Envelope } from '../credentials/envelope.ts';
 import type { Store } from './open-store.ts';
 import type { StoreTables } from './tables.ts';
 
@@ -10,7 +10,7 @@ export type SshKeyPurpose = StoreTables['ssh_authorities']['purpose'];
 export type SshAuthorityRow = Selectable<StoreTables['ssh_authorities']>;
 
 /** A new key. */
-export interface NewSshAuthority extends SealedKey {
+export interface NewSshAuthority extends Envelope {
   /** `SHA256:…` */
   readonly id: string;
   readonly purpose: SshKeyPurpose;
@@ -27,7 +27,7 @@ export interface SshAuthorityRepository {
   /** Adds a key; those of its purpose that are there are retired at `othersRetireAt`. */
   insert(authority: NewSshAuthority, othersRetireAt: Date | null): Promise<void>;
   /** Another key-encryption key. */
-  reseal(id: string, sealed: SealedKey): Promise<void>;
+  reseal(id: string, sealed: Envelope): Promise<void>;
   /** Forgets the private half. */
   retire(id: string, at: Date): Promise<void>;
 }
