@@ -2,6 +2,7 @@ import type { AuthorityView } from '@weir/api';
 import { WeirError } from '@weir/errors';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { DataPlaneLink } from '../control/data-plane-link.ts';
+import { createTurns } from '../control/turns.ts';
 import type { Log } from '../log/create-log.ts';
 import type { AgentRepository, AgentRow } from '../store/agents.ts';
 import type { AuthorityRow } from '../store/authorities.ts';
@@ -49,12 +50,7 @@ export function createAuthorityRotation(parts: RotationParts): AuthorityRotation
   const { authorities, agents, dataPlane, audit, log, now } = parts;
   let timer: NodeJS.Timeout | undefined;
   // One change at a time.
-  let turn: Promise<unknown> = Promise.resolve();
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const result = turn.then(work);
-    turn = result.catch(() => undefined);
-    return result;
-  };
+  const inTurn = createTurns();
   const views = async () => viewsOf(await authorities.rows(), await behind(parts));
   const dropIfDue = async (): Promise<void> => {
     if (!authorities.isRotating) return;

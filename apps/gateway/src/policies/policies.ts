@@ -4,6 +4,7 @@ import type { PolicyDocumentSet } from '@weir/api';
 import { WeirError } from '@weir/errors';
 import { formatFinding, lintPolicies, type PolicyDocument, parsePolicies } from '@weir/policy';
 import type { AuditLog } from '../audit/audit-log.ts';
+import { createTurns } from '../control/turns.ts';
 import { type Precondition, requirePrecondition, versionsIn } from '../http/precondition.ts';
 import type { AppliedPolicy, PolicyRepository } from '../store/policies.ts';
 import { documentChanges } from './document-changes.ts';
@@ -41,7 +42,7 @@ export function createPolicies(parts: { policies: PolicyRepository; audit: Audit
   let current: PolicyInForce = { version: 'none', documents: [] };
   const listeners: (() => Promise<void>)[] = [];
   // Applies one after the other, so that what is in force is the newest version of the store.
-  let turn: Promise<unknown> = Promise.resolve();
+  const inTurn = createTurns();
   const requireVersion = async (onlyIf: Precondition): Promise<void> => {
     if (onlyIf.match === undefined && onlyIf.noneMatch === undefined) return;
     const newest = await parts.policies.newest();
@@ -97,11 +98,7 @@ export function createPolicies(parts: { policies: PolicyRepository; audit: Audit
         fix: 'Run: weir policy apply FILE',
       });
     },
-    apply: (text, by, applyOptions = {}) => {
-      const result = turn.then(() => apply(text, by, applyOptions));
-      turn = result.catch(() => undefined);
-      return result;
-    },
+    apply: (text, by, applyOptions = {}) => inTurn(() => apply(text, by, applyOptions)),
     onChange: (listener) => {
       listeners.push(listener);
     },

@@ -1,6 +1,7 @@
 import type { SshAuthority } from '@weir/api';
 import { WeirError } from '@weir/errors';
 import type { AuditLog } from '../audit/audit-log.ts';
+import { createTurns } from '../control/turns.ts';
 import type { Log } from '../log/create-log.ts';
 import type { SshAuthorityRow } from '../store/ssh-authorities.ts';
 import { type SshAuthorities, type SshAuthorityPurpose, sshAuthorityPurposes } from './ssh-authorities.ts';
@@ -30,12 +31,7 @@ const checkIntervalMs = 5_000;
 export function createSshRotation({ authorities, audit, log, now }: SshRotationParts): SshRotation {
   let timer: NodeJS.Timeout | undefined;
   // One change at a time.
-  let turn: Promise<unknown> = Promise.resolve();
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const result = turn.then(work);
-    turn = result.catch(() => undefined);
-    return result;
-  };
+  const inTurn = createTurns();
   const list = async () => viewsOf(await authorities.rows());
   const dropDue = async (): Promise<void> => {
     for (const purpose of sshAuthorityPurposes) {

@@ -1,5 +1,6 @@
 import { WeirError } from '@weir/errors';
 import type { AuditLog } from '../../audit/audit-log.ts';
+import { createTurns } from '../../control/turns.ts';
 import type { UserRepository, UserRow } from '../../store/users.ts';
 import { effectiveRoles, type RoleGroups } from '../effective-roles.ts';
 
@@ -41,7 +42,7 @@ export interface ChangeParts {
 export function createAccountChanges(parts: ChangeParts): AccountChanges {
   const { users, audit } = parts;
   const listeners: ((user: UserRow) => Promise<void>)[] = [];
-  let turn: Promise<unknown> = Promise.resolve();
+  const inTurn = createTurns();
   const perform = async (prepare: () => Promise<AccountChange | undefined>): Promise<void> => {
     const change = await prepare();
     if (change === undefined) return;
@@ -60,11 +61,7 @@ export function createAccountChanges(parts: ChangeParts): AccountChanges {
     await Promise.all(touched.flatMap((account) => listeners.map((listener) => listener(account))));
   };
   return {
-    perform: (prepare) => {
-      const result = turn.then(() => perform(prepare));
-      turn = result.catch(() => undefined);
-      return result;
-    },
+    perform: (prepare) => inTurn(() => perform(prepare)),
     onChange: (listener) => {
       listeners.push(listener);
     },
