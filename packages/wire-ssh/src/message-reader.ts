@@ -2,6 +2,7 @@ import { WeirError } from '@weir/errors';
 import { readChannelRequest } from './channel-request.ts';
 import { FieldReader, NotUtf8, violation } from './field-reader.ts';
 import { readGlobalRequest, readIncomingChannel } from './global-request.ts';
+import { KeptBytes } from './kept-bytes.ts';
 import { messageNumber } from './message-number.ts';
 import type { SshMessage } from './messages.ts';
 
@@ -37,8 +38,7 @@ class Reader implements MessageReader {
   #chunk: Buffer = none;
   #at = 0;
   /** Head, or the whole message when it is not data, that is put together from several chunks. */
-  #kept: Buffer = none;
-  #keptLength = 0;
+  readonly #kept = new KeptBytes();
   /** Payload that is outstanding. */
   #left = 0;
   /** Of its extended data; -1 = ordinary data. */
@@ -54,7 +54,7 @@ class Reader implements MessageReader {
   }
 
   get isBetweenMessages(): boolean {
-    return this.#left === 0 && this.#keptLength === 0 && this.unread === 0;
+    return this.#left === 0 && this.#kept.length === 0 && this.unread === 0;
   }
 
   next(): SshMessage | null {
@@ -62,21 +62,24 @@ class Reader implements MessageReader {
       const available = this.#chunk.length - this.#at;
       if (available === 0) return null;
       if (this.#left > 0) return this.#piece(Math.min(this.#left, available));
-      if (this.#keptLength > 0) {
-        if (!this.#collect()) return null;
-        const whole = this.#kept.subarray(0, this.#keptLength);
+      if (this.#kept.length > 0) {
+        const wanted = this.#wanted();
+        this.#at += this.#kept.take(this.#chunk, this.#at, wanted);
+        if (this.#kept.length < wanted) return null;
+        const whole = this.#kept.buffer.subarray(0, this.#kept.length);
         const used = this.#open(whole, 0, whole.length);
         if (used === null) continue;
-        this.#keptLength = 0;
-        this.#kept = none;
+        this.#kept.clear();
         if (used !== undefined) return used;
         continue;
       }
       const chunk = this.#chunk;
       const from = this.#at;
       const message = this.#open(chunk, from, chunk.length);
-      if (message === null) this.#keep(chunk, from);
-      else if (message !== undefined) return message;
+      if (message === null) {
+        this.#kept.begin(chunk.subarray(from));
+        this.#at = chunk.length;
+      } else if (message !== undefined) return message;
     }
   }
 
@@ -111,30 +114,9 @@ class Reader implements MessageReader {
     return readMessage(number, new FieldReader(bytes, at + 5, at + 4 + length));
   }
 
-  #keep(chunk: Buffer, from: number): void {
-    this.#kept = Buffer.from(chunk.subarray(from));
-    this.#keptLength = this.#kept.length;
-    this.#at = chunk.length;
-  }
-
-  /** Takes as much of the chunk as the message at hand may need. @returns false when the chunk ended before */
-  #collect(): boolean {
-    const wanted = this.#wanted();
-    const take = Math.min(wanted - this.#keptLength, this.#chunk.length - this.#at);
-    if (this.#kept.length < wanted) {
-      const larger = Buffer.allocUnsafe(wanted);
-      this.#kept.copy(larger, 0, 0, this.#keptLength);
-      this.#kept = larger;
-    }
-    this.#chunk.copy(this.#kept, this.#keptLength, this.#at, this.#at + take);
-    this.#keptLength += take;
-    this.#at += take;
-    return this.#keptLength === wanted;
-  }
-
   #wanted(): number {
-    const kept = this.#kept;
-    if (this.#keptLength < 5) return 5;
+    const { buffer: kept, length } = this.#kept;
+    if (length < 5) return 5;
     const number = kept[4];
     if (number === messageNumber.channelData) return dataHeadBytes;
     if (number === messageNumber.channelExtendedData) return extendedHeadBytes;

@@ -1,3 +1,4 @@
+import { KeptBytes } from '../kept-bytes.ts';
 import { packetType } from './packet.ts';
 
 /** Largest packet that is put together, or passes, bytes (OpenSSH's own bound is 256 KiB). */
@@ -29,8 +30,7 @@ export class PacketCutter {
   readonly #bulk: number;
   #chunk: Buffer = none;
   #at = 0;
-  #kept: Buffer = none;
-  #keptLength = 0;
+  readonly #kept = new KeptBytes();
   /** The head that was just found: its packet is to be put together. */
   #wantsWhole = false;
 
@@ -55,27 +55,26 @@ export class PacketCutter {
       this.#at = start;
       return;
     }
-    this.#kept = Buffer.from(buffer.subarray(start, end));
-    this.#keptLength = this.#kept.length;
+    this.#kept.begin(buffer.subarray(start, end));
   }
 
   next(): CutEvent {
     for (;;) {
       const available = this.#chunk.length - this.#at;
       if (this.payload > 0 && available > 0) return this.#piece(Math.min(this.payload, available));
-      if (this.#keptLength > 0) {
-        if (!this.#collectMore()) return 'need';
-        const event = this.#open(this.#kept, 0, this.#keptLength);
+      if (this.#kept.length > 0) {
+        const wanted = this.#wanted();
+        this.#at += this.#kept.take(this.#chunk, this.#at, wanted);
+        if (this.#kept.length < wanted) return 'need';
+        const event = this.#open(this.#kept.buffer, 0, this.#kept.length);
         if (event === 'need') continue;
-        this.#kept = none;
-        this.#keptLength = 0;
+        this.#kept.clear();
         return event;
       }
       if (available === 0) return 'need';
       const event = this.#open(this.#chunk, this.#at, this.#chunk.length);
       if (event !== 'need') return event;
-      this.#kept = Buffer.from(this.#chunk.subarray(this.#at));
-      this.#keptLength = this.#kept.length;
+      this.#kept.begin(this.#chunk.subarray(this.#at));
       this.#at = this.#chunk.length;
     }
   }
@@ -138,27 +137,13 @@ export class PacketCutter {
     return handle > maxHandleBytes ? -1 : 13 + handle + 12;
   }
 
-  #collectMore(): boolean {
-    const wanted = this.#wanted();
-    const take = Math.min(wanted - this.#keptLength, this.#chunk.length - this.#at);
-    if (this.#kept.length < wanted) {
-      const larger = Buffer.allocUnsafe(wanted);
-      this.#kept.copy(larger, 0, 0, this.#keptLength);
-      this.#kept = larger;
-    }
-    this.#chunk.copy(this.#kept, this.#keptLength, this.#at, this.#at + take);
-    this.#keptLength += take;
-    this.#at += take;
-    return this.#keptLength >= wanted;
-  }
-
   #wanted(): number {
-    const kept = this.#kept;
-    if (this.#keptLength < 5) return 5;
+    const { buffer: kept, length } = this.#kept;
+    if (length < 5) return 5;
     // `open` has checked the length.
     const whole = 4 + kept.readUInt32BE(0);
     if (kept[4] !== this.#bulk || this.#wantsWhole) return whole;
-    const head = this.#headLength(kept, 0, this.#keptLength);
+    const head = this.#headLength(kept, 0, length);
     return Math.min(whole, head === 0 ? 13 : head);
   }
 }
